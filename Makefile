@@ -1,0 +1,108 @@
+# Targets for people; `make help` lists them.
+SHELL := /bin/bash
+GO ?= go
+EXE := $(shell $(GO) env GOEXE)
+GOOS := $(shell $(GO) env GOOS)
+PKG := github.com/bulkhead-ml/bulkhead
+COMMIT := $(shell git rev-parse --short=12 HEAD 2>/dev/null)
+TOOLS := $(CURDIR)/bin/tools
+LDFLAGS := -s -w
+PLUGINS := gpu docker python system data algorithms
+
+source-gpu := plugins/builtin-gpu
+source-docker := plugins/builtin-docker
+source-python := plugins/builtin-python
+source-system := plugins/builtin-system
+source-data := plugins/kernels/data
+source-algorithms := plugins/kernels/algorithms
+
+# Only the GPU plugin uses cgo, and only where a C compiler is at hand: it then
+# asks NVML as well as files.
+CC_FOUND := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && echo 1 || echo 0)
+cgo-gpu := $(if $(filter linux,$(GOOS)),$(CC_FOUND),0)
+
+.DEFAULT_GOAL := build
+.PHONY: help build plugins run test test-long lint fmt bench fuzz docs proto cross tools clean FORCE
+
+help: ## List the targets.
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 14
+
+build: plugins ## Build the host and its plugins into bin/.
+	@pins=$$(cat $(foreach p,$(PLUGINS),bin/plugins/$(p)/pin) | paste -sd, -); \
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "$(LDFLAGS) -X $(PKG)/host/catalog.pins=$$pins -X $(PKG)/sdk/version.Commit=$(COMMIT)" \
+		-o bin/bulkhead$(EXE) ./host/cmd/bulkhead
+
+plugins: $(foreach p,$(PLUGINS),bin/plugins/$(p)/pin)
+
+# Go's own cache decides what is compiled again; a manifest is stamped anew
+# only when its executable or source changed.
+bin/plugins/%/pin: FORCE
+	@mkdir -p $(@D)
+	@CGO_ENABLED=$(or $(cgo-$*),0) CGO_CFLAGS="-O2 -Wno-deprecated-declarations" $(GO) build -trimpath -ldflags "$(LDFLAGS)" -o $(@D)/bulkhead-plugin-$*$(EXE) ./$(source-$*)
+	@$(GO) run ./registry/cmd/stamp $(source-$*)/manifest.json $(@D)/bulkhead-plugin-$*$(EXE) > $@
+
+FORCE:
+
+run: build ## Diagnose this machine, then run the example pipeline.
+	@bin/bulkhead$(EXE) doctor || test $$? -le 2
+	@bin/bulkhead$(EXE) run examples/breast-cancer
+
+test: build ## Run all tests but the slow ones.
+	$(GO) vet ./...
+	$(GO) test -short ./...
+
+test-long: build ## Run all tests, with the race detector and the slow ones.
+	$(GO) test -race -timeout 60m ./...
+
+lint: tools ## Check style, layers, generated code and module files.
+	test -z "$$(gofmt -l $$(git ls-files '*.go'))"
+	$(TOOLS)/golangci-lint run ./...
+	PATH="$(TOOLS):$$PATH" $(TOOLS)/buf lint
+	@$(MAKE) --no-print-directory proto-fresh cross
+
+.PHONY: proto-fresh
+proto-fresh: tools ## Fail when generated code is not what the .proto files give.
+	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && \
+	PATH="$(TOOLS):$$PATH" $(TOOLS)/buf generate -o "$$tmp" && diff -r --exclude='*.proto' "$$tmp/sdk/proto" sdk/proto && echo "generated code is fresh"
+
+fmt: tools ## Format Go, .proto and the example configurations.
+	gofmt -w $$(git ls-files '*.go')
+	$(TOOLS)/buf format -w
+
+proto: tools ## Generate Go code from the .proto files.
+	PATH="$(TOOLS):$$PATH" $(TOOLS)/buf generate
+
+bench: build ## Print the speed of this build, side by side with others.
+	$(GO) test -run '^$$' -bench . -benchtime 20x ./host/plugin ./host/cli
+
+FUZZTIME ?= 10s
+fuzz: ## Fuzz every decoder of foreign bytes for FUZZTIME each.
+	@set -e; for pkg in $$($(GO) list ./...); do \
+		dir=$$($(GO) list -f '{{.Dir}}' $$pkg); \
+		for f in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$dir/*_test.go 2>/dev/null | sed 's/func //'); do \
+			echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg; \
+		done; \
+	done
+
+docs: build ## Generate the reference pages under docs/reference.
+	bin/bulkhead$(EXE) docs docs/reference
+
+cross: ## Check that the host and the plugins compile for every platform.
+	@set -e; for target in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64; do \
+		echo "compiling for $$target"; \
+		CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} $(GO) build ./... ; \
+	done
+
+tools: $(TOOLS)/buf $(TOOLS)/protoc-gen-go $(TOOLS)/protoc-gen-go-grpc $(TOOLS)/golangci-lint ## Install the pinned development tools into bin/tools.
+
+$(TOOLS)/buf:
+	GOBIN=$(TOOLS) $(GO) install github.com/bufbuild/buf/cmd/buf@v1.75.0
+$(TOOLS)/protoc-gen-go:
+	GOBIN=$(TOOLS) $(GO) install google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12
+$(TOOLS)/protoc-gen-go-grpc:
+	GOBIN=$(TOOLS) $(GO) install google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.6.2
+$(TOOLS)/golangci-lint:
+	GOBIN=$(TOOLS) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+clean: ## Remove what was built.
+	rm -rf bin dist coverage.out

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package fact
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
+)
+
+// Target is the machine to observe. Its methods take the machine's own
+// absolute paths with "/" ("/etc/os-release") wherever the machine's root is
+// found, and follow symbolic links as that machine would: a link to "/usr/lib"
+// stays inside the target. What the plugin was not granted looks absent.
+type Target struct {
+	// Root is the directory under which the machine's "/" is found.
+	Root string
+	// Live is true for this machine, now. On a mounted disk or a recorded
+	// machine system calls would answer for the wrong one.
+	Live bool
+	// ProcessDir describes the examined process: "/proc/self", "/proc/PID", or
+	// "" when there is none.
+	ProcessDir string
+	// Env is the environment of the examined process.
+	Env map[string]string
+	// Pythons are interpreters or environments that the user named.
+	Pythons []string
+	// ProjectDir holds the user's project; empty when there is none.
+	ProjectDir string
+	// Home is the home directory of the examined user.
+	Home string
+	// Filesystems is what statfs(2) said on a recorded machine, by path.
+	Filesystems map[string]Usage
+	// OS and Arch in Go's names.
+	OS, Arch string
+
+	links sync.Map // directory → resolved directory
+}
+
+// Usage is the size of a file system in bytes. Free is what an ordinary user
+// can still write.
+type Usage struct {
+	Total uint64 `json:"total_bytes"`
+	Free  uint64 `json:"free_bytes"`
+}
+
+// MaxFileBytes bounds what ReadFile reads.
+const MaxFileBytes = 16 << 20
+
+// maxLinks is the length of a chain of symbolic links that Linux follows too.
+const maxLinks = 40
+
+// ErrTooLarge is returned by ReadFile for a file over MaxFileBytes.
+var ErrTooLarge = errors.New("file is larger than a collector reads")
+
+// TargetFromProto reads a target from the wire.
+func TargetFromProto(p *pluginv1.Target) *Target {
+	t := &Target{
+		Root: p.GetRoot(), Live: p.GetLive(), ProcessDir: p.GetProcessDir(), Env: p.GetEnv(),
+		Pythons: p.GetPythons(), ProjectDir: p.GetProjectDir(), Home: p.GetHome(),
+		OS: p.GetOs(), Arch: p.GetArch(), Filesystems: map[string]Usage{},
+	}
+	for name, u := range p.GetFilesystems() {
+		t.Filesystems[name] = Usage{Total: u.GetTotalBytes(), Free: u.GetFreeBytes()}
+	}
+	if t.Env == nil {
+		t.Env = map[string]string{}
+	}
+	return t
+}
+
+// ReadFile reads a file of at most MaxFileBytes.
+func (t *Target) ReadFile(name string) ([]byte, error) {
+	f, err := t.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, MaxFileBytes+1))
+	if err == nil && len(data) > MaxFileBytes {
+		err = ErrTooLarge
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", name, err)
+	}
+	return data, nil
+}
+
+// ReadText reads a small file and trims the space around it; "" when it cannot
+// be read.
+func (t *Target) ReadText(name string) string {
+	data, err := t.ReadFile(name)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(data))
+}
+
+// Open opens a regular file or a directory for reading. Devices, sockets and
+// pipes are refused, since reading one may block or act.
+func (t *Target) Open(name string) (*os.File, error) {
+	resolved, err := t.Resolve(name)
+	if err != nil {
+		return nil, err
+	}
+	host := t.host(resolved)
+	info, err := os.Lstat(host)
+	if err != nil {
+		return nil, t.rename(err, name)
+	}
+	if !info.Mode().IsRegular() && !info.IsDir() {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fmt.Errorf("not a regular file (%s)", info.Mode().Type())}
+	}
+	f, err := os.Open(host)
+	return f, t.rename(err, name)
+}
+
+// ReadDir lists a directory in name order.
+func (t *Target) ReadDir(name string) ([]fs.DirEntry, error) {
+	resolved, err := t.Resolve(name)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := os.ReadDir(t.host(resolved))
+	return entries, t.rename(err, name)
+}
+
+// Stat describes what name leads to.
+func (t *Target) Stat(name string) (fs.FileInfo, error) {
+	resolved, err := t.Resolve(name)
+	if err != nil {
+		return nil, err
+	}
+	info, err := os.Lstat(t.host(resolved))
+	return info, t.rename(err, name)
+}
+
+// Lstat describes name itself, a link as a link.
+func (t *Target) Lstat(name string) (fs.FileInfo, error) {
+	dir, err := t.Resolve(path.Dir(clean(name)))
+	if err != nil {
+		return nil, err
+	}
+	info, err := os.Lstat(t.host(path.Join(dir, path.Base(clean(name)))))
+	return info, t.rename(err, name)
+}
+
+// Readlink returns the text of a link.
+func (t *Target) Readlink(name string) (string, error) {
+	dir, err := t.Resolve(path.Dir(clean(name)))
+	if err != nil {
+		return "", err
+	}
+	link, err := os.Readlink(t.host(path.Join(dir, path.Base(clean(name)))))
+	return filepath.ToSlash(link), t.rename(err, name)
+}
+
+// Exists reports whether name leads to something.
+func (t *Target) Exists(name string) bool {
+	_, err := t.Stat(name)
+	return err == nil
+}
+
+// Glob lists the paths that match a pattern of path.Match, sorted. Links are
+// followed in the directory part.
+func (t *Target) Glob(pattern string) []string {
+	matches := []string{"/"}
+	for part := range strings.SplitSeq(strings.Trim(clean(pattern), "/"), "/") {
+		var next []string
+		for _, dir := range matches {
+			next = append(next, t.globOne(dir, part)...)
+		}
+		matches = next
+	}
+	return matches
+}
+
+func (t *Target) globOne(dir, part string) []string {
+	if !strings.ContainsAny(part, `*?[\`) {
+		name := path.Join(dir, part)
+		if _, err := t.Lstat(name); err != nil {
+			return nil
+		}
+		return []string{name}
+	}
+	entries, err := t.ReadDir(dir)
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, e := range entries {
+		if ok, err := path.Match(part, e.Name()); err == nil && ok {
+			out = append(out, path.Join(dir, e.Name()))
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Statfs tells the size of the file system that holds name: from the recorded
+// machine, or from the system when the target is live; false otherwise.
+func (t *Target) Statfs(name string) (Usage, bool) {
+	if u, ok := t.Filesystems[clean(name)]; ok {
+		return u, true
+	}
+	if !t.Live {
+		return Usage{}, false
+	}
+	resolved, err := t.Resolve(name)
+	if err != nil {
+		return Usage{}, false
+	}
+	return statfs(t.host(resolved))
+}
+
+// Resolve follows every link in name and returns the machine's own path of
+// what it leads to, which exists.
+func (t *Target) Resolve(name string) (string, error) {
+	budget := maxLinks
+	return t.resolve(clean(name), &budget)
+}
+
+func (t *Target) resolve(name string, budget *int) (string, error) {
+	if name == "/" {
+		return "/", nil
+	}
+	if done, ok := t.links.Load(name); ok {
+		return done.(string), nil
+	}
+	dir, err := t.resolve(path.Dir(name), budget)
+	if err != nil {
+		return "", err
+	}
+	self := path.Join(dir, path.Base(name))
+	info, err := os.Lstat(t.host(self))
+	if err != nil {
+		return "", t.rename(err, name)
+	}
+	if info.Mode()&fs.ModeSymlink != 0 {
+		return t.follow(self, budget)
+	}
+	if info.IsDir() {
+		t.links.Store(name, self)
+	}
+	return self, nil
+}
+
+func (t *Target) follow(name string, budget *int) (string, error) {
+	if *budget--; *budget < 0 {
+		return "", &fs.PathError{Op: "resolve", Path: name, Err: errors.New("too many symbolic links")}
+	}
+	link, err := os.Readlink(t.host(name))
+	if err != nil {
+		return "", t.rename(err, name)
+	}
+	link = filepath.ToSlash(link)
+	if !path.IsAbs(link) {
+		link = path.Join(path.Dir(name), link)
+	}
+	return t.resolve(clean(link), budget)
+}
+
+func (t *Target) host(name string) string {
+	return filepath.Join(t.Root, filepath.FromSlash(name))
+}
+
+// rename puts the machine's own path into an error instead of the view's.
+func (t *Target) rename(err error, name string) error {
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
+		return &fs.PathError{Op: pe.Op, Path: name, Err: pe.Err}
+	}
+	return err
+}
+
+func clean(name string) string { return path.Clean("/" + filepath.ToSlash(name)) }

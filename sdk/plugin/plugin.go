@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package plugin is the one call in a plugin's main.
+//
+//	func main() {
+//		plugin.Serve(plugin.Info{Name: "hello", Version: "0.1.0"}, check.Serve(hello))
+//	}
+//
+// A plugin is one executable that serves any number of collectors, checks and
+// kernels: a family, not a single one, because a process costs milliseconds
+// and one more check in it costs a tenth of one. The host starts it without
+// environment, standard input, network or files other than those granted, and
+// speaks bulkhead.plugin.v1 over a private socket.
+//
+// Standard output belongs to the handshake. Log with Logger, which writes
+// lines that the host attributes to the plugin.
+package plugin
+
+import (
+	"context"
+	"os"
+	"sync"
+
+	"github.com/hashicorp/go-hclog"
+	goplugin "github.com/hashicorp/go-plugin"
+	"google.golang.org/grpc"
+
+	"github.com/bulkhead-ml/bulkhead/sdk/handshake"
+	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
+	"github.com/bulkhead-ml/bulkhead/sdk/version"
+)
+
+// MaxMessageBytes bounds every gRPC message in both directions. Tables are cut
+// into batches well below it.
+const MaxMessageBytes = 16 << 20
+
+// Info names a plugin.
+type Info struct {
+	// Name in lower-case letters, digits and dashes.
+	Name string
+	// Version is semantic; empty means that of the SDK.
+	Version string
+	// Tables lists the knowledge tables that the plugin carries, name to version.
+	Tables map[string]string
+}
+
+// Service is one part of a plugin: collectors, checks or kernels. The packages
+// fact, check and kernel make them.
+type Service interface {
+	// Register adds the part's gRPC services.
+	Register(grpc.ServiceRegistrar)
+	// Describe adds the part to the plugin's description.
+	Describe(*pluginv1.DescribeResponse)
+}
+
+// Serve runs the plugin until the host stops it. It never returns.
+func Serve(info Info, services ...Service) {
+	p := &pluginServer{info: info, services: services}
+	goplugin.Serve(&goplugin.ServeConfig{
+		HandshakeConfig: handshake.HandshakeConfig,
+		VersionedPlugins: map[int]goplugin.PluginSet{
+			handshake.ProtocolVersion: {"bulkhead": &adapter{server: p}},
+		},
+		GRPCServer: p.newServer,
+		Logger:     Logger(),
+	})
+	os.Exit(0)
+}
+
+// NewServer returns a gRPC server that serves the whole plugin, without the
+// process around it: the way to test a plugin over an in-memory connection.
+func NewServer(info Info, services ...Service) *grpc.Server {
+	p := &pluginServer{info: info, services: services}
+	server := p.newServer(nil)
+	p.register(server)
+	return server
+}
+
+// Logger returns the plugin's logger. The host reads its lines as JSON.
+var Logger = sync.OnceValue(func() hclog.Logger {
+	return hclog.New(&hclog.LoggerOptions{Level: hclog.Debug, Output: os.Stderr, JSONFormat: true})
+})
+
+// adapter gives go-plugin what it wants to see.
+type adapter struct {
+	goplugin.NetRPCUnsupportedPlugin
+	server *pluginServer
+}
+
+func (a *adapter) GRPCServer(_ *goplugin.GRPCBroker, server *grpc.Server) error {
+	a.server.register(server)
+	return nil
+}
+
+func (a *adapter) GRPCClient(context.Context, *goplugin.GRPCBroker, *grpc.ClientConn) (any, error) {
+	return nil, nil
+}
+
+type pluginServer struct {
+	pluginv1.UnimplementedPluginServiceServer
+	info     Info
+	services []Service
+	gate     gate
+}
+
+// newServer bounds messages both ways and counts calls for Drain.
+func (p *pluginServer) newServer(opts []grpc.ServerOption) *grpc.Server {
+	return grpc.NewServer(append(opts,
+		grpc.MaxRecvMsgSize(MaxMessageBytes),
+		grpc.MaxSendMsgSize(MaxMessageBytes),
+		grpc.ChainUnaryInterceptor(p.gate.unary),
+		grpc.ChainStreamInterceptor(p.gate.stream),
+	)...)
+}
+
+func (p *pluginServer) register(server grpc.ServiceRegistrar) {
+	for _, s := range p.services {
+		s.Register(server)
+	}
+	pluginv1.RegisterPluginServiceServer(server, p)
+}
+
+func (p *pluginServer) Describe(context.Context, *pluginv1.DescribeRequest) (*pluginv1.DescribeResponse, error) {
+	out := &pluginv1.DescribeResponse{
+		Name:       p.info.Name,
+		Version:    p.info.Version,
+		SdkVersion: version.Version,
+		Tables:     tables(p.info.Tables),
+	}
+	if out.Version == "" {
+		out.Version = version.Version
+	}
+	for _, s := range p.services {
+		s.Describe(out)
+	}
+	return out, nil
+}
+
+// Drain refuses new calls and returns when those in hand have ended.
+func (p *pluginServer) Drain(ctx context.Context, _ *pluginv1.DrainRequest) (*pluginv1.DrainResponse, error) {
+	return &pluginv1.DrainResponse{}, p.gate.drain(ctx)
+}
