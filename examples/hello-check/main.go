@@ -19,6 +19,6 @@ var fewCPUs = check.Check{
 	},
 }
 
-func main() {
-	plugin.Serve(plugin.Info{Name: "hello-check", Version: "0.1.0"}, check.Serve(fewCPUs))
-}
+var info, service = plugin.Info{Name: "hello-check", Version: "0.1.0"}, check.Serve(fewCPUs)
+
+func main() { plugin.Serve(info, service) }

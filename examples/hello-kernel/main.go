@@ -43,16 +43,17 @@ func (c *clip) column(values *array.Float64) arrow.Array {
 	return b.NewArray()
 }
 
-func main() {
-	plugin.Serve(plugin.Info{Name: "hello-kernel", Version: "0.1.0"}, kernel.Serve(kernel.Kernel{
-		Name: "clip", Compartment: kernel.Data, Transforms: true, Config: clip{},
-		New: func(s *kernel.Setup) (kernel.Instance, error) {
-			c := &clip{}
-			err := s.Config(c)
-			if c.Low > c.High {
-				return nil, diag.Errorf("Empty range", "low is above high.").At("low")
-			}
-			return c, err
-		},
-	}))
+func newClip(s *kernel.Setup) (kernel.Instance, error) {
+	c := &clip{}
+	err := s.Config(c)
+	if c.Low > c.High {
+		return nil, diag.Errorf("Empty range", "low is above high.").At("low")
+	}
+	return c, err
 }
+
+var info, service = plugin.Info{Name: "hello-kernel", Version: "0.1.0"}, kernel.Serve(kernel.Kernel{
+	Name: "clip", Compartment: kernel.Data, Transforms: true, Config: clip{}, New: newClip,
+})
+
+func main() { plugin.Serve(info, service) }

@@ -45,7 +45,7 @@ func (s *Service) Fit(stream fitStream) error {
 		if err != nil {
 			return nil, err
 		}
-		return table.Decode(req.GetBatch().GetArrowIpc())
+		return table.Decode(req.GetBatch())
 	})
 	report, err := fit(stream.Context(), fitter, in, send)
 	return send.result(result(setup, report, in.Rows(), 0, err))

@@ -64,7 +64,7 @@ func (s *Service) open(req *pluginv1.Open) (*Setup, Instance, error) {
 	if i < 0 {
 		return nil, nil, diag.Errorf("Unknown kernel", "The plugin has no kernel %q.", req.GetKernel())
 	}
-	input, err := table.DecodeSchema(req.GetSchemaIpc())
+	input, err := table.DecodeSchema(req.GetSchema())
 	if err != nil {
 		return nil, nil, err
 	}

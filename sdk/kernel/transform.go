@@ -81,13 +81,13 @@ func transformReader(stream transformStream, schema *arrow.Schema, pending *plug
 	return NewReader(schema, func() (arrow.RecordBatch, error) {
 		if b := pending; b != nil {
 			pending = nil
-			return table.Decode(b.GetArrowIpc())
+			return table.Decode(b)
 		}
 		req, err := stream.Recv()
 		if err != nil {
 			return nil, err
 		}
-		return table.Decode(req.GetBatch().GetArrowIpc())
+		return table.Decode(req.GetBatch())
 	})
 }
 
@@ -98,7 +98,7 @@ func transformWriter(stream transformStream) *Writer {
 			return err
 		}
 		return stream.Send(&pluginv1.TransformResponse{Message: &pluginv1.TransformResponse_Batch{
-			Batch: &pluginv1.Batch{ArrowIpc: data},
+			Batch: data,
 		}})
 	})
 }

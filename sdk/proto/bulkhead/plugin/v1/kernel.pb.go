@@ -23,16 +23,70 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type TableColumn_Type int32
+
+const (
+	TableColumn_TYPE_UNSPECIFIED TableColumn_Type = 0
+	TableColumn_TYPE_INT64       TableColumn_Type = 1
+	TableColumn_TYPE_FLOAT64     TableColumn_Type = 2
+	TableColumn_TYPE_BOOL        TableColumn_Type = 3
+	TableColumn_TYPE_STRING      TableColumn_Type = 4
+)
+
+// Enum value maps for TableColumn_Type.
+var (
+	TableColumn_Type_name = map[int32]string{
+		0: "TYPE_UNSPECIFIED",
+		1: "TYPE_INT64",
+		2: "TYPE_FLOAT64",
+		3: "TYPE_BOOL",
+		4: "TYPE_STRING",
+	}
+	TableColumn_Type_value = map[string]int32{
+		"TYPE_UNSPECIFIED": 0,
+		"TYPE_INT64":       1,
+		"TYPE_FLOAT64":     2,
+		"TYPE_BOOL":        3,
+		"TYPE_STRING":      4,
+	}
+)
+
+func (x TableColumn_Type) Enum() *TableColumn_Type {
+	p := new(TableColumn_Type)
+	*p = x
+	return p
+}
+
+func (x TableColumn_Type) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (TableColumn_Type) Descriptor() protoreflect.EnumDescriptor {
+	return file_bulkhead_plugin_v1_kernel_proto_enumTypes[0].Descriptor()
+}
+
+func (TableColumn_Type) Type() protoreflect.EnumType {
+	return &file_bulkhead_plugin_v1_kernel_proto_enumTypes[0]
+}
+
+func (x TableColumn_Type) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use TableColumn_Type.Descriptor instead.
+func (TableColumn_Type) EnumDescriptor() ([]byte, []int) {
+	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{4, 0}
+}
+
 // Open starts a call.
 type Open struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Kernel string                 `protobuf:"bytes,1,opt,name=kernel,proto3" json:"kernel,omitempty"`
 	// Settings as a JSON object with defaults filled in.
 	ConfigJson []byte `protobuf:"bytes,2,opt,name=config_json,json=configJson,proto3" json:"config_json,omitempty"`
-	// Arrow IPC stream that holds only the schema of the input. Roles of columns
-	// ride in field metadata under the key "bulkhead.role".
-	SchemaIpc []byte `protobuf:"bytes,3,opt,name=schema_ipc,json=schemaIpc,proto3" json:"schema_ipc,omitempty"`
-	Seed      uint64 `protobuf:"varint,4,opt,name=seed,proto3" json:"seed,omitempty"`
+	// Columns of the input.
+	Schema *TableSchema `protobuf:"bytes,3,opt,name=schema,proto3" json:"schema,omitempty"`
+	Seed   uint64       `protobuf:"varint,4,opt,name=seed,proto3" json:"seed,omitempty"`
 	// Time that the kernel may use, in nanoseconds; 0 when there is no budget.
 	BudgetNs      int64 `protobuf:"varint,5,opt,name=budget_ns,json=budgetNs,proto3" json:"budget_ns,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -83,9 +137,9 @@ func (x *Open) GetConfigJson() []byte {
 	return nil
 }
 
-func (x *Open) GetSchemaIpc() []byte {
+func (x *Open) GetSchema() *TableSchema {
 	if x != nil {
-		return x.SchemaIpc
+		return x.Schema
 	}
 	return nil
 }
@@ -192,18 +246,136 @@ func (x *ValidateResponse) GetDiagnostics() []*Diagnostic {
 	return nil
 }
 
-// Batch is one record batch as a self-contained Arrow IPC stream, at most
-// 8 MiB or 65,536 rows.
-type Batch struct {
+// TableSchema names the columns of a table. Every column may hold nulls. The
+// role of a column rides in its metadata under the key "bulkhead.role".
+type TableSchema struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	ArrowIpc      []byte                 `protobuf:"bytes,1,opt,name=arrow_ipc,json=arrowIpc,proto3" json:"arrow_ipc,omitempty"`
+	Columns       []*TableColumn         `protobuf:"bytes,1,rep,name=columns,proto3" json:"columns,omitempty"`
+	Metadata      map[string]string      `protobuf:"bytes,2,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TableSchema) Reset() {
+	*x = TableSchema{}
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TableSchema) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TableSchema) ProtoMessage() {}
+
+func (x *TableSchema) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TableSchema.ProtoReflect.Descriptor instead.
+func (*TableSchema) Descriptor() ([]byte, []int) {
+	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *TableSchema) GetColumns() []*TableColumn {
+	if x != nil {
+		return x.Columns
+	}
+	return nil
+}
+
+func (x *TableSchema) GetMetadata() map[string]string {
+	if x != nil {
+		return x.Metadata
+	}
+	return nil
+}
+
+type TableColumn struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Type          TableColumn_Type       `protobuf:"varint,2,opt,name=type,proto3,enum=bulkhead.plugin.v1.TableColumn_Type" json:"type,omitempty"`
+	Metadata      map[string]string      `protobuf:"bytes,3,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TableColumn) Reset() {
+	*x = TableColumn{}
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TableColumn) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TableColumn) ProtoMessage() {}
+
+func (x *TableColumn) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TableColumn.ProtoReflect.Descriptor instead.
+func (*TableColumn) Descriptor() ([]byte, []int) {
+	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *TableColumn) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *TableColumn) GetType() TableColumn_Type {
+	if x != nil {
+		return x.Type
+	}
+	return TableColumn_TYPE_UNSPECIFIED
+}
+
+func (x *TableColumn) GetMetadata() map[string]string {
+	if x != nil {
+		return x.Metadata
+	}
+	return nil
+}
+
+// Batch is a part of a table of at most 65,536 rows and 8 MiB: the buffers of
+// Apache Arrow's columnar layout, little-endian, without IPC metadata, so that
+// checking one is arithmetic on lengths.
+type Batch struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Schema *TableSchema           `protobuf:"bytes,1,opt,name=schema,proto3" json:"schema,omitempty"`
+	Rows   int64                  `protobuf:"varint,2,opt,name=rows,proto3" json:"rows,omitempty"`
+	// One for each column of the schema, in order.
+	Columns       []*ColumnBuffers `protobuf:"bytes,3,rep,name=columns,proto3" json:"columns,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[3]
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -215,7 +387,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[3]
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -228,12 +400,91 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{3}
+	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{5}
 }
 
-func (x *Batch) GetArrowIpc() []byte {
+func (x *Batch) GetSchema() *TableSchema {
 	if x != nil {
-		return x.ArrowIpc
+		return x.Schema
+	}
+	return nil
+}
+
+func (x *Batch) GetRows() int64 {
+	if x != nil {
+		return x.Rows
+	}
+	return 0
+}
+
+func (x *Batch) GetColumns() []*ColumnBuffers {
+	if x != nil {
+		return x.Columns
+	}
+	return nil
+}
+
+type ColumnBuffers struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A bit for each row, least significant first, 1 for a value and 0 for null.
+	// Empty when there is no null.
+	Validity []byte `protobuf:"bytes,1,opt,name=validity,proto3" json:"validity,omitempty"`
+	// 8 bytes a row for int64 and float64, a bit a row for bool, and the UTF-8
+	// text of all rows for string.
+	Values []byte `protobuf:"bytes,2,opt,name=values,proto3" json:"values,omitempty"`
+	// For string only: rows + 1 int32 offsets into values, from 0 to its length.
+	Offsets       []byte `protobuf:"bytes,3,opt,name=offsets,proto3" json:"offsets,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ColumnBuffers) Reset() {
+	*x = ColumnBuffers{}
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ColumnBuffers) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ColumnBuffers) ProtoMessage() {}
+
+func (x *ColumnBuffers) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ColumnBuffers.ProtoReflect.Descriptor instead.
+func (*ColumnBuffers) Descriptor() ([]byte, []int) {
+	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ColumnBuffers) GetValidity() []byte {
+	if x != nil {
+		return x.Validity
+	}
+	return nil
+}
+
+func (x *ColumnBuffers) GetValues() []byte {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
+func (x *ColumnBuffers) GetOffsets() []byte {
+	if x != nil {
+		return x.Offsets
 	}
 	return nil
 }
@@ -251,7 +502,7 @@ type FitRequest struct {
 
 func (x *FitRequest) Reset() {
 	*x = FitRequest{}
-	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[4]
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -263,7 +514,7 @@ func (x *FitRequest) String() string {
 func (*FitRequest) ProtoMessage() {}
 
 func (x *FitRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[4]
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -276,7 +527,7 @@ func (x *FitRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FitRequest.ProtoReflect.Descriptor instead.
 func (*FitRequest) Descriptor() ([]byte, []int) {
-	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{4}
+	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *FitRequest) GetMessage() isFitRequest_Message {
@@ -334,7 +585,7 @@ type FitResponse struct {
 
 func (x *FitResponse) Reset() {
 	*x = FitResponse{}
-	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[5]
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -346,7 +597,7 @@ func (x *FitResponse) String() string {
 func (*FitResponse) ProtoMessage() {}
 
 func (x *FitResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[5]
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -359,7 +610,7 @@ func (x *FitResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FitResponse.ProtoReflect.Descriptor instead.
 func (*FitResponse) Descriptor() ([]byte, []int) {
-	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{5}
+	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *FitResponse) GetMessage() isFitResponse_Message {
@@ -433,7 +684,7 @@ type TransformRequest struct {
 
 func (x *TransformRequest) Reset() {
 	*x = TransformRequest{}
-	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[6]
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -445,7 +696,7 @@ func (x *TransformRequest) String() string {
 func (*TransformRequest) ProtoMessage() {}
 
 func (x *TransformRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[6]
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -458,7 +709,7 @@ func (x *TransformRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransformRequest.ProtoReflect.Descriptor instead.
 func (*TransformRequest) Descriptor() ([]byte, []int) {
-	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{6}
+	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *TransformRequest) GetMessage() isTransformRequest_Message {
@@ -530,7 +781,7 @@ type TransformResponse struct {
 
 func (x *TransformResponse) Reset() {
 	*x = TransformResponse{}
-	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[7]
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -542,7 +793,7 @@ func (x *TransformResponse) String() string {
 func (*TransformResponse) ProtoMessage() {}
 
 func (x *TransformResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[7]
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -555,7 +806,7 @@ func (x *TransformResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransformResponse.ProtoReflect.Descriptor instead.
 func (*TransformResponse) Descriptor() ([]byte, []int) {
-	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{7}
+	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *TransformResponse) GetMessage() isTransformResponse_Message {
@@ -610,7 +861,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[8]
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -622,7 +873,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[8]
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -635,7 +886,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{8}
+	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Progress) GetFraction() float64 {
@@ -669,7 +920,7 @@ type Result struct {
 
 func (x *Result) Reset() {
 	*x = Result{}
-	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[9]
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -681,7 +932,7 @@ func (x *Result) String() string {
 func (*Result) ProtoMessage() {}
 
 func (x *Result) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[9]
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -694,7 +945,7 @@ func (x *Result) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Result.ProtoReflect.Descriptor instead.
 func (*Result) Descriptor() ([]byte, []int) {
-	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{9}
+	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Result) GetReportJson() []byte {
@@ -736,21 +987,46 @@ var File_bulkhead_plugin_v1_kernel_proto protoreflect.FileDescriptor
 
 const file_bulkhead_plugin_v1_kernel_proto_rawDesc = "" +
 	"\n" +
-	"\x1fbulkhead/plugin/v1/kernel.proto\x12\x12bulkhead.plugin.v1\x1a\x1fbulkhead/plugin/v1/plugin.proto\"\x8f\x01\n" +
+	"\x1fbulkhead/plugin/v1/kernel.proto\x12\x12bulkhead.plugin.v1\x1a\x1fbulkhead/plugin/v1/plugin.proto\"\xa9\x01\n" +
 	"\x04Open\x12\x16\n" +
 	"\x06kernel\x18\x01 \x01(\tR\x06kernel\x12\x1f\n" +
 	"\vconfig_json\x18\x02 \x01(\fR\n" +
-	"configJson\x12\x1d\n" +
-	"\n" +
-	"schema_ipc\x18\x03 \x01(\fR\tschemaIpc\x12\x12\n" +
+	"configJson\x127\n" +
+	"\x06schema\x18\x03 \x01(\v2\x1f.bulkhead.plugin.v1.TableSchemaR\x06schema\x12\x12\n" +
 	"\x04seed\x18\x04 \x01(\x04R\x04seed\x12\x1b\n" +
 	"\tbudget_ns\x18\x05 \x01(\x03R\bbudgetNs\"?\n" +
 	"\x0fValidateRequest\x12,\n" +
 	"\x04open\x18\x01 \x01(\v2\x18.bulkhead.plugin.v1.OpenR\x04open\"T\n" +
 	"\x10ValidateResponse\x12@\n" +
-	"\vdiagnostics\x18\x01 \x03(\v2\x1e.bulkhead.plugin.v1.DiagnosticR\vdiagnostics\"$\n" +
-	"\x05Batch\x12\x1b\n" +
-	"\tarrow_ipc\x18\x01 \x01(\fR\barrowIpc\"z\n" +
+	"\vdiagnostics\x18\x01 \x03(\v2\x1e.bulkhead.plugin.v1.DiagnosticR\vdiagnostics\"\xd0\x01\n" +
+	"\vTableSchema\x129\n" +
+	"\acolumns\x18\x01 \x03(\v2\x1f.bulkhead.plugin.v1.TableColumnR\acolumns\x12I\n" +
+	"\bmetadata\x18\x02 \x03(\v2-.bulkhead.plugin.v1.TableSchema.MetadataEntryR\bmetadata\x1a;\n" +
+	"\rMetadataEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc3\x02\n" +
+	"\vTableColumn\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x128\n" +
+	"\x04type\x18\x02 \x01(\x0e2$.bulkhead.plugin.v1.TableColumn.TypeR\x04type\x12I\n" +
+	"\bmetadata\x18\x03 \x03(\v2-.bulkhead.plugin.v1.TableColumn.MetadataEntryR\bmetadata\x1a;\n" +
+	"\rMetadataEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"^\n" +
+	"\x04Type\x12\x14\n" +
+	"\x10TYPE_UNSPECIFIED\x10\x00\x12\x0e\n" +
+	"\n" +
+	"TYPE_INT64\x10\x01\x12\x10\n" +
+	"\fTYPE_FLOAT64\x10\x02\x12\r\n" +
+	"\tTYPE_BOOL\x10\x03\x12\x0f\n" +
+	"\vTYPE_STRING\x10\x04\"\x91\x01\n" +
+	"\x05Batch\x127\n" +
+	"\x06schema\x18\x01 \x01(\v2\x1f.bulkhead.plugin.v1.TableSchemaR\x06schema\x12\x12\n" +
+	"\x04rows\x18\x02 \x01(\x03R\x04rows\x12;\n" +
+	"\acolumns\x18\x03 \x03(\v2!.bulkhead.plugin.v1.ColumnBuffersR\acolumns\"]\n" +
+	"\rColumnBuffers\x12\x1a\n" +
+	"\bvalidity\x18\x01 \x01(\fR\bvalidity\x12\x16\n" +
+	"\x06values\x18\x02 \x01(\fR\x06values\x12\x18\n" +
+	"\aoffsets\x18\x03 \x01(\fR\aoffsets\"z\n" +
 	"\n" +
 	"FitRequest\x12.\n" +
 	"\x04open\x18\x01 \x01(\v2\x18.bulkhead.plugin.v1.OpenH\x00R\x04open\x121\n" +
@@ -799,43 +1075,57 @@ func file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP() []byte {
 	return file_bulkhead_plugin_v1_kernel_proto_rawDescData
 }
 
-var file_bulkhead_plugin_v1_kernel_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_bulkhead_plugin_v1_kernel_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_bulkhead_plugin_v1_kernel_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_bulkhead_plugin_v1_kernel_proto_goTypes = []any{
-	(*Open)(nil),              // 0: bulkhead.plugin.v1.Open
-	(*ValidateRequest)(nil),   // 1: bulkhead.plugin.v1.ValidateRequest
-	(*ValidateResponse)(nil),  // 2: bulkhead.plugin.v1.ValidateResponse
-	(*Batch)(nil),             // 3: bulkhead.plugin.v1.Batch
-	(*FitRequest)(nil),        // 4: bulkhead.plugin.v1.FitRequest
-	(*FitResponse)(nil),       // 5: bulkhead.plugin.v1.FitResponse
-	(*TransformRequest)(nil),  // 6: bulkhead.plugin.v1.TransformRequest
-	(*TransformResponse)(nil), // 7: bulkhead.plugin.v1.TransformResponse
-	(*Progress)(nil),          // 8: bulkhead.plugin.v1.Progress
-	(*Result)(nil),            // 9: bulkhead.plugin.v1.Result
-	(*Diagnostic)(nil),        // 10: bulkhead.plugin.v1.Diagnostic
+	(TableColumn_Type)(0),     // 0: bulkhead.plugin.v1.TableColumn.Type
+	(*Open)(nil),              // 1: bulkhead.plugin.v1.Open
+	(*ValidateRequest)(nil),   // 2: bulkhead.plugin.v1.ValidateRequest
+	(*ValidateResponse)(nil),  // 3: bulkhead.plugin.v1.ValidateResponse
+	(*TableSchema)(nil),       // 4: bulkhead.plugin.v1.TableSchema
+	(*TableColumn)(nil),       // 5: bulkhead.plugin.v1.TableColumn
+	(*Batch)(nil),             // 6: bulkhead.plugin.v1.Batch
+	(*ColumnBuffers)(nil),     // 7: bulkhead.plugin.v1.ColumnBuffers
+	(*FitRequest)(nil),        // 8: bulkhead.plugin.v1.FitRequest
+	(*FitResponse)(nil),       // 9: bulkhead.plugin.v1.FitResponse
+	(*TransformRequest)(nil),  // 10: bulkhead.plugin.v1.TransformRequest
+	(*TransformResponse)(nil), // 11: bulkhead.plugin.v1.TransformResponse
+	(*Progress)(nil),          // 12: bulkhead.plugin.v1.Progress
+	(*Result)(nil),            // 13: bulkhead.plugin.v1.Result
+	nil,                       // 14: bulkhead.plugin.v1.TableSchema.MetadataEntry
+	nil,                       // 15: bulkhead.plugin.v1.TableColumn.MetadataEntry
+	(*Diagnostic)(nil),        // 16: bulkhead.plugin.v1.Diagnostic
 }
 var file_bulkhead_plugin_v1_kernel_proto_depIdxs = []int32{
-	0,  // 0: bulkhead.plugin.v1.ValidateRequest.open:type_name -> bulkhead.plugin.v1.Open
-	10, // 1: bulkhead.plugin.v1.ValidateResponse.diagnostics:type_name -> bulkhead.plugin.v1.Diagnostic
-	0,  // 2: bulkhead.plugin.v1.FitRequest.open:type_name -> bulkhead.plugin.v1.Open
-	3,  // 3: bulkhead.plugin.v1.FitRequest.batch:type_name -> bulkhead.plugin.v1.Batch
-	8,  // 4: bulkhead.plugin.v1.FitResponse.progress:type_name -> bulkhead.plugin.v1.Progress
-	9,  // 5: bulkhead.plugin.v1.FitResponse.result:type_name -> bulkhead.plugin.v1.Result
-	0,  // 6: bulkhead.plugin.v1.TransformRequest.open:type_name -> bulkhead.plugin.v1.Open
-	3,  // 7: bulkhead.plugin.v1.TransformRequest.batch:type_name -> bulkhead.plugin.v1.Batch
-	3,  // 8: bulkhead.plugin.v1.TransformResponse.batch:type_name -> bulkhead.plugin.v1.Batch
-	9,  // 9: bulkhead.plugin.v1.TransformResponse.result:type_name -> bulkhead.plugin.v1.Result
-	10, // 10: bulkhead.plugin.v1.Result.diagnostics:type_name -> bulkhead.plugin.v1.Diagnostic
-	1,  // 11: bulkhead.plugin.v1.KernelService.Validate:input_type -> bulkhead.plugin.v1.ValidateRequest
-	4,  // 12: bulkhead.plugin.v1.KernelService.Fit:input_type -> bulkhead.plugin.v1.FitRequest
-	6,  // 13: bulkhead.plugin.v1.KernelService.Transform:input_type -> bulkhead.plugin.v1.TransformRequest
-	2,  // 14: bulkhead.plugin.v1.KernelService.Validate:output_type -> bulkhead.plugin.v1.ValidateResponse
-	5,  // 15: bulkhead.plugin.v1.KernelService.Fit:output_type -> bulkhead.plugin.v1.FitResponse
-	7,  // 16: bulkhead.plugin.v1.KernelService.Transform:output_type -> bulkhead.plugin.v1.TransformResponse
-	14, // [14:17] is the sub-list for method output_type
-	11, // [11:14] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	4,  // 0: bulkhead.plugin.v1.Open.schema:type_name -> bulkhead.plugin.v1.TableSchema
+	1,  // 1: bulkhead.plugin.v1.ValidateRequest.open:type_name -> bulkhead.plugin.v1.Open
+	16, // 2: bulkhead.plugin.v1.ValidateResponse.diagnostics:type_name -> bulkhead.plugin.v1.Diagnostic
+	5,  // 3: bulkhead.plugin.v1.TableSchema.columns:type_name -> bulkhead.plugin.v1.TableColumn
+	14, // 4: bulkhead.plugin.v1.TableSchema.metadata:type_name -> bulkhead.plugin.v1.TableSchema.MetadataEntry
+	0,  // 5: bulkhead.plugin.v1.TableColumn.type:type_name -> bulkhead.plugin.v1.TableColumn.Type
+	15, // 6: bulkhead.plugin.v1.TableColumn.metadata:type_name -> bulkhead.plugin.v1.TableColumn.MetadataEntry
+	4,  // 7: bulkhead.plugin.v1.Batch.schema:type_name -> bulkhead.plugin.v1.TableSchema
+	7,  // 8: bulkhead.plugin.v1.Batch.columns:type_name -> bulkhead.plugin.v1.ColumnBuffers
+	1,  // 9: bulkhead.plugin.v1.FitRequest.open:type_name -> bulkhead.plugin.v1.Open
+	6,  // 10: bulkhead.plugin.v1.FitRequest.batch:type_name -> bulkhead.plugin.v1.Batch
+	12, // 11: bulkhead.plugin.v1.FitResponse.progress:type_name -> bulkhead.plugin.v1.Progress
+	13, // 12: bulkhead.plugin.v1.FitResponse.result:type_name -> bulkhead.plugin.v1.Result
+	1,  // 13: bulkhead.plugin.v1.TransformRequest.open:type_name -> bulkhead.plugin.v1.Open
+	6,  // 14: bulkhead.plugin.v1.TransformRequest.batch:type_name -> bulkhead.plugin.v1.Batch
+	6,  // 15: bulkhead.plugin.v1.TransformResponse.batch:type_name -> bulkhead.plugin.v1.Batch
+	13, // 16: bulkhead.plugin.v1.TransformResponse.result:type_name -> bulkhead.plugin.v1.Result
+	16, // 17: bulkhead.plugin.v1.Result.diagnostics:type_name -> bulkhead.plugin.v1.Diagnostic
+	2,  // 18: bulkhead.plugin.v1.KernelService.Validate:input_type -> bulkhead.plugin.v1.ValidateRequest
+	8,  // 19: bulkhead.plugin.v1.KernelService.Fit:input_type -> bulkhead.plugin.v1.FitRequest
+	10, // 20: bulkhead.plugin.v1.KernelService.Transform:input_type -> bulkhead.plugin.v1.TransformRequest
+	3,  // 21: bulkhead.plugin.v1.KernelService.Validate:output_type -> bulkhead.plugin.v1.ValidateResponse
+	9,  // 22: bulkhead.plugin.v1.KernelService.Fit:output_type -> bulkhead.plugin.v1.FitResponse
+	11, // 23: bulkhead.plugin.v1.KernelService.Transform:output_type -> bulkhead.plugin.v1.TransformResponse
+	21, // [21:24] is the sub-list for method output_type
+	18, // [18:21] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_bulkhead_plugin_v1_kernel_proto_init() }
@@ -844,21 +1134,21 @@ func file_bulkhead_plugin_v1_kernel_proto_init() {
 		return
 	}
 	file_bulkhead_plugin_v1_plugin_proto_init()
-	file_bulkhead_plugin_v1_kernel_proto_msgTypes[4].OneofWrappers = []any{
+	file_bulkhead_plugin_v1_kernel_proto_msgTypes[7].OneofWrappers = []any{
 		(*FitRequest_Open)(nil),
 		(*FitRequest_Batch)(nil),
 	}
-	file_bulkhead_plugin_v1_kernel_proto_msgTypes[5].OneofWrappers = []any{
+	file_bulkhead_plugin_v1_kernel_proto_msgTypes[8].OneofWrappers = []any{
 		(*FitResponse_Progress)(nil),
 		(*FitResponse_StateChunk)(nil),
 		(*FitResponse_Result)(nil),
 	}
-	file_bulkhead_plugin_v1_kernel_proto_msgTypes[6].OneofWrappers = []any{
+	file_bulkhead_plugin_v1_kernel_proto_msgTypes[9].OneofWrappers = []any{
 		(*TransformRequest_Open)(nil),
 		(*TransformRequest_StateChunk)(nil),
 		(*TransformRequest_Batch)(nil),
 	}
-	file_bulkhead_plugin_v1_kernel_proto_msgTypes[7].OneofWrappers = []any{
+	file_bulkhead_plugin_v1_kernel_proto_msgTypes[10].OneofWrappers = []any{
 		(*TransformResponse_Batch)(nil),
 		(*TransformResponse_Result)(nil),
 	}
@@ -867,13 +1157,14 @@ func file_bulkhead_plugin_v1_kernel_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_bulkhead_plugin_v1_kernel_proto_rawDesc), len(file_bulkhead_plugin_v1_kernel_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   10,
+			NumEnums:      1,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_bulkhead_plugin_v1_kernel_proto_goTypes,
 		DependencyIndexes: file_bulkhead_plugin_v1_kernel_proto_depIdxs,
+		EnumInfos:         file_bulkhead_plugin_v1_kernel_proto_enumTypes,
 		MessageInfos:      file_bulkhead_plugin_v1_kernel_proto_msgTypes,
 	}.Build()
 	File_bulkhead_plugin_v1_kernel_proto = out.File

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package plugintest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/test/bufconn"
+
+	"github.com/bulkhead-ml/bulkhead/sdk/plugin"
+	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
+)
+
+// bench keeps one instance alive over the rules of a suite.
+type bench struct {
+	ctx     context.Context
+	subject Subject
+
+	shared      *Plugin
+	description *pluginv1.DescribeResponse
+}
+
+func (b *bench) close() {
+	if b.shared != nil {
+		b.shared.Stop()
+		b.shared = nil
+	}
+}
+
+// plugin returns the shared instance, started anew when it is gone.
+func (b *bench) plugin() (*Plugin, error) {
+	if b.shared != nil {
+		return b.shared, nil
+	}
+	p, err := b.subject.Start(b.ctx, "")
+	if err != nil {
+		return nil, fmt.Errorf("the plugin does not start: %w", err)
+	}
+	b.shared = p
+	return p, nil
+}
+
+// describe returns the description of the shared instance.
+func (b *bench) describe() (*pluginv1.DescribeResponse, error) {
+	if b.description != nil {
+		return b.description, nil
+	}
+	p, err := b.plugin()
+	if err != nil {
+		return nil, err
+	}
+	b.description, err = describe(b.ctx, p)
+	return b.description, err
+}
+
+func describe(ctx context.Context, p *Plugin) (*pluginv1.DescribeResponse, error) {
+	ctx, cancel := context.WithTimeout(ctx, CallTimeout)
+	defer cancel()
+	d, err := pluginv1.NewPluginServiceClient(p.Conn).Describe(ctx, &pluginv1.DescribeRequest{})
+	if err != nil {
+		return nil, fmt.Errorf("Describe failed: %w", err)
+	}
+	return d, nil
+}
+
+// with runs f on an instance of its own over a machine.
+func (b *bench) with(machine string, f func(*Plugin) error) error {
+	p, err := b.subject.Start(b.ctx, machine)
+	if err != nil {
+		return fmt.Errorf("the plugin does not start: %w", err)
+	}
+	return errors.Join(f(p), p.Stop())
+}
+
+// InProcess is a subject without a process: the plugin's services over an
+// in-memory connection. Collectors see the machine's directory itself.
+func InProcess(info plugin.Info, services ...plugin.Service) Subject {
+	return Subject{Name: info.Name, Start: func(_ context.Context, machine string) (*Plugin, error) {
+		server, listener := plugin.NewServer(info, services...), bufconn.Listen(1<<20)
+		go server.Serve(listener) // ends with Stop
+		conn, err := grpc.NewClient("passthrough:///in-process",
+			grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }),
+			grpc.WithTransportCredentials(insecure.NewCredentials()),
+			grpc.WithDefaultCallOptions(
+				grpc.MaxCallRecvMsgSize(plugin.MaxMessageBytes), grpc.MaxCallSendMsgSize(plugin.MaxMessageBytes)))
+		if err != nil {
+			return nil, err
+		}
+		stop := func() error {
+			err := conn.Close()
+			server.Stop()
+			return err
+		}
+		return &Plugin{Conn: conn, Target: Recorded(machine), Stop: stop}, nil
+	}}
+}
+
+// Recorded is the target message of a machine whose root is the directory root.
+func Recorded(root string) *pluginv1.Target {
+	return &pluginv1.Target{
+		Root: root, ProcessDir: "/proc/self", Home: "/root", ProjectDir: "/project", Os: "linux", Arch: "amd64",
+		Env: map[string]string{"PATH": "/usr/bin:/bin", "HOME": "/root"},
+	}
+}
+
+// machine makes a directory tree from file contents by absolute path. The
+// caller removes it.
+func machine(files map[string]string) (string, error) {
+	dir, err := os.MkdirTemp("", "bulkhead-machine-")
+	if err != nil {
+		return "", err
+	}
+	for name, content := range files {
+		file := filepath.Join(dir, filepath.FromSlash(name))
+		err = errors.Join(err, os.MkdirAll(filepath.Dir(file), 0o755))
+		err = errors.Join(err, os.WriteFile(file, []byte(content), 0o644))
+	}
+	return dir, errors.Join(err, os.Chmod(dir, 0o755))
+}

@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package plugintest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
+	"github.com/bulkhead-ml/bulkhead/sdk/table"
+)
+
+var kernelRules = []rule{
+	{"kernel/unknown", kernelUnknown},
+	{"kernel/broken-settings", eachKernel(kernelBrokenSettings)},
+	{"kernel/empty-table", eachKernel(kernelEmptyTable)},
+	{"kernel/no-columns", eachKernel(kernelNoColumns)},
+	{"kernel/rows-add-up", eachKernel(kernelRows)},
+	{"kernel/same-every-time", eachKernel(kernelSame)},
+	{"kernel/state-travels", eachKernel(kernelStateTravels)},
+	{"kernel/broken-state", eachKernel(kernelBrokenState)},
+	{"kernel/broken-batch", eachKernel(kernelBrokenBatch)},
+	{"kernel/cancelled", eachKernel(kernelCancelled)},
+}
+
+var lifeRules = []rule{
+	{"life/drain", lifeDrain},
+	{"life/restart", lifeRestart},
+}
+
+// eachKernel applies a rule to every kernel that the plugin describes.
+func eachKernel(f func(*bench, *Plugin, *pluginv1.KernelDescription) error) func(*bench) error {
+	return func(b *bench) error {
+		d, err := b.describe()
+		if err != nil {
+			return err
+		}
+		if len(d.GetKernels()) == 0 {
+			return skip("the plugin has no kernels")
+		}
+		p, err := b.plugin()
+		if err != nil {
+			return err
+		}
+		var errs []error
+		for _, k := range d.GetKernels() {
+			if err := f(b, p, k); err != nil {
+				errs = append(errs, fmt.Errorf("kernel %q: %w", k.GetName(), err))
+			}
+		}
+		return errors.Join(errs...)
+	}
+}
+
+func kernelUnknown(b *bench) error {
+	d, err := b.describe()
+	if err != nil {
+		return err
+	}
+	if len(d.GetKernels()) == 0 {
+		return skip("the plugin has no kernels")
+	}
+	p, err := b.plugin()
+	if err != nil {
+		return err
+	}
+	return refused(b.ctx, p, "no_such_kernel", nil, sampleSchema())
+}
+
+// refused insists that Validate and a whole call answer with an error
+// diagnostic instead of dying or accepting.
+func refused(ctx context.Context, p *Plugin, kernel string, config []byte, schema *arrow.Schema) error {
+	o, err := open(kernel, config, schema)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, CallTimeout)
+	defer cancel()
+	resp, err := pluginv1.NewKernelServiceClient(p.Conn).Validate(ctx, &pluginv1.ValidateRequest{Open: o})
+	if err != nil {
+		return fmt.Errorf("Validate died: %w", err)
+	}
+	if len(resp.GetDiagnostics()) == 0 {
+		return errors.New("Validate accepts it")
+	}
+	out, err := transform(ctx, p, o, nil, nil)
+	if err == nil && !out.failed() {
+		err = errors.New("Transform accepts it")
+	}
+	return err
+}
+
+func kernelBrokenSettings(b *bench, p *Plugin, k *pluginv1.KernelDescription) error {
+	if len(k.GetConfig().GetAttributes())+len(k.GetConfig().GetBlocks()) == 0 {
+		return nil
+	}
+	for _, config := range []string{`{`, `[]`, `"x"`, `{"no_such_setting": 1}`} {
+		if err := refused(b.ctx, p, k.GetName(), []byte(config), sampleSchema()); err != nil {
+			return fmt.Errorf("settings %s: %w", config, err)
+		}
+	}
+	return nil
+}
+
+// run fits and transforms whatever the kernel can do. A kernel that refuses
+// the table with a diagnostic gives a nil transform outcome and no error.
+func run(ctx context.Context, p *Plugin, k *pluginv1.KernelDescription, batches []arrow.RecordBatch, schema *arrow.Schema) (fitted, out *outcome, err error) {
+	o, err := open(k.GetName(), nil, schema)
+	if err != nil {
+		return nil, nil, err
+	}
+	wire, err := encode(batches)
+	if err != nil {
+		return nil, nil, err
+	}
+	fitted = &outcome{}
+	if k.GetFits() {
+		if fitted, err = fit(ctx, p, o, wire); err != nil || fitted.failed() {
+			return fitted, nil, err
+		}
+	}
+	if k.GetTransforms() {
+		out, err = transform(ctx, p, o, fitted.state, wire)
+	}
+	return fitted, out, err
+}
+
+func kernelEmptyTable(b *bench, p *Plugin, k *pluginv1.KernelDescription) error {
+	_, _, err := run(b.ctx, p, k, nil, sampleSchema())
+	return err
+}
+
+func kernelNoColumns(b *bench, p *Plugin, k *pluginv1.KernelDescription) error {
+	_, _, err := run(b.ctx, p, k, nil, arrow.NewSchema(nil, nil))
+	return err
+}
+
+func kernelRows(b *bench, p *Plugin, k *pluginv1.KernelDescription) error {
+	for _, s := range samples() {
+		_, out, err := run(b.ctx, p, k, s.batches, s.schema)
+		if err != nil {
+			return fmt.Errorf("on %s: %w", s.name, err)
+		}
+		if out == nil || out.failed() {
+			continue
+		}
+		if err := addsUp(s, out); err != nil {
+			return fmt.Errorf("on %s: %w", s.name, err)
+		}
+	}
+	return nil
+}
+
+func addsUp(s sample, out *outcome) error {
+	var rows int64
+	for _, data := range out.batches {
+		batch, err := table.Decode(data)
+		if err != nil {
+			return err
+		}
+		rows += batch.NumRows()
+	}
+	r := out.result
+	switch {
+	case !json.Valid(r.GetReportJson()):
+		return errors.New("the report is not JSON")
+	case r.GetRowsIn() != s.rows:
+		return fmt.Errorf("it was given %d rows and says that it read %d", s.rows, r.GetRowsIn())
+	case r.GetRowsOut() != rows:
+		return fmt.Errorf("it wrote %d rows and says %d", rows, r.GetRowsOut())
+	case r.GetRowsIn() != r.GetRowsOut()+r.GetRowsDropped():
+		return fmt.Errorf("%d rows in, %d out and %d dropped do not add up", r.GetRowsIn(), r.GetRowsOut(), r.GetRowsDropped())
+	}
+	return nil
+}
+
+func kernelSame(b *bench, p *Plugin, k *pluginv1.KernelDescription) error {
+	s := samples()[0]
+	fitA, outA, err := run(b.ctx, p, k, s.batches, s.schema)
+	if err != nil {
+		return err
+	}
+	fitB, outB, err := run(b.ctx, p, k, s.batches, s.schema)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(fitA.state, fitB.state) {
+		return errors.New("two fits of one table give different states")
+	}
+	if outA != nil && !equal(outA, outB) {
+		return errors.New("two transforms of one table give different rows")
+	}
+	return nil
+}
+
+// equal reports whether two calls wrote the same rows.
+func equal(a, b *outcome) bool {
+	return slices.EqualFunc(a.batches, b.batches, func(x, y *pluginv1.Batch) bool { return proto.Equal(x, y) })
+}
+
+func kernelStateTravels(b *bench, p *Plugin, k *pluginv1.KernelDescription) error {
+	if !k.GetFits() || !k.GetTransforms() {
+		return nil
+	}
+	s := samples()[0]
+	fitted, out, err := run(b.ctx, p, k, s.batches, s.schema)
+	if err != nil {
+		return err
+	}
+	if out == nil || out.failed() {
+		return fmt.Errorf("it does not run on the plain sample: %s", fitted.said())
+	}
+	return b.with("", func(other *Plugin) error {
+		o, err := open(k.GetName(), nil, s.schema)
+		if err != nil {
+			return err
+		}
+		wire, err := encode(s.batches)
+		if err != nil {
+			return err
+		}
+		elsewhere, err := transform(b.ctx, other, o, fitted.state, wire)
+		if err == nil && !equal(out, elsewhere) {
+			err = errors.New("a state gives other rows in another process")
+		}
+		return err
+	})
+}
+
+func kernelBrokenState(b *bench, p *Plugin, k *pluginv1.KernelDescription) error {
+	if !k.GetFits() || !k.GetTransforms() {
+		return nil
+	}
+	s := samples()[0]
+	fitted, _, err := run(b.ctx, p, k, s.batches, s.schema)
+	if err != nil {
+		return err
+	}
+	o, err := open(k.GetName(), nil, s.schema)
+	if err != nil {
+		return err
+	}
+	wire, err := encode(s.batches)
+	if err != nil {
+		return err
+	}
+	for _, state := range spoiled(fitted.state) {
+		out, err := transform(b.ctx, p, o, state.bytes, wire)
+		if err != nil {
+			return fmt.Errorf("state %s: %w", state.name, err)
+		}
+		if !out.failed() {
+			return fmt.Errorf("state %s is accepted", state.name)
+		}
+	}
+	return nil
+}
+
+type spoiledState struct {
+	name  string
+	bytes []byte
+}
+
+func spoiled(state []byte) []spoiledState {
+	out := []spoiledState{
+		{"empty", nil},
+		{"of zeros", make([]byte, 256)},
+		{"of text", []byte("not a state at all, just some text that goes on for a while")},
+	}
+	if len(state) > 1 {
+		out = append(out, spoiledState{"cut in half", state[:len(state)/2]})
+	}
+	return out
+}
+
+func kernelBrokenBatch(b *bench, p *Plugin, k *pluginv1.KernelDescription) error {
+	o, err := open(k.GetName(), nil, sampleSchema())
+	if err != nil {
+		return err
+	}
+	broken := []*pluginv1.Batch{{
+		Schema: o.GetSchema(), Rows: 64, Columns: []*pluginv1.ColumnBuffers{{Values: bytes.Repeat([]byte{0xff}, 500)}, {}, {}},
+	}}
+	call := func() (*outcome, error) { return transform(b.ctx, p, o, nil, broken) }
+	if k.GetFits() {
+		call = func() (*outcome, error) { return fit(b.ctx, p, o, broken) }
+	}
+	out, err := call()
+	if err == nil && !out.failed() {
+		err = errors.New("a batch of garbage is accepted")
+	}
+	return err
+}
+
+func kernelCancelled(b *bench, p *Plugin, k *pluginv1.KernelDescription) error {
+	o, err := open(k.GetName(), nil, sampleSchema())
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(b.ctx)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- hang(ctx, p, k, o) }()
+	time.AfterFunc(50*time.Millisecond, cancel)
+	select {
+	case err := <-ended:
+		if err != nil && status.Code(err) != codes.Canceled {
+			return fmt.Errorf("a cancelled call failed otherwise: %w", err)
+		}
+	case <-time.After(2 * time.Second):
+		return errors.New("a cancelled call goes on for more than 2 s")
+	}
+	_, err = describe(b.ctx, p)
+	return err
+}
+
+// hang opens a call, sends nothing more and waits for its end.
+func hang(ctx context.Context, p *Plugin, k *pluginv1.KernelDescription, o *pluginv1.Open) error {
+	client := pluginv1.NewKernelServiceClient(p.Conn)
+	if k.GetFits() {
+		stream, err := client.Fit(ctx)
+		if err != nil {
+			return err
+		}
+		if err := stream.Send(&pluginv1.FitRequest{Message: &pluginv1.FitRequest_Open{Open: o}}); err != nil {
+			return err
+		}
+		_, err = stream.Recv()
+		return err
+	}
+	stream, err := client.Transform(ctx)
+	if err != nil {
+		return err
+	}
+	if err := stream.Send(&pluginv1.TransformRequest{Message: &pluginv1.TransformRequest_Open{Open: o}}); err != nil {
+		return err
+	}
+	_, err = stream.Recv()
+	return err
+}
+
+func lifeDrain(b *bench) error {
+	return b.with("", func(p *Plugin) error {
+		ctx, cancel := context.WithTimeout(b.ctx, CallTimeout)
+		defer cancel()
+		if _, err := pluginv1.NewPluginServiceClient(p.Conn).Drain(ctx, &pluginv1.DrainRequest{}); err != nil {
+			return fmt.Errorf("Drain failed: %w", err)
+		}
+		if _, err := describe(ctx, p); status.Code(errors.Unwrap(err)) != codes.Unavailable {
+			return fmt.Errorf("after Drain a new call is not refused as unavailable: %v", err)
+		}
+		return nil
+	})
+}
+
+func lifeRestart(b *bench) error {
+	for range 5 {
+		if err := b.with("", func(p *Plugin) error { _, err := describe(b.ctx, p); return err }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
