@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sandbox
+
+import (
+	"context"
+	"errors"
+)
+
+// Launch starts the program at the highest level that works here. It tries the
+// levels from the ceiling downwards and stops at the floor. It returns when the
+// program has been executed and its level was verified from outside, or with one
+// of [RefusedError], [BindError], a context error, or a plain error for a
+// specification that makes no sense. The context bounds the start only.
+func Launch(ctx context.Context, spec Spec) (*Process, error) {
+	if err := spec.check(); err != nil {
+		return nil, err
+	}
+	refused := &RefusedError{Floor: spec.Floor.floor()}
+	for level := spec.ceiling(); level >= refused.Floor; level-- {
+		process, err := launchAt(ctx, &spec, level)
+		if err == nil {
+			process.report.Fallen = texts(refused.Attempts)
+			return process, nil
+		}
+		var step *StepError
+		if !errors.As(err, &step) {
+			return nil, err
+		}
+		refused.Attempts = append(refused.Attempts, err)
+	}
+	return nil, refused
+}
+
+// ceiling is the level to try first.
+func (s *Spec) ceiling() Level {
+	if s.Ceiling == 0 {
+		return Namespaced
+	}
+	return s.Ceiling
+}
+
+func texts(errs []error) []string {
+	var out []string
+	for _, err := range errs {
+		out = append(out, err.Error())
+	}
+	return out
+}

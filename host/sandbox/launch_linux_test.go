@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// inject makes one step of the next launches fail.
+func inject(t *testing.T, step string, errno syscall.Errno) {
+	injectFailure = &failure{Step: step, Errno: errno, Bind: -1}
+	t.Cleanup(func() { injectFailure = nil })
+}
+
+func TestWeak(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	dial := "dial:" + listener.Addr().String()
+	var private string
+	s, r := look(t, dial+",mount:,chroot:,write:out,read:/etc/shadow", func(s *Spec) {
+		s.Ceiling, s.Floor, private = Weak, Weak, s.PrivateDir
+	})
+	if r.Level != Weak || !r.Verified {
+		t.Fatalf("report %+v", r)
+	}
+	if !strings.HasPrefix(s.Results[dial], "ok") {
+		t.Errorf("weak is documented to leave the network: %s", s.Results[dial])
+	}
+	for _, command := range []string{"mount:", "chroot:", "read:/etc/shadow"} {
+		if strings.HasPrefix(s.Results[command], "ok") {
+			t.Errorf("%s succeeded without capabilities", command)
+		}
+	}
+	if s.Dir != private || !strings.HasPrefix(s.Results["write:out"], "ok") {
+		t.Errorf("dir %q, want %q; %q", s.Dir, private, s.Results["write:out"])
+	}
+}
+
+func TestNoneStillHasACleanEnvironment(t *testing.T) {
+	t.Setenv("SECRET_TOKEN", "x")
+	s, r := look(t, "fds:", func(s *Spec) { s.Ceiling, s.Floor = None, None })
+	if r.Level != None || r.Verified {
+		t.Errorf("report %+v", r)
+	}
+	if strings.Contains(strings.Join(s.Env, " "), "SECRET") {
+		t.Errorf("the host's environment leaked: %q", s.Env)
+	}
+}
+
+// Every step of the level is a condition of the level.
+func TestFallBack(t *testing.T) {
+	for _, s := range stepsOf(Namespaced) {
+		t.Run(s.name, func(t *testing.T) {
+			inject(t, s.name, syscall.EPERM)
+			spec, _, finish := testSpec(t, "fds:")
+			defer finish()
+			_, err := Launch(context.Background(), spec)
+			var refused *RefusedError
+			if !errors.As(err, &refused) || !errors.Is(err, syscall.EPERM) {
+				t.Fatalf("a failed %s was not refused: %v", s.name, err)
+			}
+			for _, want := range []string{s.name, "operation not permitted", `sandbox = "weak"`, "--sandbox weak"} {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("%q lacks %q", err, want)
+				}
+			}
+		})
+	}
+	t.Run("to weak", func(t *testing.T) {
+		inject(t, "pivot-root", syscall.EPERM)
+		s, r := look(t, "read:/etc/hostname", func(s *Spec) { s.Floor = Weak })
+		if r.Level != Weak || len(r.Fallen) != 1 || !strings.Contains(r.Fallen[0], "pivot-root") {
+			t.Errorf("report %+v", r)
+		}
+		if w, _ := r.Wall("network namespace"); w.On {
+			t.Errorf("a wall that is down is reported as standing: %+v", w)
+		}
+		_ = s
+	})
+}
+
+func TestRequiredGrant(t *testing.T) {
+	spec, _, finish := testSpec(t, "fds:")
+	defer finish()
+	spec.Floor = None
+	spec.Binds = []Bind{{Source: "/no/such/file"}}
+	_, err := Launch(context.Background(), spec)
+	var bind *BindError
+	if !errors.As(err, &bind) || bind.Bind.Source != "/no/such/file" || !errors.Is(err, syscall.ENOENT) {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestKillEndsEverything(t *testing.T) {
+	spec, _, finish := testSpec(t, "sleep")
+	defer finish()
+	p, err := Launch(context.Background(), spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !p.Report().Verified {
+		t.Errorf("a running program was not verified: %+v", p.Report())
+	}
+	start := time.Now()
+	p.Kill()
+	waitFor(t, p)
+	p.Kill() // harmless afterwards
+	if took := time.Since(start); took > 2*time.Second {
+		t.Errorf("kill took %v", took)
+	}
+	if status := p.State().Sys().(syscall.WaitStatus); status.Signal() != syscall.SIGKILL {
+		t.Errorf("state %v", p.State())
+	}
+}
+
+func TestContextBoundsTheStart(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	spec, _, finish := testSpec(t, "sleep")
+	defer finish()
+	if p, err := Launch(ctx, spec); !errors.Is(err, context.Canceled) {
+		t.Fatalf("got %v, %v", p, err)
+	}
+}
+
+// hostEnv turns the test binary into a host that starts a sandbox at the level
+// named and waits to be killed.
+const hostEnv = "SANDBOX_TEST_HOST"
+
+func TestHelperHost(t *testing.T) {
+	level, err := ParseLevel(os.Getenv(hostEnv))
+	if err != nil {
+		t.Skip("helper of TestNothingOutlivesTheHost")
+	}
+	spec, _, _ := testSpec(t, "sleep")
+	spec.Ceiling, spec.Floor = level, level
+	p, err := Launch(context.Background(), spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Printf("pid=%d\n", p.PID())
+	time.Sleep(time.Minute)
+}
+
+func TestNothingOutlivesTheHost(t *testing.T) {
+	for _, level := range []Level{Namespaced, Weak, None} {
+		t.Run(level.String(), func(t *testing.T) {
+			cmd := exec.Command("/proc/self/exe", "-test.run=^TestHelperHost$")
+			cmd.Env = append(os.Environ(), hostEnv+"="+level.String(), "TMPDIR="+t.TempDir())
+			out, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			var pid int
+			if _, err := fmt.Fscanf(out, "pid=%d\n", &pid); err != nil {
+				t.Fatal(err)
+			}
+			if gone(pid) {
+				t.Fatal("the program did not run")
+			}
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+			for deadline := time.Now().Add(5 * time.Second); !gone(pid); time.Sleep(5 * time.Millisecond) {
+				if time.Now().After(deadline) {
+					t.Fatalf("pid %d outlives its host", pid)
+				}
+			}
+		})
+	}
+}
+
+func TestUIDsDiffer(t *testing.T) {
+	a, releaseA, err := takeUID()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer releaseA()
+	again, err := reserve("bulkhead-sandbox-uid-" + strconv.Itoa(a))
+	if !errors.Is(err, syscall.EADDRINUSE) {
+		again()
+		t.Fatalf("uid %d was given twice: %v", a, err)
+	}
+}

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux && !race
+
+package sandbox
+
+// testLimits are the defaults.
+var testLimits = Limits{}
