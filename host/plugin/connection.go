@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+const (
+	// MaxMessage is the largest message either way, in bytes. Larger data is cut
+	// into chunks by the services.
+	MaxMessage = 16 << 20
+	maxHeaders = 64 << 10
+	// brokerService would make the host dial and listen at a plugin's wish.
+	brokerService = "/plugin.GRPCBroker/"
+)
+
+// errOverDeadline is the cause of a context that CallTimeout ended.
+var errOverDeadline = errors.New("call over its deadline")
+
+// dialOptions guards the connection. They come after go-plugin's own options and
+// win over them.
+func (p *Process) dialOptions() []grpc.DialOption {
+	return []grpc.DialOption{
+		grpc.WithContextDialer(p.runner.dial),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(MaxMessage), grpc.MaxCallSendMsgSize(MaxMessage)),
+		grpc.WithMaxHeaderListSize(maxHeaders),
+		grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.DefaultConfig, MinConnectTimeout: 2 * time.Second}),
+		grpc.WithIdleTimeout(0),
+		grpc.WithDisableServiceConfig(),
+		grpc.WithChainUnaryInterceptor(p.boundCall),
+		grpc.WithChainStreamInterceptor(refuseBroker),
+	}
+}
+
+// boundCall puts the plugin's deadline on a call. A plugin that lets it pass is
+// killed, since whatever it does now, nobody waits for it.
+func (p *Process) boundCall(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	timeout := p.spec.CallTimeout
+	bounded, cancel := context.WithTimeoutCause(ctx, timeout, errOverDeadline)
+	defer cancel()
+	err := invoke(bounded, method, req, reply, conn, opts...)
+	if status.Code(err) == codes.DeadlineExceeded {
+		awaitDeadline(bounded)
+	}
+	if err != nil && errors.Is(context.Cause(bounded), errOverDeadline) {
+		p.kill(Deadline, fmt.Sprintf("the call %s took longer than %v", method, timeout))
+	}
+	return err
+}
+
+// awaitDeadline waits for a deadline that is about to pass: the plugin's side of
+// gRPC keeps the same deadline, and its clock may be a little ahead.
+func awaitDeadline(ctx context.Context) {
+	const ahead = 100 * time.Millisecond
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < ahead {
+		<-ctx.Done()
+	}
+}
+
+// refuseBroker lets every stream pass but the broker's.
+func refuseBroker(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string, stream grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+	if strings.HasPrefix(method, brokerService) {
+		return nil, status.Error(codes.Unimplemented, "the host does not broker connections")
+	}
+	return stream(ctx, desc, conn, method, opts...)
+}
+
+// CallError explains a failed call: if the plugin is gone, the result is a
+// *CallFailure that tells why; else it is err itself. nil stays nil. It waits a
+// moment when the connection broke and the end of the process is still on its way.
+func (p *Process) CallError(err error) error {
+	if err == nil {
+		return nil
+	}
+	if code := status.Code(err); code == codes.Unavailable || code == codes.DeadlineExceeded && p.dying() {
+		within(p.done, settleTime+time.Second)
+	}
+	if death := p.Exit(); death != nil {
+		return &CallFailure{Death: death, Err: err}
+	}
+	return err
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package plugin
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	goplugin "github.com/hashicorp/go-plugin"
+
+	"github.com/bulkhead-ml/bulkhead/sdk/handshake"
+)
+
+// maxHandshake is the longest handshake line, in bytes.
+const maxHandshake = 8 << 10
+
+// majors are the protocol majors that this host serves, newest first.
+var majors = []int{handshake.ProtocolVersion}
+
+// greeting is a checked handshake line.
+type greeting struct {
+	major   int
+	network string
+	address string
+}
+
+// line rebuilds the five fields that go-plugin may see.
+func (g greeting) line() string {
+	return fmt.Sprintf("%d|%d|%s|%s|%s\n", goplugin.CoreProtocolVersion, g.major, g.network, g.address, goplugin.ProtocolGRPC)
+}
+
+// readGreeting reads and checks the first line of a plugin's output.
+func readGreeting(r io.Reader) (greeting, error) {
+	line, err := bufio.NewReaderSize(r, maxHandshake).ReadSlice('\n')
+	switch {
+	case errors.Is(err, bufio.ErrBufferFull):
+		return greeting{}, &HandshakeError{TooLong, fmt.Sprintf("the first line of output is longer than %d bytes", maxHandshake)}
+	case len(line) == 0:
+		return greeting{}, &HandshakeError{Silent, "the plugin closed its output without the handshake line"}
+	}
+	return parseGreeting(string(line))
+}
+
+// parseGreeting checks one line. Only fields of printable ASCII are accepted.
+func parseGreeting(line string) (greeting, error) {
+	line = strings.TrimRight(line, "\r\n")
+	fields := strings.Split(line, "|")
+	if len(fields) < 5 || !printable(line) {
+		return greeting{}, &HandshakeError{Garbage, fmt.Sprintf("the first line of output is %q; "+
+			"a plugin must print nothing before sdk/plugin.Serve", clip(line, 120))}
+	}
+	if fields[0] != strconv.Itoa(goplugin.CoreProtocolVersion) {
+		return greeting{}, &HandshakeError{CoreVersion, fmt.Sprintf("go-plugin core protocol %s, the host speaks %d; build the plugin with a current SDK", fields[0], goplugin.CoreProtocolVersion)}
+	}
+	major, err := strconv.Atoi(fields[1])
+	if err != nil || !slices.Contains(majors, major) {
+		return greeting{}, &HandshakeError{Version, fmt.Sprintf("the plugin speaks protocol %s, the host %v; install a version of the plugin for this host", fields[1], majors)}
+	}
+	if fields[4] != string(goplugin.ProtocolGRPC) {
+		return greeting{}, &HandshakeError{NotGRPC, fmt.Sprintf("the plugin serves %q, the host speaks only %q", fields[4], goplugin.ProtocolGRPC)}
+	}
+	if len(fields) > 5 && fields[5] != "" {
+		return greeting{}, &HandshakeError{Certificate, "the plugin sent a certificate, but TLS was not asked for"}
+	}
+	return greeting{major, fields[2], fields[3]}, nil
+}
+
+// printable reports whether a line is plain ASCII without control characters.
+func printable(line string) bool {
+	for _, b := range []byte(line) {
+		if b < 0x20 || b > 0x7e {
+			return false
+		}
+	}
+	return true
+}

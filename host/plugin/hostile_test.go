@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package plugin
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/bulkhead-ml/bulkhead/host/sandbox"
+)
+
+// victim is a service that no plugin may make the host talk to.
+func victim(t *testing.T, network, address string) (string, func() bool) {
+	t.Helper()
+	listener, err := net.Listen(network, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	var mu sync.Mutex
+	touched := false
+	go func() {
+		for {
+			c, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			mu.Lock()
+			touched = true
+			mu.Unlock()
+			_ = c.Close()
+		}
+	}()
+	return listener.Addr().String(), func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return touched
+	}
+}
+
+func TestAddressesAreRefused(t *testing.T) {
+	for _, c := range []struct{ kind, network, address, reason string }{
+		{"tcp", "tcp", "127.0.0.1:0", "only a unix socket"},
+		{"foreign", "unix", "/var/tmp/plugin-victim-a.sock", "private directory"},
+		{"symlink", "unix", "/tmp/plugin-victim-b.sock", "symbolic links"},
+		{"traversal", "unix", "/tmp/plugin-victim-c.sock", "plain name"},
+		{"file", "unix", "/tmp/plugin-victim-d.sock", "not a socket"},
+	} {
+		for _, level := range []sandbox.Level{sandbox.Namespaced, sandbox.Weak} {
+			t.Run(c.kind+" "+level.String(), func(t *testing.T) {
+				defer timed(t, bound)()
+				_ = os.Remove(c.address)
+				address, touched := victim(t, c.network, c.address)
+				spec, options, _ := fixture(t, c.kind)
+				spec.Ceiling, spec.Floor = level, level
+				spec.Env["TEST_ADDRESS"] = address
+				_, err := Launch(context.Background(), spec, options)
+				var refused *AddressError
+				if !errors.As(err, &refused) || !strings.Contains(refused.Reason, c.reason) {
+					t.Errorf("got %v, want %q", err, c.reason)
+				}
+				if touched() {
+					t.Error("the host connected all the same")
+				}
+			})
+		}
+	}
+}
+
+func TestBadHandshakes(t *testing.T) {
+	for kind, problem := range map[string]Problem{
+		"silent": Silent, "garbage": Garbage, "long": TooLong, "version": Version, "core": CoreVersion,
+		"netrpc": NotGRPC, "certificate": Certificate, "mute": NoService,
+	} {
+		t.Run(kind, func(t *testing.T) {
+			defer timed(t, bound)()
+			spec, options, _ := fixture(t, kind)
+			if kind == "silent" {
+				spec.StartTimeout = 300 * time.Millisecond
+			}
+			_, err := Launch(context.Background(), spec, options)
+			var h *HandshakeError
+			if !errors.As(err, &h) || h.Problem != problem {
+				t.Fatalf("got %v, want %s", err, problem)
+			}
+			if strings.ContainsAny(err.Error(), "\x1b\n") {
+				t.Errorf("the message carries control characters: %q", err)
+			}
+		})
+	}
+}
+
+func TestDeathAtStart(t *testing.T) {
+	for kind, want := range map[string][]string{
+		"exit":  {`plugin "gpu" did not start: plugin "gpu" ended with exit status 3; its last words: `, "no licence found"},
+		"panic": {`plugin "gpu" crashed: panic: cannot begin (exit status 2)`},
+	} {
+		t.Run(kind, func(t *testing.T) {
+			defer timed(t, bound)()
+			spec, options, _ := fixture(t, kind)
+			_, err := Launch(context.Background(), spec, options)
+			var death *Death
+			if !errors.As(err, &death) {
+				t.Fatalf("got %v", err)
+			}
+			for _, text := range want {
+				if !strings.Contains(err.Error(), text) {
+					t.Errorf("%q lacks %q", err, text)
+				}
+			}
+		})
+	}
+}
+
+func TestDeathInACall(t *testing.T) {
+	for command, want := range map[string]string{
+		"panic:index out of range": `plugin "gpu" crashed: panic: index out of range (exit status 2)`,
+		"exit:7":                   `plugin "gpu" ended with exit status 7`,
+	} {
+		t.Run(command, func(t *testing.T) {
+			defer timed(t, bound)()
+			p, _ := start(t, "good", nil)
+			_, err := call(p, command)
+			var failure *CallFailure
+			if !errors.As(err, &failure) || !strings.Contains(err.Error(), want) {
+				t.Fatalf("got %v", err)
+			}
+			if _, ok := status.FromError(failure.Err); !ok {
+				t.Errorf("the status of the call is lost: %v", failure.Err)
+			}
+		})
+	}
+}
+
+func TestMemoryIsBounded(t *testing.T) {
+	if testLimits.DataBytes == sandbox.Unlimited {
+		t.Skip("the race detector needs unlimited memory")
+	}
+	p, _ := start(t, "good", nil)
+	if _, err := call(p, "memory:1024"); err == nil || !strings.Contains(err.Error(), "crashed: ") {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestHangingCall(t *testing.T) {
+	defer timed(t, bound)()
+	p, _ := start(t, "deaf", func(s *Spec, _ *Options) { s.CallTimeout = 300 * time.Millisecond })
+	_, err := call(p, "hang")
+	var failure *CallFailure
+	if !errors.As(err, &failure) || failure.Death.Cause != Deadline || !strings.Contains(err.Error(), doMethod) {
+		t.Fatalf("got %v", err)
+	}
+}
+
+// The caller's own, shorter patience costs nobody's life.
+func TestCallersDeadline(t *testing.T) {
+	p, _ := start(t, "good", nil)
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	err := p.Conn().Invoke(ctx, doMethod, wrapperspb.String("hang"), &wrapperspb.BytesValue{})
+	if status.Code(p.CallError(err)) != codes.DeadlineExceeded {
+		t.Fatalf("got %v", err)
+	}
+	if got, err := call(p, "echo:x"); err != nil || got != "x" {
+		t.Fatalf("%q, %v", got, err)
+	}
+}
+
+func TestHugeReply(t *testing.T) {
+	p, _ := start(t, "good", nil)
+	_, err := call(p, "huge")
+	if status.Code(err) != codes.ResourceExhausted {
+		t.Fatalf("got %v", err)
+	}
+	if got, err := call(p, "echo:"+strings.Repeat("x", 8<<20)); err != nil || len(got) != 8<<20 {
+		t.Fatalf("8 MiB both ways: %d, %v", len(got), err)
+	}
+}
+
+func TestBrokerIsRefused(t *testing.T) {
+	p, _ := start(t, "good", nil)
+	_, err := p.Conn().NewStream(context.Background(), &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, "/plugin.GRPCBroker/StartStream")
+	if status.Code(err) != codes.Unimplemented {
+		t.Fatalf("got %v", err)
+	}
+}
+
+// A grandchild that keeps the plugin's output open delays nothing.
+func TestDaemon(t *testing.T) {
+	for _, level := range []sandbox.Level{sandbox.Namespaced, sandbox.Weak, sandbox.None} {
+		t.Run(level.String(), func(t *testing.T) {
+			p, log := start(t, "daemon", func(s *Spec, _ *Options) { s.Ceiling, s.Floor, s.Proc = level, level, true })
+			defer timed(t, bound)()
+			if err := p.Close(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(log.String(), "spawn:") {
+				t.Fatalf("there was no grandchild: %s", log)
+			}
+		})
+	}
+}
