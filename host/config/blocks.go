@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/hashicorp/hcl/v2"
+)
+
+// host reads the only host block.
+func (l *loader) host() {
+	blocks := l.blocks["host"]
+	if len(blocks) == 0 {
+		blocks = hcl.Blocks{{Type: "host", Body: hcl.EmptyBody()}}
+	}
+	for _, extra := range blocks[1:] {
+		l.errorf(extra.DefRange, "Duplicate host", "The settings of the host already stand at %s. Merge the two blocks.",
+			rangeOf(blocks[0].DefRange))
+	}
+	s := l.section(hostBlock(), blocks[0])
+	l.cfg.Host = Host{
+		Sandbox:    s.text("sandbox"),
+		LogLevel:   s.text("log_level"),
+		Timeout:    s.duration("timeout"),
+		PluginDirs: s.paths("plugin_dirs"),
+		Range:      rangeOf(s.at),
+	}
+}
+
+func (l *loader) plugins() {
+	for _, b := range l.blocks["plugin"] {
+		name, ok := l.label(b, "plugin")
+		s := l.section(pluginBlock(), b)
+		p := &Plugin{
+			Name:    name,
+			Source:  s.text("source"),
+			Version: s.version(),
+			Digest:  s.digest(),
+			Grants:  s.texts("grants"),
+			Timeout: s.duration("timeout"),
+			Range:   rangeOf(b.DefRange),
+		}
+		p.Executable = s.executable(p.Source)
+		if ok {
+			l.cfg.Plugins = append(l.cfg.Plugins, p)
+		}
+	}
+}
+
+var builtinSource = regexp.MustCompile(`^builtin/[a-z0-9][a-z0-9-]*$`)
+
+// executable resolves the source of a plugin when it is a path.
+func (s section) executable(source string) Path {
+	if source == "" || builtinSource.MatchString(source) {
+		return Path{}
+	}
+	for _, prefix := range []string{"./", "../", "/", `.\`, `..\`} {
+		if strings.HasPrefix(source, prefix) || isDrivePath(source) {
+			return s.path("source")
+		}
+	}
+	s.l.errorf(s.rangeFor("source"), "Invalid source",
+		"%q is neither builtin/NAME nor a path that starts with ./, ../ or /. Sources in a registry are not supported by this version.",
+		shorten(source))
+	return Path{}
+}
+
+// isDrivePath reports a Windows path such as C:\x.
+func isDrivePath(p string) bool {
+	return len(p) > 2 && p[1] == ':' && (p[2] == '\\' || p[2] == '/')
+}
+
+func (s section) version() string {
+	text := s.text("version")
+	if text == "" {
+		return ""
+	}
+	if _, err := parseConstraint(text); err != nil {
+		s.l.errorf(s.rangeFor("version"), "Invalid version constraint", "%v.", err)
+		return ""
+	}
+	return text
+}
+
+var digestPattern = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+
+func (s section) digest() string {
+	text := strings.ToLower(s.text("digest"))
+	if text == "" || digestPattern.MatchString(text) {
+		return text
+	}
+	s.l.errorf(s.rangeFor("digest"), "Invalid digest",
+		"A digest is sha256: and 64 hexadecimal digits; sha256sum FILE prints them.")
+	return ""
+}
+
+var codePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]*\.[a-z0-9][a-z0-9_-]*$`)
+
+func (l *loader) checks() {
+	for _, b := range l.blocks["check"] {
+		code := b.Labels[0]
+		s := l.section(checkBlock(), b)
+		c := &Check{
+			Code:     code,
+			Enabled:  s.flag("enabled"),
+			Severity: Severity(s.text("severity")),
+			Reason:   s.text("reason"),
+			Range:    rangeOf(b.DefRange),
+			config:   s.config(),
+		}
+		if !codePattern.MatchString(code) {
+			l.errorf(b.LabelRanges[0], "Invalid code",
+				"%q is not the code of a check, such as \"torch.cpu-wheel-on-gpu-host\".", shorten(code))
+			continue
+		}
+		if l.declare("check", fold(code), b.DefRange) {
+			l.cfg.Checks = append(l.cfg.Checks, c)
+		}
+	}
+}
+
+func (l *loader) requires() {
+	for _, b := range l.blocks["require"] {
+		name, ok := l.label(b, "require")
+		s := l.section(requireBlock(), b)
+		condition, message := s.attrs["condition"], s.attrs["message"]
+		if !ok || condition == nil || message == nil {
+			continue
+		}
+		r := &Require{
+			Name:      name,
+			Severity:  Severity(s.text("severity")),
+			Range:     rangeOf(b.DefRange),
+			condition: condition.Expr,
+			message:   message.Expr,
+			scope:     l.scope,
+			sources:   l.cfg.sources,
+		}
+		l.add(r.checkNames()...)
+		l.cfg.Requires = append(l.cfg.Requires, r)
+	}
+}
+
+func (l *loader) suites() {
+	for _, b := range l.blocks["suite"] {
+		name, ok := l.label(b, "suite")
+		s := l.section(suiteBlock(), b)
+		suite := &Suite{Name: name, Run: s.selectors("run"), Skip: s.selectors("skip"), Range: rangeOf(b.DefRange)}
+		if ok {
+			l.cfg.Suites = append(l.cfg.Suites, suite)
+		}
+	}
+}
+
+// nodes reads the sources and kernels of one pipeline, or of the top level when
+// within is empty.
+func (l *loader) nodes(byType map[string]hcl.Blocks, within string) nodes {
+	var out nodes
+	for _, b := range byType["source"] {
+		if s := l.source(b, within); s != nil {
+			out.sources = append(out.sources, s)
+		}
+	}
+	for _, b := range byType["kernel"] {
+		if k := l.kernel(b, within); k != nil {
+			out.kernels = append(out.kernels, k)
+		}
+	}
+	return out
+}
+
+// nodeLabel reads the name of a source or kernel. Inside a pipeline it must
+// not hide one at top level.
+func (l *loader) nodeLabel(b *hcl.Block, within string) (string, bool) {
+	if within == "" {
+		return l.label(b, b.Type)
+	}
+	if first, ok := l.declared[b.Type+" "+b.Labels[0]]; ok {
+		l.errorf(b.DefRange, "Duplicate "+b.Type, "%s %q already stands at top level, at %s. Rename one of them.",
+			capital(b.Type), b.Labels[0], rangeOf(first))
+		return "", false
+	}
+	return l.labelIn(b, b.Type, "pipeline "+within+" ")
+}
+
+func (l *loader) source(b *hcl.Block, within string) *Source {
+	name, ok := l.nodeLabel(b, within)
+	s := l.section(sourceBlock(), b)
+	src := &Source{
+		Name:        name,
+		CSV:         s.path("csv"),
+		Target:      s.text("target"),
+		TargetRange: rangeOf(s.rangeFor("target")),
+		ID:          s.text("id"),
+		IDRange:     rangeOf(s.rangeFor("id")),
+		Types:       s.textMap("types"),
+		TypesRange:  rangeOf(s.rangeFor("types")),
+		Nulls:       s.texts("nulls"),
+		Delimiter:   s.delimiter(),
+		Range:       rangeOf(b.DefRange),
+	}
+	if !ok {
+		return nil
+	}
+	return src
+}
+
+func (s section) delimiter() rune {
+	text := s.text("delimiter")
+	r, n := utf8.DecodeRuneInString(text)
+	if n != len(text) || n == 0 || r == utf8.RuneError || strings.ContainsRune("\"\r\n\x00", r) {
+		s.l.errorf(s.rangeFor("delimiter"), "Invalid delimiter",
+			"A delimiter is one character other than a quote or a line end, for example \",\", \";\" or \"\\t\".")
+		return ','
+	}
+	return r
+}
+
+func (l *loader) kernel(b *hcl.Block, within string) *Kernel {
+	name, ok := l.nodeLabel(b, within)
+	s := l.section(kernelBlock(), b)
+	k := &Kernel{
+		Name:      name,
+		Use:       s.use(),
+		Budget:    s.duration("budget"),
+		Timeout:   s.duration("timeout"),
+		Seed:      s.whole("seed"),
+		OnFailure: OnFailure(s.text("on_failure")),
+		Range:     rangeOf(b.DefRange),
+		config:    s.config(),
+	}
+	k.Retries = s.retries(k.OnFailure)
+	if !ok {
+		return nil
+	}
+	l.inputs[k] = s.names("input", "source.NAME or kernel.NAME")
+	return k
+}
+
+func (s section) retries(on OnFailure) int {
+	n := int(s.whole("retries"))
+	if on == Retry {
+		return n
+	}
+	if a, ok := s.attrs["retries"]; ok {
+		s.l.errorf(a.NameRange, "Retries without retry", "\"retries\" counts only with on_failure = \"retry\". Add that, or remove this line.")
+	}
+	return 0
+}
+
+func (l *loader) pipelines() {
+	for _, b := range l.blocks["pipeline"] {
+		name, ok := l.label(b, "pipeline")
+		s := l.section(pipelineBlock(), b)
+		p := &Pipeline{Name: name, Description: s.text("description"), Range: rangeOf(b.DefRange)}
+		p.Preflight = l.preflight(s.names("preflight", "suite.NAME or require.NAME"))
+		own := map[string]hcl.Blocks{"source": s.blocks.OfType("source"), "kernel": s.blocks.OfType("kernel")}
+		l.owned[p] = l.nodes(own, name)
+		if ok {
+			l.cfg.Pipelines = append(l.cfg.Pipelines, p)
+		}
+	}
+}

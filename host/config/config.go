@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+)
+
+// Config is a configuration whose names all resolve. Slices are in the order
+// of the files.
+type Config struct {
+	Host     Host
+	Plugins  []*Plugin
+	Checks   []*Check
+	Requires []*Require
+	Suites   []*Suite
+	// Sources and Kernels are those at top level, shared by pipelines.
+	Sources   []*Source
+	Kernels   []*Kernel
+	Pipelines []*Pipeline
+	// Variables are the declarations; values are in expressions only.
+	Variables []*Variable
+	// Files are the names of the files that were read, in their order.
+	Files []string
+
+	sources sources
+}
+
+// Host holds the settings of the process, with defaults filled in.
+type Host struct {
+	// Sandbox is the weakest level that is good enough, one of SandboxLevels.
+	Sandbox string
+	// LogLevel is one of LogLevels.
+	LogLevel string
+	// Timeout bounds a call to a plugin that has no deadline of its own.
+	Timeout time.Duration
+	// PluginDirs are absolute.
+	PluginDirs []Path
+	// Range of the block; zero when there is none.
+	Range Range
+}
+
+// Plugin is a declared plugin.
+type Plugin struct {
+	Name string
+	// Source is "builtin/NAME", or the path as it was written.
+	Source string
+	// Executable is the absolute path when Source is one, else the zero Path.
+	Executable Path
+	// Version is a valid constraint, or empty.
+	Version string
+	// Digest is "sha256:" and 64 lower-case hexadecimal digits, or empty.
+	Digest string
+	// Grants narrows what the plugin asks for. Nil does not narrow; an empty
+	// list that is not nil grants nothing.
+	Grants []string
+	// Timeout of each call; zero means that of the host.
+	Timeout time.Duration
+	Range   Range
+}
+
+// Path is a file that a configuration names.
+type Path struct {
+	// Absolute path, relative ones being relative to the file that names them.
+	Absolute string
+	// Written is the path as it stands in the configuration.
+	Written string
+	Range   Range
+}
+
+// Variable is a declared variable.
+type Variable struct {
+	Name        string
+	Description string
+	// Type in the notation of the language, for example "list(string)".
+	Type      string
+	Sensitive bool
+	// Required: it has no default.
+	Required bool
+	Range    Range
+}
+
+// Check is policy on one check.
+type Check struct {
+	// Code as it was written; CanonicalCode finds the plugin's spelling.
+	Code    string
+	Enabled bool
+	// Severity replaces that of the findings; empty leaves it.
+	Severity Severity
+	// Reason for this policy, possibly empty.
+	Reason string
+	Range  Range
+
+	config *Body
+}
+
+// Settings decodes the config block against what the plugin declares.
+func (c *Check) Settings(schema SettingsSchema) (Settings, Diagnostics) {
+	return DecodeSettings(c.config, schema)
+}
+
+// OnFailure says what becomes of a pipeline when a kernel fails.
+type OnFailure string
+
+// Stop ends the pipeline, Continue runs what does not depend on the kernel,
+// Retry tries it again up to Retries times and then stops.
+const (
+	Stop     OnFailure = "stop"
+	Continue OnFailure = "continue"
+	Retry    OnFailure = "retry"
+)
+
+// Source is a table.
+type Source struct {
+	Name string
+	CSV  Path
+	// Target and ID are column names, or empty. TargetRange and IDRange are
+	// where they stand, for messages about the data.
+	Target, ID           string
+	TargetRange, IDRange Range
+	// Types maps a column to one of ColumnTypes.
+	Types      map[string]string
+	TypesRange Range
+	// Nulls are the texts that mean no value. Nil leaves the reader's own.
+	Nulls     []string
+	Delimiter rune
+	Range     Range
+}
+
+// Kernel is one step of a pipeline.
+type Kernel struct {
+	Name string
+	Use  Use
+	// Inputs are what the kernel reads, in the order written, resolved.
+	Inputs []Ref
+	// Budget and Timeout are zero when there is none.
+	Budget, Timeout time.Duration
+	Seed            uint64
+	OnFailure       OnFailure
+	// Retries is zero unless OnFailure is Retry.
+	Retries int
+	Range   Range
+
+	config *Body
+}
+
+// Settings decodes the config block against what the plugin declares.
+func (k *Kernel) Settings(schema SettingsSchema) (Settings, Diagnostics) {
+	return DecodeSettings(k.config, schema)
+}
+
+// Use names a kernel of a plugin.
+type Use struct {
+	Plugin, Kernel string
+	Range          Range
+}
+
+// String is "PLUGIN.KERNEL".
+func (u Use) String() string { return u.Plugin + "." + u.Kernel }
+
+// RefKind is the kind of thing that a reference names.
+type RefKind string
+
+// The kinds of references.
+const (
+	RefSource  RefKind = "source"
+	RefKernel  RefKind = "kernel"
+	RefSuite   RefKind = "suite"
+	RefRequire RefKind = "require"
+)
+
+// Ref is a resolved reference.
+type Ref struct {
+	Kind  RefKind
+	Name  string
+	Range Range
+}
+
+// String is "kind.name".
+func (r Ref) String() string { return string(r.Kind) + "." + r.Name }
+
+// Pipeline is a graph of kernels without cycles.
+type Pipeline struct {
+	Name        string
+	Description string
+	// Preflight holds suites and requirements, in the order written.
+	Preflight []Ref
+	// Sources that its kernels may read: its own, then those at top level
+	// that it uses.
+	Sources []*Source
+	// Kernels of the pipeline, each after all of its inputs: its own and those
+	// at top level that it uses. Ties are in the order written.
+	Kernels []*Kernel
+	Range   Range
+}
+
+// Source returns a source of the pipeline.
+func (p *Pipeline) Source(name string) (*Source, bool) {
+	return find(p.Sources, name, func(s *Source) string { return s.Name })
+}
+
+// Kernel returns a kernel of the pipeline.
+func (p *Pipeline) Kernel(name string) (*Kernel, bool) {
+	return find(p.Kernels, name, func(k *Kernel) string { return k.Name })
+}
+
+// Plugin returns a declared plugin.
+func (c *Config) Plugin(name string) (*Plugin, bool) {
+	return find(c.Plugins, name, func(p *Plugin) string { return p.Name })
+}
+
+// Require returns a requirement.
+func (c *Config) Require(name string) (*Require, bool) {
+	return find(c.Requires, name, func(r *Require) string { return r.Name })
+}
+
+// Suite returns a suite.
+func (c *Config) Suite(name string) (*Suite, bool) {
+	return find(c.Suites, name, func(s *Suite) string { return s.Name })
+}
+
+// Pipeline returns a pipeline.
+func (c *Config) Pipeline(name string) (*Pipeline, bool) {
+	return find(c.Pipelines, name, func(p *Pipeline) string { return p.Name })
+}
+
+// Check returns the policy on a code, in whichever spelling.
+func (c *Config) Check(code string) (*Check, bool) {
+	return find(c.Checks, fold(code), func(k *Check) string { return fold(k.Code) })
+}
+
+// At makes a message about a place in the configuration, for findings that
+// only the host can make, such as a column that a table does not have.
+func (c *Config) At(r Range, severity Severity, summary, detail string) *Diagnostic {
+	d := newDiagnostic(severity, r, summary, "%s", detail)
+	d.source = c.sources[r.File]
+	return d
+}
+
+func find[T any](all []*T, name string, nameOf func(*T) string) (*T, bool) {
+	for _, v := range all {
+		if nameOf(v) == name {
+			return v, true
+		}
+	}
+	return nil, false
+}
+
+// Body is a config block with the values that its expressions may use. It is
+// opaque outside this package.
+type Body struct {
+	// body is nil when there is no block; at is then the owner's.
+	body    hcl.Body
+	at      hcl.Range
+	scope   *scope
+	sources sources
+}

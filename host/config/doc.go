@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package config turns HCL files into typed configuration, and everything a
+// person can get wrong in them into a message that underlines the line. It is
+// the only package that imports hcl.
+//
+// # Files
+//
+// A directory stands for its files bulkhead.hcl and *.bulkhead.hcl, and their
+// JSON variants bulkhead.hcl.json and *.bulkhead.hcl.json, read in lexical
+// order as if they were one. The order has no meaning: every name is declared
+// once, and a second declaration is an error that names both places. A path in
+// a file is relative to that file and is exported absolute.
+//
+// At most MaxFiles files of at most MaxFileBytes each are read. Brackets,
+// blocks and templates nest at most MaxNesting deep and an expression chains
+// at most MaxChain operators: the parser recurses, so these are checked on the
+// tokens before it runs. What an expression can expand to is estimated before
+// it is evaluated and is bounded by MaxExpansion.
+//
+// # Values
+//
+// Expressions may use var.NAME, local.NAME and the functions that
+// FunctionNames lists. The value of a variable is, from weak to strong: its
+// default, the environment variable BULKHEAD_VAR_NAME, variable files in their
+// order, and values given on the command line. No function reads files or the
+// environment.
+//
+// A require block is evaluated later, against facts: fact.gpu.driver.version,
+// and fact.gpu.device["0000:01:00.0"].name where there are several.
+//
+// # References
+//
+// References are bare: source.NAME, kernel.NAME, suite.NAME, require.NAME, and
+// PLUGIN.KERNEL after use. kernel.NAME.output is the same as kernel.NAME. The
+// inputs of the kernels of a pipeline draw its graph; a cycle is an error that
+// prints the cycle. A pipeline sees its own sources and kernels and those at
+// top level, and a name must not stand in both.
+//
+// # Plugins
+//
+// Load needs no plugin. The settings of a plugin stand in a nested config
+// block, so that they never clash with the host's; Bind checks them, and every
+// name of a kernel or check, against the plugins that are installed. A Settings
+// value remembers where each setting was written, so that a message of the
+// plugin underlines the user's line.
+//
+// # Messages
+//
+// Functions return Diagnostics: sorted by place, without duplicates, each with
+// its source. A summary is a noun phrase; a detail says what, why and what to
+// do next. Control characters from files never reach a terminal.
+package config

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import "github.com/hashicorp/hcl/v2"
+
+// BlockSchema describes a block of the host. The decoder is driven by it, so a
+// page generated from it is never out of date.
+type BlockSchema struct {
+	Type string `json:"type"`
+	// Labels names what stands between the type and the brace.
+	Labels      []string          `json:"labels,omitempty"`
+	Description string            `json:"description"`
+	Attributes  []AttributeSchema `json:"attributes,omitempty"`
+	Blocks      []BlockSchema     `json:"blocks,omitempty"`
+	// Repeats: the block may stand more than once under the same parent.
+	Repeats bool `json:"repeats,omitempty"`
+	// Open: the attributes are the user's own (locals) or a plugin's (config).
+	Open bool `json:"open,omitempty"`
+}
+
+// AttributeSchema describes an attribute of a host's block.
+type AttributeSchema struct {
+	Name string `json:"name"`
+	// Type is one of the Type constants.
+	Type        string   `json:"type"`
+	Required    bool     `json:"required,omitempty"`
+	Default     any      `json:"default,omitempty"`
+	OneOf       []string `json:"one_of,omitempty"`
+	Minimum     *float64 `json:"minimum,omitempty"`
+	Maximum     *float64 `json:"maximum,omitempty"`
+	Description string   `json:"description"`
+}
+
+// Types of attributes.
+const (
+	TypeString   = "string"
+	TypeNumber   = "number"
+	TypeBool     = "bool"
+	TypeStrings  = "list(string)"
+	TypeMap      = "map(string)"
+	TypeDuration = "duration"
+	// TypePath and TypePaths are files, relative to the file that names them.
+	TypePath  = "path"
+	TypePaths = "list(path)"
+	// TypeReference and TypeReferences are names without quotes.
+	TypeReference  = "reference"
+	TypeReferences = "reference or list of references"
+	// TypeExpression is evaluated later; TypeConstraint is a type such as
+	// list(string).
+	TypeExpression = "expression"
+	TypeConstraint = "type"
+)
+
+// HostSchema describes every block that this version reads, in the order of
+// the documentation.
+func HostSchema() []BlockSchema {
+	return []BlockSchema{
+		hostBlock(), pluginBlock(), variableBlock(), localsBlock(), checkBlock(),
+		requireBlock(), suiteBlock(), sourceBlock(), kernelBlock(), pipelineBlock(),
+	}
+}
+
+// unsupportedBlocks are promised by the design and not read by this version.
+var unsupportedBlocks = []string{"registry", "sandbox", "stack", "model", "benchmark", "fleet", "telemetry"}
+
+// SandboxLevels are the values of host.sandbox, from strong to none.
+var SandboxLevels = []string{"namespaced", "weak", "none"}
+
+// LogLevels are the values of host.log_level.
+var LogLevels = []string{"trace", "debug", "info", "warn", "error", "off"}
+
+// ColumnTypes are the values of the map source.types.
+var ColumnTypes = []string{"string", "bool", "int64", "float64"}
+
+var severities = []string{string(SeverityInfo), string(SeverityWarning), string(SeverityError)}
+
+func hostBlock() BlockSchema {
+	return BlockSchema{
+		Type: "host", Description: "Settings of the bulkhead process. Flags of the command line win over them.",
+		Attributes: []AttributeSchema{
+			{Name: "sandbox", Type: TypeString, OneOf: SandboxLevels, Default: "namespaced",
+				Description: "The weakest sandbox that a plugin may run in; start-up is refused below it."},
+			{Name: "log_level", Type: TypeString, OneOf: LogLevels, Default: "warn", Description: "How much is logged."},
+			{Name: "timeout", Type: TypeDuration, Default: "60s", Description: "Deadline of a call to a plugin that has no other."},
+			{Name: "plugin_dirs", Type: TypePaths, Description: "Directories searched for plugins, before the built-in ones."},
+		},
+	}
+}
+
+func pluginBlock() BlockSchema {
+	return BlockSchema{
+		Type: "plugin", Labels: []string{"name"}, Repeats: true,
+		Description: "A plugin, and what it may do.",
+		Attributes: []AttributeSchema{
+			{Name: "source", Type: TypeString, Required: true,
+				Description: "Where it comes from: builtin/NAME, or the path of an executable that starts with ./, ../ or /."},
+			{Name: "version", Type: TypeString, Description: "Constraint on the version, for example \"~> 0.1\"."},
+			{Name: "digest", Type: TypeString, Description: "Digest that the executable must have: sha256: and 64 hexadecimal digits."},
+			{Name: "grants", Type: TypeStrings, Description: "The only grants that it gets of those that it asks for; an empty list gives none."},
+			{Name: "timeout", Type: TypeDuration, Description: "Deadline of each call to it, in place of that of the host."},
+		},
+	}
+}
+
+func variableBlock() BlockSchema {
+	return BlockSchema{
+		Type: "variable", Labels: []string{"name"}, Repeats: true,
+		Description: "A value that the user of the configuration may give.",
+		Attributes: []AttributeSchema{
+			{Name: "type", Type: TypeConstraint, Default: "any", Description: "Type that the value is converted to."},
+			{Name: "default", Type: TypeExpression, Description: "Value when none is given; without it the variable must be given."},
+			{Name: "description", Type: TypeString, Description: "What it is for."},
+			{Name: "sensitive", Type: TypeBool, Default: false, Description: "Never show the value."},
+		},
+		Blocks: []BlockSchema{{
+			Type: "validation", Repeats: true, Description: "A condition that the value must meet.",
+			Attributes: []AttributeSchema{
+				{Name: "condition", Type: TypeExpression, Required: true, Description: "True when the value is good."},
+				{Name: "error_message", Type: TypeString, Required: true, Description: "What to say when it is not."},
+			},
+		}},
+	}
+}
+
+func localsBlock() BlockSchema {
+	return BlockSchema{Type: "locals", Repeats: true, Open: true, Description: "Named values; each is read as local.NAME."}
+}
+
+func checkBlock() BlockSchema {
+	return BlockSchema{
+		Type: "check", Labels: []string{"code"}, Repeats: true,
+		Description: "Policy on one check of a plugin, named by its code.",
+		Attributes: []AttributeSchema{
+			{Name: "enabled", Type: TypeBool, Default: true, Description: "False switches the check off."},
+			{Name: "severity", Type: TypeString, OneOf: severities, Description: "Severity of its findings, in place of its own."},
+			{Name: "reason", Type: TypeString, Description: "Why; it stands in the report."},
+		},
+		Blocks: []BlockSchema{configBlock()},
+	}
+}
+
+func requireBlock() BlockSchema {
+	return BlockSchema{
+		Type: "require", Labels: []string{"name"}, Repeats: true,
+		Description: "A condition on facts: policy without a plugin.",
+		Attributes: []AttributeSchema{
+			{Name: "condition", Type: TypeExpression, Required: true, Description: "True when the machine is good. Facts are fact.ADDRESS."},
+			{Name: "severity", Type: TypeString, OneOf: severities, Default: "error", Description: "Severity when it is not."},
+			{Name: "message", Type: TypeExpression, Required: true, Description: "What to say then; may hold facts."},
+		},
+	}
+}
+
+func suiteBlock() BlockSchema {
+	return BlockSchema{
+		Type: "suite", Labels: []string{"name"}, Repeats: true,
+		Description: "A set of checks: PLUGIN.all, PLUGIN.GROUP, GROUP.CHECK, require.NAME and suite.NAME.",
+		Attributes: []AttributeSchema{
+			{Name: "run", Type: TypeReferences, Required: true, Description: "What it runs."},
+			{Name: "skip", Type: TypeReferences, Description: "What it leaves out of that."},
+		},
+	}
+}
+
+func sourceBlock() BlockSchema {
+	return BlockSchema{
+		Type: "source", Labels: []string{"name"}, Repeats: true,
+		Description: "A table.",
+		Attributes: []AttributeSchema{
+			{Name: "csv", Type: TypePath, Required: true, Description: "A CSV file with a header line."},
+			{Name: "target", Type: TypeString, Description: "Column to predict."},
+			{Name: "id", Type: TypeString, Description: "Column that names the row."},
+			{Name: "types", Type: TypeMap, OneOf: ColumnTypes, Description: "Types of columns, where the guess from the data is wrong."},
+			{Name: "nulls", Type: TypeStrings, Description: "Texts that mean that there is no value."},
+			{Name: "delimiter", Type: TypeString, Default: ",", Description: "The one character between columns."},
+		},
+	}
+}
+
+func kernelBlock() BlockSchema {
+	return BlockSchema{
+		Type: "kernel", Labels: []string{"name"}, Repeats: true,
+		Description: "One step of a pipeline.",
+		Attributes: []AttributeSchema{
+			{Name: "use", Type: TypeReference, Required: true, Description: "The kernel, as PLUGIN.KERNEL."},
+			{Name: "input", Type: TypeReferences, Required: true, Description: "source.NAME or kernel.NAME, or a list of them."},
+			{Name: "budget", Type: TypeDuration, Description: "Time that the kernel may use; the best result so far counts."},
+			{Name: "timeout", Type: TypeDuration, Description: "Time after which the kernel is killed."},
+			{Name: "seed", Type: TypeNumber, Default: 0, Minimum: bound(0), Description: "Seed of every random choice."},
+			{Name: "on_failure", Type: TypeString, OneOf: []string{string(Stop), string(Continue), string(Retry)}, Default: string(Stop),
+				Description: "stop the pipeline; continue with the branches that do not need it; or retry it."},
+			{Name: "retries", Type: TypeNumber, Default: 2, Minimum: bound(1), Maximum: bound(10),
+				Description: "How often it is tried again, with on_failure = \"retry\"."},
+		},
+		Blocks: []BlockSchema{configBlock()},
+	}
+}
+
+func pipelineBlock() BlockSchema {
+	return BlockSchema{
+		Type: "pipeline", Labels: []string{"name"}, Repeats: true,
+		Description: "A graph of kernels, drawn by their inputs.",
+		Attributes: []AttributeSchema{
+			{Name: "description", Type: TypeString, Description: "What it is for."},
+			{Name: "preflight", Type: TypeReferences, Description: "suite.NAME or require.NAME, or a list: what must hold before it starts."},
+		},
+		Blocks: []BlockSchema{sourceBlock(), kernelBlock()},
+	}
+}
+
+func configBlock() BlockSchema {
+	return BlockSchema{Type: "config", Open: true, Description: "Settings that belong to the plugin; it describes them itself."}
+}
+
+func bound(f float64) *float64 { return &f }
+
+// hclSchema is what the parser needs to know of the block's body.
+func (b BlockSchema) hclSchema() *hcl.BodySchema {
+	out := &hcl.BodySchema{}
+	for _, a := range b.Attributes {
+		out.Attributes = append(out.Attributes, hcl.AttributeSchema{Name: a.Name, Required: a.Required})
+	}
+	for _, c := range b.Blocks {
+		out.Blocks = append(out.Blocks, hcl.BlockHeaderSchema{Type: c.Type, LabelNames: c.Labels})
+	}
+	return out
+}
+
+func (b BlockSchema) attribute(name string) AttributeSchema {
+	for _, a := range b.Attributes {
+		if a.Name == name {
+			return a
+		}
+	}
+	panic("config: block " + b.Type + " has no attribute " + name)
+}
+
+func (b BlockSchema) block(blockType string) BlockSchema {
+	for _, c := range b.Blocks {
+		if c.Type == blockType {
+			return c
+		}
+	}
+	panic("config: block " + b.Type + " has no block " + blockType)
+}
