@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package catalog knows which plugins are installed and starts them.
+//
+// A plugin is installed when a directory with its manifest.json stands in one
+// of the plugin directories, or when the configuration declares it with the
+// path of its executable. The host's own plugins are installed the same way
+// beside the host and are started the same way; the one difference is that the
+// host was linked with the digests of their manifests (pins), so an altered
+// manifest or executable of a built-in plugin is refused.
+//
+// A name stands for one plugin. A declared plugin hides an installed one of
+// that name; of two installed ones the first directory's stands.
+package catalog
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/go-version"
+
+	"github.com/bulkhead-ml/bulkhead/host/config"
+	"github.com/bulkhead-ml/bulkhead/registry/manifest"
+)
+
+// pins is set at link time: "NAME=HEX,NAME=HEX", the SHA-256 of each built-in
+// plugin's manifest. It is empty in a host that was built without plugins.
+var pins string
+
+// Origin says where an entry comes from.
+type Origin string
+
+// The origins.
+const (
+	Builtin   Origin = "builtin"   // pinned by the host
+	Installed Origin = "installed" // found in a plugin directory
+	Declared  Origin = "declared"  // a path in the configuration
+)
+
+// Entry is one plugin that can be started.
+type Entry struct {
+	// Name by which configuration and command line know it.
+	Name       string
+	Origin     Origin
+	Executable string
+	// Digest that the executable must have; empty when nobody pinned it.
+	Digest string
+	// Manifest of the plugin; one without grants when it has no file.
+	Manifest *manifest.Manifest
+	// Grants that it gets: those of the manifest, narrowed by configuration.
+	Grants []manifest.Grant
+	// Declaration in the configuration, or nil.
+	Declaration *config.Plugin
+}
+
+// Catalog is the set of entries. It is read-only after Open.
+type Catalog struct {
+	entries map[string]*Entry
+}
+
+// Open reads the plugin directories and the configuration, which may be nil.
+// Plugins that cannot be used are left out and named in the error, which is
+// joined from one error per plugin; the catalog is usable all the same.
+func Open(dirs []string, cfg *config.Config) (*Catalog, error) {
+	c := &Catalog{entries: map[string]*Entry{}}
+	var errs []error
+	for _, dir := range dirs {
+		errs = append(errs, c.scan(dir))
+	}
+	if cfg != nil {
+		for _, p := range cfg.Plugins {
+			errs = append(errs, c.declare(p))
+		}
+	}
+	return c, errors.Join(errs...)
+}
+
+// Dirs are the plugin directories: those of the configuration, the one beside
+// the host and the user's own.
+func Dirs(cfg *config.Config) []string {
+	var out []string
+	if cfg != nil {
+		for _, p := range cfg.Host.PluginDirs {
+			out = append(out, p.Absolute)
+		}
+	}
+	if exe, err := os.Executable(); err == nil {
+		if real, err := filepath.EvalSymlinks(exe); err == nil {
+			exe = real
+		}
+		out = append(out, filepath.Join(filepath.Dir(exe), "plugins"))
+	}
+	if data := dataHome(); data != "" {
+		out = append(out, filepath.Join(data, "bulkhead", "plugins"))
+	}
+	return out
+}
+
+func dataHome() string {
+	if dir := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) {
+		return dir
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(home, ".local", "share")
+}
+
+// Entries returns every plugin in name order.
+func (c *Catalog) Entries() []*Entry {
+	return slices.SortedFunc(maps.Values(c.entries), func(a, b *Entry) int { return cmp.Compare(a.Name, b.Name) })
+}
+
+// Entry returns the plugin of a name.
+func (c *Catalog) Entry(name string) (*Entry, bool) {
+	e, ok := c.entries[name]
+	return e, ok
+}
+
+// scan adds the plugins of one directory; a directory that does not exist has none.
+func (c *Catalog) scan(dir string) error {
+	list, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading the plugin directory: %w", err)
+	}
+	var errs []error
+	for _, d := range list {
+		e, err := installed(filepath.Join(dir, d.Name()))
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			errs = append(errs, err)
+		case c.entries[e.Name] == nil:
+			c.entries[e.Name] = e
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// installed reads one plugin's directory.
+func installed(dir string) (*Entry, error) {
+	file := filepath.Join(dir, manifest.FileName)
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	m, err := manifest.Parse(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	if m.Executable == "" || m.Digest == "" {
+		return nil, fmt.Errorf("%s names no executable with its digest; pack the plugin before installing it", file)
+	}
+	e := &Entry{
+		Name: m.Name, Origin: Installed, Executable: filepath.Join(dir, m.Executable),
+		Digest: m.Digest, Manifest: m, Grants: m.Grants,
+	}
+	if pin, ok := pinned()[m.Name]; ok {
+		if got := fmt.Sprintf("%x", sha256.Sum256(data)); got != pin {
+			return nil, fmt.Errorf("%s is not the manifest that this host was built with (SHA-256 %.12s, not %.12s); install Bulkhead again", file, got, pin)
+		}
+		e.Origin = Builtin
+	}
+	return e, nil
+}
+
+func pinned() map[string]string {
+	out := map[string]string{}
+	for pair := range strings.SplitSeq(pins, ",") {
+		if name, pin, ok := strings.Cut(pair, "="); ok {
+			out[name] = pin
+		}
+	}
+	return out
+}
+
+// declare adds a plugin of the configuration.
+func (c *Catalog) declare(p *config.Plugin) error {
+	e, err := c.declared(p)
+	if err != nil {
+		return fmt.Errorf("plugin %q: %w", p.Name, err)
+	}
+	e.Name, e.Declaration = p.Name, p
+	if p.Digest != "" {
+		e.Digest = p.Digest
+	}
+	if e.Grants, err = narrow(e.Grants, p.Grants); err != nil {
+		return fmt.Errorf("plugin %q: %w", p.Name, err)
+	}
+	if err := satisfies(e.Manifest.Version, p.Version); err != nil {
+		return fmt.Errorf("plugin %q: %w", p.Name, err)
+	}
+	c.entries[p.Name] = e
+	return nil
+}
+
+// AddPath adds the executable at a path under its manifest's name, or its file
+// name, and returns that name. Call it before the catalog is shared.
+func (c *Catalog) AddPath(name string) (string, error) {
+	abs, err := filepath.Abs(name)
+	if err != nil {
+		return "", fmt.Errorf("finding %s: %w", name, err)
+	}
+	e, err := executable(abs)
+	if err != nil {
+		return "", err
+	}
+	if e.Name = e.Manifest.Name; e.Name == "" {
+		e.Name = strings.ToLower(strings.TrimSuffix(filepath.Base(abs), filepath.Ext(abs)))
+	}
+	c.entries[e.Name] = e
+	return e.Name, nil
+}
+
+func (c *Catalog) declared(p *config.Plugin) (*Entry, error) {
+	if p.Executable.Absolute == "" {
+		name := strings.TrimPrefix(p.Source, "builtin/")
+		e, ok := c.entries[name]
+		if !ok {
+			return nil, fmt.Errorf("no built-in plugin %q is installed beside this host; `bulkhead plugin list` shows those that are", name)
+		}
+		clone := *e
+		return &clone, nil
+	}
+	return executable(p.Executable.Absolute)
+}
+
+// executable is the plugin at a path. A manifest beside it counts when it names
+// this file; without one the plugin has no grants.
+func executable(name string) (*Entry, error) {
+	e := &Entry{Origin: Declared, Executable: name, Manifest: &manifest.Manifest{}}
+	if _, err := os.Stat(name); err != nil {
+		return nil, fmt.Errorf("its executable cannot be read: %w", err)
+	}
+	m, err := manifest.Load(filepath.Dir(name))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return nil, err
+	case m.Executable == filepath.Base(name):
+		e.Manifest, e.Grants, e.Digest = m, m.Grants, m.Digest
+	}
+	return e, nil
+}
+
+// narrow keeps the grants that the configuration names: by path, or by
+// variable name.
+func narrow(grants []manifest.Grant, keep []string) ([]manifest.Grant, error) {
+	if keep == nil {
+		return grants, nil
+	}
+	var out []manifest.Grant
+	for _, name := range keep {
+		i := slices.IndexFunc(grants, func(g manifest.Grant) bool { return name == g.Path || name == g.Name })
+		if i < 0 {
+			return nil, fmt.Errorf("grant %q is not one that the plugin asks for; a configuration can only narrow", name)
+		}
+		out = append(out, grants[i])
+	}
+	return out, nil
+}
+
+// satisfies checks a version constraint as in "~> 0.1".
+func satisfies(have, constraint string) error {
+	if constraint == "" {
+		return nil
+	}
+	want, err := version.NewConstraint(constraint)
+	if err != nil {
+		return fmt.Errorf("version constraint %q: %w", constraint, err)
+	}
+	v, err := version.NewVersion(have)
+	if err != nil {
+		return fmt.Errorf("the configuration asks for version %q, but the plugin's manifest gives none", constraint)
+	}
+	if !want.Check(v) {
+		return fmt.Errorf("the configuration asks for version %q, and %s is installed", constraint, have)
+	}
+	return nil
+}

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"github.com/bulkhead-ml/bulkhead/host/catalog"
+	"github.com/bulkhead-ml/bulkhead/host/report"
+	"github.com/bulkhead-ml/bulkhead/registry/manifest"
+	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
+)
+
+func (a *app) pluginCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "plugin",
+		Short: "List, describe and test plugins",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return misuse("choose what to do: %s list, describe or test", cmd.CommandPath())
+		},
+	}
+	cmd.AddCommand(a.pluginListCmd(), a.pluginDescribeCmd(), a.pluginTestCmd())
+	return cmd
+}
+
+// pluginList is what `bulkhead plugin list` prints.
+type pluginList struct {
+	SchemaVersion string              `json:"schema_version"`
+	Plugins       []listedPlugin      `json:"plugins"`
+	Diagnostics   []report.Diagnostic `json:"diagnostics"`
+}
+
+type listedPlugin struct {
+	Name       string `json:"name"`
+	Version    string `json:"version"`
+	Origin     string `json:"origin"`
+	Summary    string `json:"summary"`
+	Executable string `json:"executable"`
+	// Digest that the executable must have; empty when nobody pinned it.
+	Digest string   `json:"digest,omitempty"`
+	Grants []string `json:"grants"`
+}
+
+func (a *app) pluginListCmd() *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List the installed plugins, their origin and what they are granted",
+		Args: exactly(0, "no arguments"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := a.open(cmd.Context(), nil, nil)
+			if err != nil {
+				return err
+			}
+			defer s.close()
+			out := pluginList{SchemaVersion: report.SchemaVersion, Plugins: []listedPlugin{}, Diagnostics: append([]report.Diagnostic{}, s.notes...)}
+			for _, e := range s.launcher.Catalog.Entries() {
+				out.Plugins = append(out.Plugins, listed(e))
+			}
+			return a.result(out)
+		},
+	}
+}
+
+func listed(e *catalog.Entry) listedPlugin {
+	p := listedPlugin{
+		Name: e.Name, Version: e.Manifest.Version, Origin: string(e.Origin), Summary: e.Manifest.Summary,
+		Executable: e.Executable, Digest: e.Digest, Grants: []string{},
+	}
+	for _, g := range e.Grants {
+		p.Grants = append(p.Grants, grantText(g))
+	}
+	return p
+}
+
+func grantText(g manifest.Grant) string { return g.Kind + " " + cmp.Or(g.Path, g.Name) }
+
+// WriteJSON writes the list as one JSON document.
+func (l pluginList) WriteJSON(w io.Writer) error { return writeJSON(w, l) }
+
+// WriteText writes a line for each plugin; with -v the grants follow.
+func (l pluginList) WriteText(w io.Writer, opt report.Options) error {
+	for _, p := range l.Plugins {
+		pin := "unpinned"
+		if p.Digest != "" {
+			pin = "pinned"
+		}
+		fmt.Fprintf(w, "%-12s %-8s %-9s %-8s %s\n", p.Name, cmp.Or(p.Version, "-"), p.Origin, pin, report.CleanLine(p.Summary))
+		if opt.Verbose {
+			fmt.Fprintf(w, "    %s\n    %s\n", report.CleanLine(p.Executable), cmp.Or(p.Digest, "no digest"))
+			for _, g := range p.Grants {
+				fmt.Fprintf(w, "    grant %s\n", report.CleanLine(g))
+			}
+		}
+	}
+	for _, d := range l.Diagnostics {
+		fmt.Fprintf(w, "%s: %s: %s\n", d.Severity, d.Summary, report.CleanLine(d.Detail))
+	}
+	return nil
+}
+
+func (a *app) pluginDescribeCmd() *cobra.Command {
+	return &cobra.Command{
+		Use: "describe NAME|PATH", Short: "Show the collectors, checks and kernels of a plugin",
+		Args: exactly(1, "the name of an installed plugin or the path of an executable"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, name, err := a.openPlugin(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			defer s.close()
+			d, err := s.launcher.Describe(cmd.Context(), name)
+			if err != nil {
+				return failed("The plugin cannot be described", err)
+			}
+			return a.result(description{d})
+		},
+	}
+}
+
+// openPlugin opens a session in which the argument, a name or a path, is a
+// plugin.
+func (a *app) openPlugin(ctx context.Context, arg string) (*session, string, error) {
+	s, err := a.open(ctx, nil, nil)
+	if err != nil {
+		return nil, "", err
+	}
+	if _, ok := s.launcher.Catalog.Entry(arg); ok {
+		return s, arg, nil
+	}
+	if !strings.ContainsAny(arg, `/\`) && !isFile(arg) {
+		s.close()
+		return nil, "", misuse("no plugin %q is installed and no file has that name; `bulkhead plugin list` shows what is installed", arg)
+	}
+	name, err := s.launcher.Catalog.AddPath(arg)
+	if err != nil {
+		s.close()
+		return nil, "", &failure{code: ExitConfig, summary: "The plugin cannot be used", err: err}
+	}
+	return s, name, nil
+}
+
+func isFile(name string) bool {
+	info, err := os.Stat(filepath.Clean(name))
+	return err == nil && info.Mode().IsRegular()
+}
+
+// description is what `bulkhead plugin describe` prints.
+type description struct{ d *pluginv1.DescribeResponse }
+
+// WriteJSON writes the plugin's own message as one JSON document.
+func (d description) WriteJSON(w io.Writer) error {
+	data, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(d.d)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, json.RawMessage(data))
+}
+
+// WriteText writes the offers of the plugin for a person.
+func (d description) WriteText(w io.Writer, opt report.Options) error {
+	fmt.Fprintf(w, "%s %s (SDK %s)\n", report.CleanLine(d.d.GetName()), report.CleanLine(d.d.GetVersion()), report.CleanLine(d.d.GetSdkVersion()))
+	for _, c := range d.d.GetCollectors() {
+		fmt.Fprintf(w, "\ncollector %s, %s\n", report.CleanLine(c.GetName()), count(len(c.GetFacts()), "fact", "facts"))
+		for _, f := range c.GetFacts() {
+			fmt.Fprintf(w, "  %-34s %s\n", report.CleanLine(f.GetAddress()), report.CleanLine(f.GetSummary()))
+		}
+	}
+	if len(d.d.GetChecks()) > 0 {
+		fmt.Fprintln(w, "\nchecks")
+	}
+	for _, c := range d.d.GetChecks() {
+		fmt.Fprintf(w, "  %-34s %s\n", report.CleanLine(c.GetCode()), report.CleanLine(c.GetTitle()))
+		writeSettings(w, c.GetConfig(), opt)
+	}
+	for _, k := range d.d.GetKernels() {
+		fmt.Fprintf(w, "\nkernel %s (%s)\n  %s\n", report.CleanLine(k.GetName()), k.GetCompartment(), report.CleanLine(k.GetSummary()))
+		writeSettings(w, k.GetConfig(), report.Options{Verbose: true})
+	}
+	return nil
+}
+
+func writeSettings(w io.Writer, s *pluginv1.Schema, opt report.Options) {
+	if !opt.Verbose {
+		return
+	}
+	for _, at := range s.GetAttributes() {
+		fmt.Fprintf(w, "    %-20s %s%s\n", report.CleanLine(at.GetName()), report.CleanLine(at.GetDescription()), defaultText(at))
+	}
+	for _, b := range s.GetBlocks() {
+		fmt.Fprintf(w, "    %-20s %s\n", report.CleanLine(b.GetType())+" {}", report.CleanLine(b.GetDescription()))
+	}
+}
+
+func defaultText(at *pluginv1.Attribute) string {
+	switch {
+	case at.GetRequired():
+		return " (required)"
+	case at.GetDefaultJson() != "" && at.GetDefaultJson() != `""`:
+		return " (default " + report.CleanLine(at.GetDefaultJson()) + ")"
+	}
+	return ""
+}

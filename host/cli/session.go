@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/bulkhead-ml/bulkhead/host/catalog"
+	"github.com/bulkhead-ml/bulkhead/host/config"
+	"github.com/bulkhead-ml/bulkhead/host/report"
+	"github.com/bulkhead-ml/bulkhead/host/sandbox"
+	"github.com/bulkhead-ml/bulkhead/host/target"
+	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
+)
+
+// closeTimeout bounds the end of all plugins.
+const closeTimeout = 5 * time.Second
+
+// session is what most commands work with: configuration, plugins, machine.
+type session struct {
+	app      *app
+	cfg      *config.Config
+	launcher *catalog.Launcher
+	// notes are warnings that belong into the result.
+	notes   []report.Diagnostic
+	started time.Time
+}
+
+// open loads the configuration at paths, or the default one when there is one,
+// and finds the plugins. A command that needs a configuration gives paths.
+func (a *app) open(ctx context.Context, paths []string, machine *target.Machine) (*session, error) {
+	s := &session{app: a, started: time.Now()}
+	if err := s.load(ctx, paths); err != nil {
+		return nil, err
+	}
+	floor, err := s.floor()
+	if err != nil {
+		return nil, err
+	}
+	cat, err := catalog.Open(catalog.Dirs(s.cfg), s.cfg)
+	if err != nil {
+		s.note(err)
+	}
+	s.launcher = &catalog.Launcher{
+		Catalog: cat, Machine: machine, Floor: floor, Logger: a.log, CacheDir: cacheDir(), CallTimeout: s.callTimeout(),
+	}
+	return s, nil
+}
+
+// note keeps an error about plugins that are left out, one by one.
+func (s *session) note(err error) {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range joined.Unwrap() {
+			s.note(e)
+		}
+		return
+	}
+	s.notes = append(s.notes, report.Diagnostic{Severity: report.Error, Summary: "A plugin cannot be used", Detail: err.Error()})
+}
+
+func (s *session) load(ctx context.Context, paths []string) error {
+	paths = append(paths, s.app.flags.configs...)
+	if len(paths) == 0 && !defaultConfig() {
+		if len(s.app.flags.vars)+len(s.app.flags.varFiles) > 0 {
+			return misuse("--var and --var-file set variables of a configuration, and there is none here; name one with --config")
+		}
+		return nil
+	}
+	vars, err := variables(s.app.flags.vars)
+	if err != nil {
+		return err
+	}
+	cfg, diags := config.Load(ctx, config.LoadOptions{
+		Paths: paths, Vars: vars, VarFiles: s.app.flags.varFiles, LookupEnv: os.LookupEnv,
+	})
+	if diags.HasErrors() {
+		return s.app.wrongConfig(diags)
+	}
+	s.cfg = cfg
+	s.notes = append(s.notes, reportDiags(diags)...)
+	return nil
+}
+
+// defaultConfig reports whether the working directory has a configuration.
+func defaultConfig() bool {
+	for _, pattern := range []string{"bulkhead.hcl", "bulkhead.hcl.json", "*.bulkhead.hcl", "*.bulkhead.hcl.json"} {
+		if found, err := filepath.Glob(pattern); err == nil && len(found) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func variables(pairs []string) (map[string]string, error) {
+	out := map[string]string{}
+	for _, pair := range pairs {
+		name, value, ok := strings.Cut(pair, "=")
+		if !ok || name == "" {
+			return nil, misuse("--var %q is not name=value", pair)
+		}
+		out[name] = value
+	}
+	return out, nil
+}
+
+// floor is the weakest sandbox level to accept: the flag, the configuration,
+// or what this platform can do at its best.
+func (s *session) floor() (sandbox.Level, error) {
+	name := s.app.flags.sandbox
+	if name == "" && s.cfg != nil && s.cfg.Host.Sandbox != "" && !s.cfg.Host.Range.IsZero() {
+		name = s.cfg.Host.Sandbox
+	}
+	switch {
+	case name != "":
+		level, err := sandbox.ParseLevel(name)
+		if err != nil {
+			return 0, misuse("--sandbox: %v", err)
+		}
+		return level, nil
+	case runtime.GOOS != "linux":
+		return sandbox.None, nil // no walls exist there yet; every report says so
+	}
+	return sandbox.Namespaced, nil
+}
+
+func (s *session) callTimeout() time.Duration {
+	if s.app.flags.timeout > 0 {
+		return s.app.flags.timeout
+	}
+	if s.cfg != nil {
+		return s.cfg.Host.Timeout
+	}
+	return 0
+}
+
+// close ends the plugins, also after an interrupt.
+func (s *session) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	if err := s.launcher.Close(ctx); err != nil {
+		s.app.log.Debug("closing plugins", "error", err)
+	}
+}
+
+// describe returns what every installed plugin offers. Plugins that cannot
+// describe themselves are noted and left out.
+func (s *session) describe(ctx context.Context) map[string]*pluginv1.DescribeResponse {
+	entries := s.launcher.Catalog.Entries()
+	found := make([]*pluginv1.DescribeResponse, len(entries))
+	errs := make([]error, len(entries))
+	each(len(entries), func(i int) {
+		found[i], errs[i] = s.launcher.Describe(ctx, entries[i].Name)
+	})
+	out := map[string]*pluginv1.DescribeResponse{}
+	for i, e := range entries {
+		if errs[i] != nil {
+			s.note(errs[i])
+			continue
+		}
+		out[e.Name] = found[i]
+	}
+	return out
+}
+
+// wrongConfig is the failure of a configuration.
+func (a *app) wrongConfig(diags config.Diagnostics) error {
+	f := &failure{code: ExitConfig, summary: "Wrong configuration", diags: reportDiags(diags)}
+	f.err = fmt.Errorf("%s", count(len(f.diags), "problem was", "problems were")+" found")
+	return f
+}
+
+// cacheDir is the user's cache directory; "" when there is none.
+func cacheDir() string {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(dir, "bulkhead")
+}
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// asExit is nil for 0, so that a command can end with any code.
+func asExit(code int) error {
+	if code == ExitOK {
+		return nil
+	}
+	return exit(code)
+}
+
+// timedOut reports whether err is a deadline.
+func timedOut(err error) bool { return errors.Is(err, context.DeadlineExceeded) }

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package target turns "the machine to examine" and a plugin's grants into
+// what one sandbox needs: the paths to bind, the environment variables to pass
+// on and the Target message for its collectors.
+//
+// A machine is this one (Live), or a directory that holds the root of another:
+// a mounted disk, an unpacked image, a recorded machine. What files cannot say
+// about a recorded machine (its environment, the answers of statfs) stands in
+// a file named bulkhead-machine.json at the top of the directory:
+//
+//	{
+//	  "env": {"CUDA_VISIBLE_DEVICES": "0"},
+//	  "home": "/home/ada",
+//	  "project_dir": "/home/ada/train",
+//	  "filesystems": {"/": {"total_bytes": 1000, "free_bytes": 10}},
+//	  "os": "linux",
+//	  "arch": "amd64"
+//	}
+package target
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
+)
+
+// MachineFile is the name of a recorded machine's description.
+const MachineFile = "bulkhead-machine.json"
+
+// maxMachineBytes bounds MachineFile.
+const maxMachineBytes = 4 << 20
+
+// Machine is the machine to examine.
+type Machine struct {
+	// Root is the host directory that holds the machine's "/"; "" for this
+	// machine.
+	Root string
+	// ProcessDir describes the examined process, as a path of the machine.
+	ProcessDir string
+	Env        map[string]string
+	Home       string
+	ProjectDir string
+	// Pythons are interpreters and environments that the user named.
+	Pythons     []string
+	Filesystems map[string]Usage
+	OS, Arch    string
+}
+
+// Usage is the size of a recorded file system, in bytes.
+type Usage struct {
+	Total uint64 `json:"total_bytes"`
+	Free  uint64 `json:"free_bytes"`
+}
+
+// Live reports whether the machine is this one.
+func (m *Machine) Live() bool { return m.Root == "" }
+
+// Name is what reports call the machine.
+func (m *Machine) Name() string {
+	if m.Live() {
+		return "this machine"
+	}
+	return m.Root
+}
+
+// This is the machine that the host runs on, seen by the host's own process.
+func This(projectDir string, pythons []string) (*Machine, error) {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		home = "" // a daemon without HOME has no home to examine
+	}
+	m := &Machine{
+		Env: environ(os.Environ()), Home: filepath.ToSlash(home), OS: runtime.GOOS, Arch: runtime.GOARCH,
+		ProcessDir: fmt.Sprintf("/proc/%d", os.Getpid()),
+	}
+	if m.ProjectDir, err = absolute(projectDir); err != nil {
+		return nil, err
+	}
+	for _, p := range pythons {
+		if p, err = existing(p); err != nil {
+			return nil, err
+		}
+		m.Pythons = append(m.Pythons, p)
+	}
+	return m, nil
+}
+
+// At is the machine whose root is the directory root. Pythons and projectDir
+// are paths of that machine.
+func At(root, projectDir string, pythons []string) (*Machine, error) {
+	abs, err := filepath.Abs(root)
+	if err != nil {
+		return nil, fmt.Errorf("finding the root %s: %w", root, err)
+	}
+	info, err := os.Stat(abs)
+	if err != nil {
+		return nil, fmt.Errorf("the root of the machine cannot be read: %w", err)
+	}
+	if !info.IsDir() {
+		return nil, fmt.Errorf("%s is not a directory: --root names the directory that holds a machine's /", root)
+	}
+	m := &Machine{Root: abs, ProcessDir: "/proc/self", Env: map[string]string{}, Pythons: pythons, OS: "linux", Arch: "amd64"}
+	if err := m.readRecording(); err != nil {
+		return nil, err
+	}
+	if projectDir != "" {
+		m.ProjectDir = path.Clean("/" + projectDir)
+	}
+	return m, nil
+}
+
+type recording struct {
+	Env         map[string]string `json:"env"`
+	Home        string            `json:"home"`
+	ProjectDir  string            `json:"project_dir"`
+	Filesystems map[string]Usage  `json:"filesystems"`
+	Pythons     []string          `json:"pythons"`
+	OS          string            `json:"os"`
+	Arch        string            `json:"arch"`
+}
+
+// readRecording fills in what MachineFile says; a machine without one has an
+// empty environment and root's home.
+func (m *Machine) readRecording() error {
+	m.Home = "/root"
+	name := filepath.Join(m.Root, MachineFile)
+	data, err := readCapped(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading the recorded machine: %w", err)
+	}
+	rec, err := parseRecording(data)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	m.apply(rec)
+	return nil
+}
+
+func (m *Machine) apply(rec *recording) {
+	if rec.Env != nil {
+		m.Env = rec.Env
+	}
+	m.Filesystems = rec.Filesystems
+	m.Pythons = append(m.Pythons, rec.Pythons...)
+	for field, value := range map[*string]string{&m.Home: rec.Home, &m.ProjectDir: rec.ProjectDir, &m.OS: rec.OS, &m.Arch: rec.Arch} {
+		if value != "" {
+			*field = value
+		}
+	}
+}
+
+func parseRecording(data []byte) (*recording, error) {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	var rec recording
+	if err := dec.Decode(&rec); err != nil {
+		return nil, fmt.Errorf("not a recorded machine: %w", err)
+	}
+	return &rec, nil
+}
+
+// readCapped refuses links, so that a foreign root cannot name a file of ours.
+func readCapped(name string) ([]byte, error) {
+	info, err := os.Lstat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", name)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxMachineBytes+1))
+	if err == nil && len(data) > maxMachineBytes {
+		err = fmt.Errorf("%s is larger than %d bytes", name, maxMachineBytes)
+	}
+	return data, err
+}
+
+// Message is the machine as a plugin sees it: its "/" is found under root, and
+// env holds the granted variables.
+func (m *Machine) Message(root string, env map[string]string) *pluginv1.Target {
+	t := &pluginv1.Target{
+		Root: root, Live: m.Live(), ProcessDir: m.ProcessDir, Env: env, Pythons: m.Pythons,
+		ProjectDir: m.ProjectDir, Home: m.Home, Os: m.OS, Arch: m.Arch,
+		Filesystems: map[string]*pluginv1.FilesystemUsage{},
+	}
+	for name, u := range m.Filesystems {
+		t.Filesystems[name] = &pluginv1.FilesystemUsage{TotalBytes: u.Total, FreeBytes: u.Free}
+	}
+	return t
+}
+
+func environ(pairs []string) map[string]string {
+	env := make(map[string]string, len(pairs))
+	for _, pair := range pairs {
+		if name, value, ok := strings.Cut(pair, "="); ok && name != "" {
+			env[name] = value
+		}
+	}
+	return env
+}
+
+func absolute(dir string) (string, error) {
+	if dir == "" {
+		dir = "."
+	}
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return "", fmt.Errorf("finding the directory %s: %w", dir, err)
+	}
+	return filepath.ToSlash(abs), nil
+}
+
+// existing makes a path that the user named absolute and insists that it leads
+// to something, since a silent "no environment found" would mislead.
+func existing(name string) (string, error) {
+	abs, err := absolute(name)
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Lstat(abs); err != nil {
+		return "", fmt.Errorf("--python %s: %w; give an interpreter or the directory of an environment", name, err)
+	}
+	return abs, nil
+}
