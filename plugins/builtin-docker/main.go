@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command builtin-docker is the plugin that looks at Docker and Podman on the
+// machine and at the Dockerfiles of the project.
+//
+// Collectors read files only. The engine's socket is never opened, nor asked
+// for: who may connect to it is root, and no diagnosis is worth that grant. The
+// engine counts as running when its process-id file is there, which dockerd
+// removes when it stops.
+//
+// Facts of other plugins (GPUs, the kind of container, WSL) decide whether a
+// missing GPU runtime matters. A machine without Docker is silent, and so is
+// one that uses Docker without a GPU.
+package main
+
+import (
+	"github.com/bulkhead-ml/bulkhead/sdk/check"
+	"github.com/bulkhead-ml/bulkhead/sdk/fact"
+	"github.com/bulkhead-ml/bulkhead/sdk/plugin"
+)
+
+func main() {
+	plugin.Serve(plugin.Info{Name: "docker"}, fact.Serve(collectors()...), check.Serve(checks()...))
+}
+
+func collectors() []fact.Collector {
+	return []fact.Collector{engineCollector, daemonCollector, toolkitCollector, projectCollector}
+}
+
+func checks() []check.Check {
+	return []check.Check{
+		engineAbsent, engineDown, daemonConfigInvalid,
+		noNvidiaRuntime, runtimeBinaryMissing, cdiStale, snapDocker, containerWithoutGPU,
+		unquotedVersion,
+	}
+}

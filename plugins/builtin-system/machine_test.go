@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/bulkhead-ml/bulkhead/sdk/check"
+	"github.com/bulkhead-ml/bulkhead/sdk/fact"
+)
+
+// machine is a fake machine: the files of its root and what is not in files.
+type machine struct {
+	files map[string]string
+	links map[string]string
+	env   map[string]string
+	disks map[string]fact.Usage
+	// facts of other plugins.
+	facts map[string]any
+}
+
+// target writes the machine to a directory.
+func (m machine) target(t *testing.T) *fact.Target {
+	t.Helper()
+	root := t.TempDir()
+	for name, content := range m.files {
+		full := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(full, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, to := range m.links {
+		full := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(to, full); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return &fact.Target{
+		Root: root, ProcessDir: "/proc/self", Env: m.env, Filesystems: m.disks,
+		Home: "/home/ada", ProjectDir: "/home/ada/train", OS: "linux", Arch: "amd64",
+	}
+}
+
+// observe runs the collectors, as the host would.
+func (m machine) observe(t *testing.T) fact.Set {
+	t.Helper()
+	facts, diags := fact.Observe(t.Context(), m.target(t), collectors()...)
+	for _, d := range diags {
+		t.Fatal(d)
+	}
+	declared := declaredFacts()
+	for _, f := range facts {
+		if !declared[withoutKey(f.Address)] {
+			t.Errorf("fact %s is not declared by a collector", f.Address)
+		}
+	}
+	for address, value := range m.facts {
+		var r fact.Recorder
+		r.Add(address, value)
+		facts = append(facts, r.Facts()...)
+	}
+	return fact.NewSet(facts)
+}
+
+func declaredFacts() map[string]bool {
+	out := map[string]bool{}
+	for _, c := range collectors() {
+		for _, f := range c.Facts {
+			out[f.Address] = true
+		}
+	}
+	return out
+}
+
+func withoutKey(address string) string {
+	before, rest, keyed := strings.Cut(address, "[")
+	if !keyed {
+		return address
+	}
+	return before + rest[strings.LastIndexByte(rest, ']')+1:]
+}
+
+// diagnose runs collectors and checks; settings that config leaves out are defaults.
+func (m machine) diagnose(t *testing.T, config map[string][]byte) map[string][]check.Finding {
+	t.Helper()
+	out := map[string][]check.Finding{}
+	for _, o := range check.Run(t.Context(), m.observe(t), checks(), config) {
+		if strings.HasPrefix(o.Reason, "panic") {
+			t.Fatalf("%s: %s", o.Code, o.Reason)
+		}
+		if len(o.Findings) > 0 {
+			out[o.Code] = o.Findings
+		}
+	}
+	return out
+}
+
+// with returns a copy with more files and variables.
+func (m machine) with(files, env map[string]string) machine {
+	m.files, m.env = maps.Clone(m.files), maps.Clone(m.env)
+	if m.env == nil {
+		m.env = map[string]string{}
+	}
+	maps.Copy(m.files, files)
+	maps.Copy(m.env, env)
+	return m
+}
+
+const (
+	laptopMounts = `22 1 259:2 / / rw,relatime shared:1 - ext4 /dev/nvme0n1p2 rw,errors=remount-ro
+24 22 0:23 / /dev/shm rw,nosuid,nodev shared:4 - tmpfs tmpfs rw,inode64
+30 22 0:27 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate,memory_recursiveprot
+`
+	containerMounts = `100 50 0:60 / / rw,relatime - overlay overlay rw,lowerdir=/l,upperdir=/u,workdir=/w
+101 100 0:61 / /dev/shm rw,nosuid,nodev,noexec - tmpfs shm rw,size=65536k,inode64
+102 100 0:27 / /sys/fs/cgroup ro,nosuid - cgroup2 cgroup rw,nsdelegate
+`
+	ordinaryLimits = `Limit                     Soft Limit           Hard Limit           Units     
+Max processes             63304                63304                processes 
+Max open files            1024                 1048576              files     
+Max locked memory         8388608              8388608              bytes     
+`
+	userStatus = "Name:\tpython\nCapEff:\t0000000000000000\nCpus_allowed_list:\t0-7\n"
+)
+
+// laptop is a healthy Ubuntu machine as it comes.
+func laptop() machine {
+	return machine{
+		files: map[string]string{
+			"/etc/os-release":                                      "ID=ubuntu\nVERSION_ID=\"24.04\"\nPRETTY_NAME=\"Ubuntu 24.04.1 LTS\"\n",
+			"/proc/sys/kernel/osrelease":                           "6.8.0-45-generic\n",
+			"/proc/meminfo":                                        "MemTotal:       16384000 kB\nMemFree:  1 kB\n",
+			"/proc/self/limits":                                    ordinaryLimits,
+			"/proc/self/status":                                    userStatus,
+			"/proc/self/mountinfo":                                 laptopMounts,
+			"/proc/self/cgroup":                                    "0::/user.slice/user-1000.slice/session-2.scope\n",
+			"/sys/devices/system/cpu/online":                       "0-7\n",
+			"/sys/fs/cgroup/cgroup.controllers":                    "cpu memory pids\n",
+			"/sys/fs/cgroup/user.slice/memory.max":                 "max\n",
+			"/sys/fs/cgroup/user.slice/user-1000.slice/pids.max":   "20882\n",
+			"/sys/fs/cgroup/user.slice/user-1000.slice/memory.max": "max\n",
+			"/sys/fs/cgroup/user.slice/user-1000.slice/session-2.scope/cpu.max":    "max 100000\n",
+			"/sys/fs/cgroup/user.slice/user-1000.slice/session-2.scope/memory.max": "max\n",
+		},
+		disks: map[string]fact.Usage{"/": {Total: 500 << 30, Free: 200 << 30}},
+	}
+}
+
+// dockerContainer is a container started with `docker run` and nothing else.
+func dockerContainer() machine {
+	m := laptop()
+	m.files["/.dockerenv"] = ""
+	m.files["/proc/self/mountinfo"] = containerMounts
+	m.files["/proc/self/cgroup"] = "0::/\n"
+	return m
+}
