@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package collect
+
+import (
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/bulkhead-ml/bulkhead/plugins/builtin-gpu/internal/facts"
+	"github.com/bulkhead-ml/bulkhead/sdk/fact"
+)
+
+const pciDir = "/sys/bus/pci/devices"
+
+// maxPCI bounds how many devices of the bus are looked at.
+const maxPCI = 8192
+
+// vendorNVIDIA is NVIDIA's number in the PCI register of vendors.
+const vendorNVIDIA = "10de"
+
+// Classes of the PCI code list: the base class and subclass.
+const (
+	classVGA    = "0300" // VGA controller
+	class3D     = "0302" // 3D controller: a GPU without a display
+	classBridge = "0680" // other bridge: NVSwitch
+)
+
+// pci records NVIDIA's devices on the bus. The result says whether there is a
+// bus to look at, so that an unpacked image is not taken for a machine
+// without GPUs.
+func (m *machine) pci() (gpus []facts.PCIDevice, bus bool) {
+	entries, err := m.ReadDir(pciDir)
+	if err != nil && !m.Live {
+		return nil, false
+	}
+	gpus = []facts.PCIDevice{}
+	switches := 0
+	var seen []fact.Evidence
+	for _, e := range entries[:min(len(entries), maxPCI)] {
+		dir := path.Join(pciDir, e.Name())
+		if hexWord(m.ReadText(dir+"/vendor")) != vendorNVIDIA {
+			continue
+		}
+		switch class := hexWord(m.ReadText(dir + "/class")); {
+		case strings.HasPrefix(class, classVGA), strings.HasPrefix(class, class3D):
+			gpus = append(gpus, m.pciDevice(e.Name(), class))
+			seen = append(seen, fact.File(dir+"/vendor", 1, "0x"+vendorNVIDIA))
+		case strings.HasPrefix(class, classBridge):
+			switches++
+		}
+	}
+	m.record.Add(facts.PCI, gpus, seen...)
+	m.record.Add(facts.Switches, switches, fact.File(pciDir, 0, ""))
+	return gpus, true
+}
+
+func (m *machine) pciDevice(address, class string) facts.PCIDevice {
+	dir := path.Join(pciDir, address)
+	d := facts.PCIDevice{
+		Address:      strings.ToLower(address),
+		Vendor:       vendorNVIDIA,
+		Device:       hexWord(m.ReadText(dir + "/device")),
+		Class:        class,
+		LinkWidth:    lanes(m.ReadText(dir + "/current_link_width")),
+		MaxLinkWidth: lanes(m.ReadText(dir + "/max_link_width")),
+		NUMANode:     -1,
+	}
+	if link, err := m.Readlink(dir + "/driver"); err == nil {
+		d.Driver = path.Base(link)
+	}
+	if n, err := strconv.Atoi(m.ReadText(dir + "/numa_node")); err == nil && n >= 0 {
+		d.NUMANode = n
+	}
+	return d
+}
+
+// hexWord reads a number as sysfs writes it, "0x10DE", to "10de"; "" for
+// anything else.
+func hexWord(text string) string {
+	digits, ok := strings.CutPrefix(strings.ToLower(text), "0x")
+	if !ok || digits == "" || len(digits) > 8 || strings.Trim(digits, "0123456789abcdef") != "" {
+		return ""
+	}
+	return digits
+}
+
+// lanes reads a PCIe link width. Virtual machines report 0, 63 or 255 for
+// links that do not exist; only widths of the PCIe standard count.
+func lanes(text string) int {
+	switch n, _ := strconv.Atoi(text); n {
+	case 1, 2, 4, 8, 12, 16, 32:
+		return n
+	}
+	return 0
+}

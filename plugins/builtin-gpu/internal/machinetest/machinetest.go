@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package machinetest builds machines out of plain files for the tests of the
+// gpu plugin. A Tree maps paths to contents; a content "-> TEXT" makes a
+// symbolic link, and a path that ends in "/" an empty directory.
+package machinetest
+
+import (
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/bulkhead-ml/bulkhead/sdk/fact"
+)
+
+// Kernel is the release that the machines run.
+const Kernel = "6.1.0-18-amd64"
+
+// Tree is the files of a machine.
+type Tree map[string]string
+
+// CPUOnly is a machine with a PCI bus and no NVIDIA device on it.
+func CPUOnly() Tree {
+	return Tree{
+		"/proc/sys/kernel/osrelease":                  Kernel + "\n",
+		"/proc/modules":                               "ext4 1 1 - Live 0x0\n",
+		"/proc/cmdline":                               "BOOT_IMAGE=/vmlinuz root=/dev/sda1 quiet\n",
+		"/proc/self/status":                           "Name:\tpython\nUid:\t1000\t1000\t1000\t1000\nGid:\t1000\t1000\t1000\t1000\nGroups:\t27 1000\n",
+		"/sys/bus/pci/devices/0000:00:00.0":           "-> ../../../devices/pci0000:00/0000:00:00.0",
+		"/sys/devices/pci0000:00/0000:00:00.0/vendor": "0x8086\n",
+		"/sys/devices/pci0000:00/0000:00:00.0/class":  "0x060000\n",
+		"/lib/modules/" + Kernel + "/modules.dep":     "kernel/fs/ext4/ext4.ko:\n",
+		"/dev/null":                                    "",
+		"/usr/lib/x86_64-linux-gnu/libc.so.6":          "",
+		"/lib/modules/" + Kernel + "/kernel/fs/e.ko":   "",
+		"/sys/devices/pci0000:00/0000:00:00.0/device":  "0x1237\n",
+		"/sys/devices/pci0000:00/0000:00:00.0/irq":     "0\n",
+		"/sys/devices/pci0000:00/0000:00:00.0/enabled": "1\n",
+	}
+}
+
+// Healthy is a machine with one GPU (PCI number device, class 0300 or 0302)
+// at 0000:01:00.0 and the closed driver of a version, everything in order.
+func Healthy(device, model, driver string) Tree {
+	t := CPUOnly()
+	t.GPU("0000:01:00.0", device, "nvidia")
+	t.Driver(driver)
+	t["/proc/driver/nvidia/gpus/0000:01:00.0/information"] = "Model: \t\t " + model + "\nIRQ:   \t\t 150\n" +
+		"GPU UUID: \t GPU-5b0c4a4e-1111-2222-3333-444455556666\nDevice Minor: \t 0\nGPU Firmware: \t " + driver + "\n"
+	return t
+}
+
+// GPU puts a GPU on the bus; an empty driver leaves it unbound.
+func (t Tree) GPU(address, device, driver string) {
+	dir := "/sys/devices/pci0000:00/" + address
+	t["/sys/bus/pci/devices/"+address] = "-> ../../../devices/pci0000:00/" + address
+	t[dir+"/vendor"] = "0x10de\n"
+	t[dir+"/device"] = "0x" + device + "\n"
+	t[dir+"/class"] = "0x030000\n"
+	t[dir+"/current_link_width"] = "16\n"
+	t[dir+"/max_link_width"] = "16\n"
+	t[dir+"/numa_node"] = "-1\n"
+	if driver != "" {
+		t[dir+"/driver"] = "-> ../../../bus/pci/drivers/" + driver
+	}
+}
+
+// Class changes the PCI class of a GPU, "030200" for one without display.
+func (t Tree) Class(address, class string) {
+	t["/sys/devices/pci0000:00/"+address+"/class"] = "0x" + class + "\n"
+}
+
+// Driver installs and loads the closed driver: module, libraries and nodes.
+func (t Tree) Driver(version string) {
+	maps.Copy(t, Tree{
+		"/sys/module/nvidia/version":  version + "\n",
+		"/proc/driver/nvidia/version": "NVRM version: NVIDIA UNIX x86_64 Kernel Module  " + version + "  Sun May 12 19:39:15 UTC 2024\nGCC version:  gcc\n",
+		"/proc/modules":               "nvidia_uvm 1 0 - Live 0x0\nnvidia 1 1 - Live 0x0\next4 1 1 - Live 0x0\n",
+		"/dev/nvidiactl":              "", "/dev/nvidia0": "", "/dev/nvidia-uvm": "",
+		"/usr/bin/nvidia-modprobe":                           "",
+		"/lib/modules/" + Kernel + "/updates/dkms/nvidia.ko": "ELF" + signature,
+		"/var/lib/dkms/nvidia/" + version + "/source":        "-> /usr/src/nvidia",
+	})
+	t.Libraries("/usr/lib/x86_64-linux-gnu", version)
+}
+
+const signature = "~Module signature appended~\n"
+
+// Libraries puts the driver's libraries of a version into a directory.
+func (t Tree) Libraries(dir, version string) {
+	for _, stem := range []string{"libnvidia-ml.so", "libcuda.so"} {
+		t[dir+"/"+stem+"."+version] = "ELF"
+		t[dir+"/"+stem+".1"] = "-> " + stem + "." + version
+	}
+}
+
+// Unload takes the kernel module out of the kernel, and leaves it on disk.
+func (t Tree) Unload() {
+	for name := range t {
+		if strings.HasPrefix(name, "/sys/module/nvidia") || strings.HasPrefix(name, "/proc/driver/nvidia") || strings.HasPrefix(name, "/dev/nvidia") {
+			delete(t, name)
+		}
+	}
+	t["/proc/modules"] = "ext4 1 1 - Live 0x0\n"
+	delete(t, "/sys/devices/pci0000:00/0000:01:00.0/driver")
+}
+
+// Toolkit installs a CUDA toolkit with nvcc.
+func (t Tree) Toolkit(dir, version string) {
+	t[dir+"/version.json"] = `{"cuda": {"name": "CUDA SDK", "version": "` + version + `"}}`
+	t[dir+"/bin/nvcc"] = ""
+}
+
+// Target writes the tree below a temporary directory, device nodes readable by
+// everybody, and describes it as a recorded machine with an environment.
+func (t Tree) Target(tb testing.TB, env map[string]string) *fact.Target {
+	tb.Helper()
+	root := tb.TempDir()
+	for name, content := range t {
+		if err := write(root, name, content); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	if env == nil {
+		env = map[string]string{}
+	}
+	return &fact.Target{Root: root, ProcessDir: "/proc/self", Env: env, OS: "linux", Arch: "amd64", Home: "/home/user"}
+}
+
+func write(root, name, content string) error {
+	host := filepath.Join(root, filepath.FromSlash(name))
+	if strings.HasSuffix(name, "/") {
+		return os.MkdirAll(host, 0o755)
+	}
+	if err := os.MkdirAll(filepath.Dir(host), 0o755); err != nil {
+		return err
+	}
+	if link, ok := strings.CutPrefix(content, "-> "); ok {
+		return os.Symlink(link, host)
+	}
+	if err := os.WriteFile(host, []byte(content), 0o644); err != nil {
+		return err
+	}
+	if path.Dir(name) == "/dev" {
+		return os.Chmod(host, 0o666)
+	}
+	return nil
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !(cgo && linux)
+
+package nvml
+
+import (
+	"testing"
+
+	"github.com/bulkhead-ml/bulkhead/plugins/builtin-gpu/internal/facts"
+)
+
+func TestReadSaysThatItIsNotBuiltIn(t *testing.T) {
+	if got := Read("/usr/lib/libnvidia-ml.so.1"); got.Status != facts.NVMLNotBuilt || got.Devices != nil {
+		t.Errorf("%+v", got)
+	}
+}

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"io/fs"
+	"maps"
+	"net"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/test/bufconn"
+
+	"github.com/bulkhead-ml/bulkhead/plugins/builtin-gpu/internal/collect"
+	"github.com/bulkhead-ml/bulkhead/plugins/builtin-gpu/internal/machinetest"
+	"github.com/bulkhead-ml/bulkhead/plugins/builtin-gpu/internal/tables"
+	"github.com/bulkhead-ml/bulkhead/sdk/fact"
+	"github.com/bulkhead-ml/bulkhead/sdk/plugin"
+	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
+)
+
+// dial serves the plugin in process and connects to it.
+func dial(t *testing.T) *grpc.ClientConn {
+	t.Helper()
+	listener := bufconn.Listen(1 << 20)
+	server := plugin.NewServer(plugin.Info{Name: "gpu", Tables: tables.Versions()}, services()...)
+	go server.Serve(listener)
+	t.Cleanup(server.Stop)
+	conn, err := grpc.NewClient("passthrough:///plugin", grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(context.Context, string) (net.Conn, error) { return listener.Dial() }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// TestOverTheWire diagnoses a machine whose driver is missing, through gRPC.
+func TestOverTheWire(t *testing.T) {
+	conn, ctx := dial(t), t.Context()
+	described, err := pluginv1.NewPluginServiceClient(conn).Describe(ctx, &pluginv1.DescribeRequest{})
+	if err != nil || described.GetName() != "gpu" || len(described.GetChecks()) < 20 || len(described.GetTables()) != 5 {
+		t.Fatalf("description %v, %v", described, err)
+	}
+	tree := machinetest.CPUOnly()
+	tree.GPU("0000:01:00.0", "2330", "")
+	target := tree.Target(t, nil)
+	collected, err := pluginv1.NewCollectorServiceClient(conn).Collect(ctx, &pluginv1.CollectRequest{
+		Target: &pluginv1.Target{Root: target.Root, ProcessDir: target.ProcessDir, Os: "linux", Arch: "amd64"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	checked, err := pluginv1.NewCheckerServiceClient(conn).Check(ctx, &pluginv1.CheckRequest{Facts: collected.GetFacts()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(checked.GetFindings()) != 1 || checked.GetFindings()[0].GetCode() != "gpu.driver-missing" {
+		t.Errorf("findings %v", checked.GetFindings())
+	}
+	for _, o := range checked.GetOutcomes() {
+		if o.GetStatus() == pluginv1.CheckOutcome_STATUS_FAILED {
+			t.Errorf("check %s failed: %s", o.GetCode(), o.GetReason())
+		}
+	}
+}
+
+type grant struct{ Kind, Path, Name, Why string }
+
+func manifest(t *testing.T) []grant {
+	t.Helper()
+	data, err := os.ReadFile("manifest.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m struct {
+		Name, Summary, Licence string
+		Grants                 []grant
+	}
+	if err := json.Unmarshal(data, &m); err != nil {
+		t.Fatal(err)
+	}
+	if m.Name != "gpu" || m.Summary == "" || m.Licence != "Apache-2.0" {
+		t.Errorf("manifest of %q, %q, %q", m.Name, m.Summary, m.Licence)
+	}
+	return m.Grants
+}
+
+func TestGrantsAreWellFormed(t *testing.T) {
+	seen := map[string]bool{}
+	for _, g := range manifest(t) {
+		subject := g.Path + g.Name
+		if g.Why == "" || subject == "" || seen[g.Kind+subject] || !slices.Contains([]string{"read", "device", "env"}, g.Kind) {
+			t.Errorf("grant %+v is malformed or stands twice", g)
+		}
+		seen[g.Kind+subject] = true
+	}
+}
+
+// TestGrantsSuffice observes a full machine twice: whole, and as the sandbox
+// shows it through the grants. The facts must be the same.
+func TestGrantsSuffice(t *testing.T) {
+	tree := machinetest.Healthy("2330", "NVIDIA H100 80GB HBM3", "550.54.15")
+	tree.Toolkit("/usr/local/cuda-12.4", "12.4.1")
+	tree.Toolkit("/home/user/cuda", "12.6.2")
+	maps.Copy(tree, machinetest.Tree{
+		"/usr/local/cuda-12.4/targets/x86_64-linux/include/crt/host_config.h":       "gcc versions later than 13 are not supported",
+		"/usr/lib/gcc/x86_64-linux-gnu/12/cc1plus":                                  "",
+		"/etc/modprobe.d/nouveau.conf":                                              "blacklist nouveau\n",
+		"/run/nvidia-persistenced/socket":                                           "",
+		"/run/nvidia-fabricmanager/nv-fabricmanager.pid":                            "1\n",
+		"/usr/bin/nv-fabricmanager":                                                 "",
+		"/.dockerenv":                                                               "",
+		"/proc/self/mountinfo":                                                      "27 1 254:0 / / rw - ext4 /dev/vda rw\n",
+		"/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c": "\x06\x00\x00\x00\x01",
+	})
+	env := map[string]string{"CUDA_HOME": "/home/user/cuda", "CUDA_VISIBLE_DEVICES": "0"}
+	whole := tree.Target(t, env)
+	view := &fact.Target{Root: granted(t, whole, manifest(t)), ProcessDir: whole.ProcessDir, Env: env, OS: whole.OS, Arch: whole.Arch}
+	want, got := values(t, whole), values(t, view)
+	for address, value := range want {
+		if got[address] != value {
+			t.Errorf("%s\n  whole %s\nthrough grants %s", address, value, got[address])
+		}
+	}
+}
+
+func values(t *testing.T, target *fact.Target) map[string]string {
+	t.Helper()
+	observed, diags := fact.Observe(t.Context(), target, collect.Collectors(nil)...)
+	if len(diags) > 0 {
+		t.Fatal(diags)
+	}
+	out := map[string]string{}
+	for _, f := range observed {
+		out[f.Address] = string(f.Value) + f.Unknown
+	}
+	return out
+}
+
+// granted copies what the grants name. A link that is granted itself becomes
+// the file behind it, as a bind mount makes it; links inside a granted
+// directory stay links.
+func granted(t *testing.T, target *fact.Target, grants []grant) string {
+	t.Helper()
+	root := t.TempDir()
+	err := filepath.WalkDir(target.Root, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, _ := filepath.Rel(target.Root, name)
+		exact, ok := covered("/"+filepath.ToSlash(rel), grants, target)
+		if !ok || d.IsDir() {
+			return nil
+		}
+		place := filepath.Join(root, rel)
+		if err := os.MkdirAll(filepath.Dir(place), 0o755); err != nil {
+			return err
+		}
+		if d.Type()&fs.ModeSymlink == 0 {
+			return os.Link(name, place)
+		}
+		if !exact {
+			text, err := os.Readlink(name)
+			if err != nil {
+				return err
+			}
+			return os.Symlink(text, place)
+		}
+		if behind, err := filepath.EvalSymlinks(name); err == nil {
+			return os.Link(behind, place)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
+
+// covered reports whether a grant names the path or a directory above it, and
+// whether it names the path itself.
+func covered(name string, grants []grant, target *fact.Target) (exact, ok bool) {
+	for _, g := range grants {
+		pattern := strings.Replace(g.Path, "${process}", target.ProcessDir, 1)
+		pattern = strings.Replace(pattern, "$CUDA_HOME", target.Env["CUDA_HOME"], 1)
+		for p := name; p != "/" && g.Path != ""; p = path.Dir(p) {
+			if match, _ := path.Match(pattern, p); match {
+				exact, ok = exact || p == name, true
+			}
+		}
+	}
+	return exact, ok
+}
