@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"io"
 
@@ -49,7 +50,7 @@ func (a *app) facts(ctx context.Context, where *machineFlags, save string) error
 	if err != nil {
 		return err
 	}
-	collected := doctor.Collect(ctx, plugins, a.flags.timeout)
+	collected := doctor.Collect(ctx, plugins, cmp.Or(a.flags.timeout, doctor.DefaultTimeout))
 	doc := doctor.FactsDocument(where.reportTarget(machine), collected, s.started)
 	doc.Diagnostics = append(s.notes, doc.Diagnostics...)
 	if err := a.saveFacts(save, doc); err != nil {

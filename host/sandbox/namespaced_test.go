@@ -18,7 +18,7 @@ import (
 )
 
 // userTests are the tests that also run as an ordinary user.
-const userTests = "^(TestNamespaced|TestGrants|TestGrantsOfProc|TestRootCannotBeEscaped|TestWeak|TestFallBack|TestRequiredGrant|TestKillEndsEverything|TestScratchIsBounded|TestNestedGrants|TestNestedGrantChangesNothing|TestWholeMachine)$"
+const userTests = "^(TestNamespaced|TestGrants|TestGrantsOfProc|TestRootCannotBeEscaped|TestWeak|TestFallBack|TestRequiredGrant|TestKillEndsEverything|TestScratchIsBounded|TestNestedGrants|TestNestedGrantChangesNothing|TestWholeMachine|TestDeviceGrant)$"
 
 // TestAsUser repeats the tests above in a process without root's rights.
 func TestAsUser(t *testing.T) {

@@ -124,14 +124,18 @@ func grantMounts(binds []Bind) []mount {
 	var out []mount
 	for i, b := range binds {
 		target, _ := b.target() // checked by Spec.check
-		out = append(out, mount{Source: b.Source, Target: target, InRoot: true, Optional: b.Optional, Flags: grantFlags, Bind: i})
+		flags := uint64(grantFlags)
+		if b.Device {
+			flags = deviceFlags
+		}
+		out = append(out, mount{Source: b.Source, Target: target, InRoot: true, Optional: b.Optional, Flags: flags, Bind: i})
 	}
 	return out
 }
 
 func deviceMounts() []mount {
 	var out []mount
-	for _, name := range []string{"null", "zero", "full", "random", "urandom"} {
+	for _, name := range minimalDevices {
 		device := path.Join("/dev", name)
 		out = append(out, mount{Source: device, Target: device, Flags: deviceFlags, Bind: -1})
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -46,6 +47,11 @@ type Bind struct {
 	// Optional makes a source that is absent or unreadable an entry in
 	// Report.Skipped instead of an error.
 	Optional bool
+	// Device grants the use of a device node, with reads, writes and ioctls as
+	// the node's mode allows. Such a target lies below /dev and is Source when
+	// empty: libraries open devices at their own place. Drivers have a large
+	// surface, so this is for programs that are trusted with the device.
+	Device bool
 }
 
 // Limits bounds the program's resources. A zero field means the default named
@@ -134,6 +140,9 @@ func (b Bind) target() (string, error) {
 	if !path.IsAbs(b.Source) || strings.ContainsRune(b.Source, 0) {
 		return "", fmt.Errorf("sandbox: grant of %q: the source must be an absolute path", b.Source)
 	}
+	if b.Device {
+		return b.deviceTarget()
+	}
 	target := b.Target
 	if target == "" {
 		target = path.Join(TargetDir, b.Source)
@@ -143,6 +152,25 @@ func (b Bind) target() (string, error) {
 	}
 	return target, nil
 }
+
+// deviceTarget is target for a device: below /dev, and not one of the nodes
+// that every sandbox has.
+func (b Bind) deviceTarget() (string, error) {
+	target := b.Target
+	if target == "" {
+		target = b.Source
+	}
+	if path.Clean(target) != target || !strings.HasPrefix(target, "/dev/") {
+		return "", fmt.Errorf("sandbox: grant of device %s: target %q must be a clean path below /dev", b.Source, target)
+	}
+	if slices.Contains(minimalDevices, path.Base(target)) && path.Dir(target) == "/dev" {
+		return "", fmt.Errorf("sandbox: grant of device %s: every sandbox has %s already", b.Source, target)
+	}
+	return target, nil
+}
+
+// minimalDevices are the nodes below /dev that every private root has.
+var minimalDevices = []string{"null", "zero", "full", "random", "urandom"}
 
 // below reports whether name is dir or lies in it; both are clean.
 func below(name, dir string) bool {

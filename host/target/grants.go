@@ -27,7 +27,7 @@ type View struct {
 // path inside another granted one is covered by it.
 func (m *Machine) Expand(grants []manifest.Grant) View {
 	v := View{Env: map[string]string{}}
-	paths := map[string]bool{}
+	paths, devices := map[string]bool{}, map[string]bool{}
 	for _, g := range grants {
 		if g.Kind == manifest.Env {
 			m.grantEnv(v.Env, g.Name)
@@ -36,13 +36,27 @@ func (m *Machine) Expand(grants []manifest.Grant) View {
 		for _, p := range m.places(g.Path) {
 			for _, match := range m.glob(p) {
 				paths[match] = true
+				devices[match] = devices[match] || g.Kind == manifest.Device && m.isDevice(match)
 			}
 		}
 	}
 	for _, p := range outermost(slices.Sorted(maps.Keys(paths))) {
 		v.Binds = append(v.Binds, sandbox.Bind{Source: p, Optional: true})
 	}
+	for _, p := range slices.Sorted(maps.Keys(devices)) {
+		if devices[p] {
+			v.Binds = append(v.Binds, sandbox.Bind{Source: p, Optional: true, Device: true})
+		}
+	}
 	return v
+}
+
+// isDevice reports whether a granted path is a device node of this machine. A
+// node in a foreign root is never granted for use: its numbers would open a
+// device of this machine.
+func (m *Machine) isDevice(p string) bool {
+	info, err := os.Stat(m.host(p))
+	return err == nil && m.Live() && strings.HasPrefix(p, "/dev/") && info.Mode()&fs.ModeDevice != 0
 }
 
 func (m *Machine) grantEnv(env map[string]string, pattern string) {

@@ -32,6 +32,7 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/bulkhead-ml/bulkhead/sdk/fact"
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
 )
 
@@ -87,6 +88,7 @@ func This(projectDir string, pythons []string) (*Machine, error) {
 	if m.ProjectDir, err = absolute(projectDir); err != nil {
 		return nil, err
 	}
+	m.Filesystems = m.measure()
 	for _, p := range pythons {
 		if p, err = existing(p); err != nil {
 			return nil, err
@@ -94,6 +96,30 @@ func This(projectDir string, pythons []string) (*Machine, error) {
 		m.Pythons = append(m.Pythons, p)
 	}
 	return m, nil
+}
+
+// measure asks how full the file systems are that ML work lives on: a plugin
+// sees granted files only, and statfs answers for those alone. The places are
+// the root, shared memory, the temporary directory, the home, the project and
+// every directory that the environment names.
+func (m *Machine) measure() map[string]Usage {
+	view := &fact.Target{Root: "/", Live: true, OS: m.OS}
+	places := []string{"/", "/dev/shm", filepath.ToSlash(os.TempDir()), m.Home, m.ProjectDir}
+	for name, value := range m.Env {
+		if strings.HasSuffix(name, "_HOME") || strings.HasSuffix(name, "_CACHE") || strings.HasSuffix(name, "DIR") {
+			places = append(places, value)
+		}
+	}
+	out := map[string]Usage{}
+	for _, p := range places {
+		if !path.IsAbs(p) {
+			continue
+		}
+		if u, ok := view.Statfs(p); ok {
+			out[path.Clean(p)] = Usage{Total: u.Total, Free: u.Free}
+		}
+	}
+	return out
 }
 
 // At is the machine whose root is the directory root. Pythons and projectDir
