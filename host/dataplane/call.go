@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dataplane
+
+import (
+	"context"
+	"time"
+
+	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
+)
+
+// call is one streaming call: a sender in its own goroutine, and a receiver in
+// that of the caller.
+type call struct {
+	op      string
+	options Options
+	parent  context.Context
+	ctx     context.Context
+	cancel  context.CancelFunc
+	sender  *sender
+	metrics Metrics
+	began   time.Time
+	cpu     time.Duration
+}
+
+func newCall(ctx context.Context, op string, o Options) *call {
+	inner, cancel := withoutDeadline(ctx)
+	c := &call{op: op, options: o, parent: ctx, ctx: inner, cancel: cancel, began: time.Now()}
+	if o.Usage != nil {
+		c.cpu, _ = o.Usage()
+	}
+	return c
+}
+
+// withoutDeadline ends with ctx, and hides its deadline from the plugin: else
+// the plugin's clock could end a call before the host's own does, and the host
+// would take it for a failure of the kernel.
+func withoutDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, cancel)
+	return inner, func() {
+		stop()
+		cancel()
+	}
+}
+
+// start sends the opening messages and then the input, in the background.
+func (c *call) start(s *sender, open func() error, in Batches) {
+	s.done = make(chan struct{})
+	c.sender = s
+	go func() {
+		if open() != nil {
+			close(s.done)
+			return
+		}
+		s.run(c.ctx, in, c.cancel)
+	}()
+}
+
+// receive reads messages until the result, and then the end of the stream.
+// take handles one message and returns the result when it is one.
+func receive[M any](c *call, recv func() (M, error), take func(M) (*pluginv1.Result, error)) (*pluginv1.Result, error) {
+	for {
+		m, err := recv()
+		if ended(err) {
+			return nil, broken(c.op, "the stream ended without a result")
+		}
+		if err != nil {
+			return nil, wireError(c.parent, c.op, err)
+		}
+		result, err := take(m)
+		if err != nil {
+			return nil, err
+		}
+		if result != nil {
+			return result, expectEnd(c, recv)
+		}
+	}
+}
+
+// expectEnd refuses messages after the result, and a stream that does not end.
+func expectEnd[M any](c *call, recv func() (M, error)) error {
+	timer := time.AfterFunc(c.options.CloseGrace, c.cancel)
+	defer timer.Stop()
+	_, err := recv()
+	switch {
+	case ended(err):
+		return nil
+	case err == nil:
+		return broken(c.op, "a message came after the result")
+	case c.ctx.Err() != nil && c.parent.Err() == nil:
+		return broken(c.op, "the stream was not ended within %s of the result", c.options.CloseGrace)
+	}
+	return wireError(c.parent, c.op, err)
+}
+
+// finish stops the sender and checks the result against what was measured.
+func (c *call) finish(result *pluginv1.Result, err error) (*Outcome, error) {
+	c.cancel()
+	<-c.sender.done
+	c.measure()
+	// A failing input cancels the call, and is the reason for what followed.
+	if c.sender.err != nil {
+		return nil, c.sender.err
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c.outcome(result)
+}
+
+func (c *call) measure() {
+	m := &c.metrics
+	m.Wall = time.Since(c.began)
+	m.RowsIn, m.BatchesIn, m.BytesIn = c.sender.rows, c.sender.batches, c.sender.bytes
+	if c.options.Usage == nil {
+		return
+	}
+	if cpu, rss := c.options.Usage(); cpu >= c.cpu {
+		m.CPU, m.PeakRSS = cpu-c.cpu, rss
+	}
+}
+
+// outcome checks a result. The rows of a kernel that failed are not held
+// against it: it may have stopped reading anywhere.
+func (c *call) outcome(r *pluginv1.Result) (*Outcome, error) {
+	report, err := checkReport(r.GetReportJson(), c.options.Limits)
+	if err != nil {
+		return nil, broken(c.op, "%v", err)
+	}
+	o := &Outcome{
+		Report: report, RowsDropped: r.GetRowsDropped(), Metrics: c.metrics,
+		Diagnostics: diagnostics(r.GetDiagnostics(), c.options.Limits),
+	}
+	if o.Failed() {
+		return o, nil
+	}
+	return o, c.account(r)
+}
+
+// account compares the rows that a result claims with those that moved.
+func (c *call) account(r *pluginv1.Result) error {
+	switch m := c.metrics; {
+	case !c.sender.complete:
+		return broken(c.op, "it ended after %d rows, before the end of its input", r.GetRowsIn())
+	case r.GetRowsIn() != m.RowsIn:
+		return broken(c.op, "it says that it read %d rows, and %d were sent", r.GetRowsIn(), m.RowsIn)
+	case r.GetRowsOut() != m.RowsOut:
+		return broken(c.op, "it says that it wrote %d rows, and %d arrived", r.GetRowsOut(), m.RowsOut)
+	case r.GetRowsDropped() < 0 || r.GetRowsDropped() > m.RowsIn:
+		return broken(c.op, "it says that it dropped %d of %d rows", r.GetRowsDropped(), m.RowsIn)
+	}
+	return nil
+}
