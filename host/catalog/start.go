@@ -71,7 +71,7 @@ func (l *Launcher) keep(name string, r *Running) *Running {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if other := l.running[name]; other != nil && other.Exit() == nil {
-		go closeOne(context.Background(), r)
+		go l.discard(r)
 		return other
 	}
 	if l.running == nil {
@@ -100,7 +100,7 @@ func (l *Launcher) launch(ctx context.Context, e *Entry) (*Running, error) {
 	}
 	r := &Running{Process: p, Entry: e}
 	if r.Description, err = describe(ctx, r); err != nil {
-		closeOne(context.Background(), r)
+		l.discard(r)
 		return nil, err
 	}
 	if l.Machine != nil {
@@ -156,6 +156,14 @@ func (l *Launcher) Close(ctx context.Context) error {
 	}
 	wg.Wait()
 	return errors.Join(errs...)
+}
+
+// discard ends a plugin that nobody will use. That it did not end in peace is
+// of no use to the caller, whose own error says more.
+func (l *Launcher) discard(r *Running) {
+	if err := closeOne(context.Background(), r); err != nil && l.Logger != nil {
+		l.Logger.Debug("plugin discarded", "error", err)
+	}
 }
 
 func closeOne(ctx context.Context, r *Running) error {

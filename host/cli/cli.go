@@ -49,6 +49,14 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	return a.finish(err)
 }
 
+// Root is the tree of commands, for those who document it. Run it with Main.
+func Root() *cobra.Command {
+	a := &app{stdout: io.Discard, stderr: io.Discard}
+	root := a.root()
+	root.InitDefaultCompletionCmd()
+	return root
+}
+
 // guarded runs the command and turns a panic into a failure that keeps the
 // stack for --debug.
 func (a *app) guarded(ctx context.Context) (err error) {

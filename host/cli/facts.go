@@ -5,7 +5,6 @@ package cli
 import (
 	"cmp"
 	"context"
-	"io"
 
 	"github.com/spf13/cobra"
 
@@ -66,7 +65,7 @@ func (a *app) saveFacts(save string, doc report.Facts) error {
 	if save == "" {
 		return a.result(doc)
 	}
-	if err := writeFile(save, func(w io.Writer) error { return doc.WriteJSON(w) }); err != nil {
+	if err := writeFile(save, doc.WriteJSON); err != nil {
 		return failed("The snapshot could not be saved", err)
 	}
 	a.warn("%s saved to %s", count(len(doc.Facts), "fact", "facts"), save)

@@ -232,7 +232,7 @@ func (c causes) cause(err error) error {
 	if !ok {
 		return err
 	}
-	if died := c.running.CallError(err); died != nil && died != err {
+	if died := c.running.CallError(err); died != nil && !errors.Is(err, died) {
 		return fmt.Errorf("%w (%w)", died, transport)
 	}
 	return err

@@ -140,7 +140,7 @@ func (w *work) execute(ctx context.Context, rep *report.Run, save string) error 
 		return err
 	}
 	progress := w.session.app.progress(plan)
-	result, err := pipeline.Run(ctx, plan, kernels{w.session.launcher}, progress.events(), pipeline.Options{})
+	result, err := pipeline.Run(ctx, plan, kernels{w.session.launcher}, progress.events(), pipeline.Options{Keep: keep(save)})
 	progress.done()
 	defer result.Close()
 	w.result(ctx, rep, result, err)
@@ -153,6 +153,15 @@ func (w *work) execute(ctx context.Context, rep *report.Run, save string) error 
 	}
 	w.session.app.warn("%s saved in %s", count(len(saved.Files), "file", "files"), save)
 	return nil
+}
+
+// keep says which tables the engine holds on to: all of them when they are to
+// be saved.
+func keep(save string) pipeline.Keep {
+	if save != "" {
+		return pipeline.KeepAll
+	}
+	return pipeline.KeepNone
 }
 
 // result takes what the engine did into the report.

@@ -3,6 +3,7 @@
 package plugin
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -19,7 +20,7 @@ type StartError struct {
 // Error tells what stopped the start and what the plugin said last.
 func (e *StartError) Error() string {
 	text := fmt.Sprintf("plugin %q did not start: %v", e.Plugin, e.Err)
-	if _, dead := e.Err.(*Death); dead || len(e.Stderr) == 0 {
+	if _, dead := errors.AsType[*Death](e.Err); dead || len(e.Stderr) == 0 {
 		return text
 	}
 	return text + "; its last words: " + lastWords(e.Stderr)

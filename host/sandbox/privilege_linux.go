@@ -3,6 +3,7 @@
 package sandbox
 
 import (
+	"errors"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -53,7 +54,7 @@ func (b *builder) boundingSet() error {
 	}
 	for capability := 0; capability <= 63; capability++ {
 		err := prctl(unix.PR_CAPBSET_DROP, uintptr(capability))
-		if err == unix.EINVAL && capability > unix.CAP_CHECKPOINT_RESTORE {
+		if errors.Is(err, unix.EINVAL) && capability > unix.CAP_CHECKPOINT_RESTORE {
 			return nil // past the last one that this kernel knows
 		}
 		if err != nil {

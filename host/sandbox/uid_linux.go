@@ -3,6 +3,7 @@
 package sandbox
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -27,7 +28,7 @@ func takeUID() (uid int, release func(), err error) {
 		if release, err = reserve(fmt.Sprintf("bulkhead-sandbox-uid-%d", uid)); err == nil {
 			return uid, release, nil
 		}
-		if err != unix.EADDRINUSE {
+		if !errors.Is(err, unix.EADDRINUSE) {
 			return -1, nil, os.NewSyscallError("reserve uid", err)
 		}
 	}

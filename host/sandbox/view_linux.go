@@ -3,6 +3,7 @@
 package sandbox
 
 import (
+	"errors"
 	"path"
 	"strconv"
 	"strings"
@@ -184,7 +185,7 @@ func (b *builder) attach(tree int, target string) error {
 // mountPoint opens the target, and makes it and its parents where they are
 // missing. Inside a granted tree nothing can be made: that tree is read-only.
 func (b *builder) mountPoint(target string, dir bool) (int, error) {
-	if fd, err := b.openTarget(target); err != unix.ENOENT {
+	if fd, err := b.openTarget(target); !errors.Is(err, unix.ENOENT) {
 		return fd, err
 	}
 	parent, err := b.mountPoint(path.Dir(target), true)

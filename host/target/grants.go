@@ -75,14 +75,14 @@ func (m *Machine) places(p string) []string {
 		return m.pythonPaths()
 	}
 	first, rest, _ := strings.Cut(p, "/")
-	switch {
-	case first == "":
+	switch first {
+	case "":
 		return []string{p}
-	case first == "~":
+	case "~":
 		return under(m.Home, rest)
-	case first == ".":
+	case ".":
 		return under(m.ProjectDir, rest)
-	case first == "${process}":
+	case "${process}":
 		return under(m.ProcessDir, rest)
 	}
 	return under(m.Env[strings.TrimPrefix(first, "$")], rest)

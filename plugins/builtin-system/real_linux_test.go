@@ -43,7 +43,7 @@ func TestThisMachine(t *testing.T) {
 	if err := syscall.Sysinfo(&info); err != nil {
 		t.Fatal(err)
 	}
-	if total, ok := set.Int("memory.total_bytes"); !ok || uint64(total) != uint64(info.Totalram)*uint64(info.Unit) {
+	if total, ok := set.Int("memory.total_bytes"); !ok || uint64(total) != info.Totalram*uint64(info.Unit) {
 		t.Errorf("memory.total_bytes = %d, the system says %d", total, info.Totalram)
 	}
 	for _, o := range check.Run(t.Context(), set, checks(), nil) {

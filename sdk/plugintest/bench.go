@@ -29,7 +29,7 @@ type bench struct {
 
 func (b *bench) close() {
 	if b.shared != nil {
-		b.shared.Stop()
+		_ = b.shared.Stop() // every rule has had its say
 		b.shared = nil
 	}
 }
@@ -65,7 +65,7 @@ func describe(ctx context.Context, p *Plugin) (*pluginv1.DescribeResponse, error
 	defer cancel()
 	d, err := pluginv1.NewPluginServiceClient(p.Conn).Describe(ctx, &pluginv1.DescribeRequest{})
 	if err != nil {
-		return nil, fmt.Errorf("Describe failed: %w", err)
+		return nil, fmt.Errorf("describing failed: %w", err)
 	}
 	return d, nil
 }
@@ -84,7 +84,7 @@ func (b *bench) with(machine string, f func(*Plugin) error) error {
 func InProcess(info plugin.Info, services ...plugin.Service) Subject {
 	return Subject{Name: info.Name, Start: func(_ context.Context, machine string) (*Plugin, error) {
 		server, listener := plugin.NewServer(info, services...), bufconn.Listen(1<<20)
-		go server.Serve(listener) // ends with Stop
+		go func() { _ = server.Serve(listener) }() // ends with Stop
 		conn, err := grpc.NewClient("passthrough:///in-process",
 			grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }),
 			grpc.WithTransportCredentials(insecure.NewCredentials()),

@@ -69,7 +69,7 @@ func collect(ctx context.Context, b *bench, files map[string]string, f func(*Plu
 	return b.with(dir, func(p *Plugin) error {
 		resp, err := callCollect(ctx, p)
 		if err != nil {
-			return fmt.Errorf("Collect failed: %w", err)
+			return fmt.Errorf("collecting failed: %w", err)
 		}
 		return f(p, resp)
 	})
@@ -161,7 +161,7 @@ func check(b *bench, facts []*pluginv1.Fact) (*pluginv1.CheckResponse, error) {
 	defer cancel()
 	resp, err := pluginv1.NewCheckerServiceClient(p.Conn).Check(ctx, &pluginv1.CheckRequest{Facts: facts})
 	if err != nil {
-		return nil, fmt.Errorf("Check failed: %w", err)
+		return nil, fmt.Errorf("checking failed: %w", err)
 	}
 	return resp, whole(d, resp)
 }
@@ -256,7 +256,7 @@ func checkPure(b *bench) error {
 		facts = resp.GetFacts()
 		return nil
 	})
-	if _, ok := err.(skip); err != nil && !ok {
+	if _, ok := errors.AsType[skip](err); err != nil && !ok {
 		return err
 	}
 	first, err := check(b, facts)

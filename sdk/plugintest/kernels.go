@@ -88,7 +88,7 @@ func refused(ctx context.Context, p *Plugin, kernel string, config []byte, schem
 	defer cancel()
 	resp, err := pluginv1.NewKernelServiceClient(p.Conn).Validate(ctx, &pluginv1.ValidateRequest{Open: o})
 	if err != nil {
-		return fmt.Errorf("Validate died: %w", err)
+		return fmt.Errorf("validating died: %w", err)
 	}
 	if len(resp.GetDiagnostics()) == 0 {
 		return errors.New("Validate accepts it")
@@ -357,7 +357,7 @@ func lifeDrain(b *bench) error {
 			return fmt.Errorf("Drain failed: %w", err)
 		}
 		if _, err := describe(ctx, p); status.Code(errors.Unwrap(err)) != codes.Unavailable {
-			return fmt.Errorf("after Drain a new call is not refused as unavailable: %v", err)
+			return fmt.Errorf("after Drain a new call is not refused as unavailable: %w", err)
 		}
 		return nil
 	})

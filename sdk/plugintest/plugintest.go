@@ -22,6 +22,7 @@ package plugintest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -131,11 +132,9 @@ func (b *bench) try(r rule) Case {
 	begin := time.Now()
 	err := guarded(func() error { return r.run(b) })
 	c.DurationMS = time.Since(begin).Milliseconds()
-	switch err := err.(type) {
-	case nil:
-	case skip:
-		c.Status, c.Detail = Skipped, string(err)
-	default:
+	if reason, ok := errors.AsType[skip](err); ok {
+		c.Status, c.Detail = Skipped, string(reason)
+	} else if err != nil {
 		c.Status, c.Detail = Failed, err.Error()
 	}
 	return c

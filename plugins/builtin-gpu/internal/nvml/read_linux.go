@@ -37,7 +37,7 @@ func ask(lib library) Reading {
 	if ret := lib.Init(); ret != nvml.SUCCESS {
 		return Reading{Status: status(lib, ret)}
 	}
-	defer lib.Shutdown()
+	defer func() { _ = lib.Shutdown() }() // the process ends soon either way
 	out := Reading{Status: facts.NVMLOk}
 	if v, ret := lib.SystemGetDriverVersion(); ret == nvml.SUCCESS {
 		out.Driver = v

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"cmp"
+	"slices"
+
+	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
+)
+
+// finding is a check and the plugin that has it.
+type finding struct {
+	*pluginv1.CheckDescription
+	plugin string
+}
+
+// findings are the checks of all plugins in the order of their codes.
+func findings(plugins []*pluginv1.DescribeResponse) []finding {
+	var out []finding
+	for _, d := range plugins {
+		for _, c := range d.GetChecks() {
+			out = append(out, finding{c, d.GetName()})
+		}
+	}
+	slices.SortFunc(out, func(a, b finding) int { return cmp.Compare(a.GetCode(), b.GetCode()) })
+	return out
+}
+
+func findingFile(f finding) string { return "findings/" + f.GetCode() + ".md" }
+
+// addFindings makes the page of each finding: what `bulkhead explain` prints.
+func (p pages) addFindings(plugins []*pluginv1.DescribeResponse) {
+	for _, f := range findings(plugins) {
+		p[findingFile(f)] = findingPage(f)
+	}
+}
+
+func findingPage(f finding) string {
+	var out page
+	doc := f.GetDocumentation()
+	out.line("# %s\n\n%s", f.GetCode(), prose(f.GetTitle()))
+	out.section("What it means", doc.GetMeaning())
+	out.section("How we know", doc.GetDetection())
+	out.section("Why it happens", doc.GetCause())
+	out.section("How to fix it", doc.GetFix())
+	out.section("How to verify", doc.GetVerify())
+	if settings := f.GetConfig(); len(settings.GetAttributes()) > 0 {
+		out.line("\n## Settings\n\nIn the `config` block of `check %q`.", f.GetCode())
+		out.settings(settings)
+	}
+	if refs := doc.GetReferences(); len(refs) > 0 {
+		out.line("\n## References\n")
+		for _, ref := range refs {
+			out.line("- <%s>", ref)
+		}
+	}
+	out.line("\nArea %s, plugin %s.", f.GetArea(), f.plugin)
+	if needs := f.GetNeeds(); len(needs) > 0 {
+		out.line("The check is skipped where one of these facts was not observed: %s.", codes(needs))
+	}
+	return out.String()
+}
