@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/bulkhead-ml/bulkhead/host/report"
+	"github.com/bulkhead-ml/bulkhead/sdk/plugin"
+	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
+)
+
+// Plugin is a running plugin.
+type Plugin struct {
+	Name    string
+	Version string
+	// Digest of the executable: "sha256:...".
+	Digest string
+	// Sandbox is what stands around it, for the report.
+	Sandbox report.Sandbox
+	// Description is what it answered to Describe.
+	Description *pluginv1.DescribeResponse
+	Conn        grpc.ClientConnInterface
+	// Target is the machine as this plugin sees it.
+	Target *pluginv1.Target
+}
+
+// callOptions bound the messages that a plugin may send.
+var callOptions = []grpc.CallOption{
+	grpc.MaxCallRecvMsgSize(plugin.MaxMessageBytes),
+	grpc.MaxCallSendMsgSize(plugin.MaxMessageBytes),
+}
+
+// reply is the answer of one plugin to one call.
+type reply[T any] struct {
+	message T
+	err     error
+	took    time.Duration
+}
+
+// askAll calls every plugin at the same time, each with a deadline, and
+// returns the replies in the order of the plugins.
+func askAll[T any](ctx context.Context, plugins []Plugin, timeout time.Duration, call func(context.Context, Plugin) (T, error)) []reply[T] {
+	out := make([]reply[T], len(plugins))
+	var wg sync.WaitGroup
+	for i, p := range plugins {
+		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, timeout)
+			defer cancel()
+			start := time.Now()
+			out[i].message, out[i].err = call(ctx, p)
+			out[i].took = time.Since(start)
+		})
+	}
+	wg.Wait()
+	return out
+}
+
+// timedOut reports whether a call ended because its time had run out.
+func timedOut(err error) bool {
+	return status.Code(err) == codes.DeadlineExceeded || errors.Is(err, context.DeadlineExceeded)
+}
+
+// causeOf says in a clause why a plugin gave no answer.
+func causeOf(err error, timeout time.Duration) string {
+	s, _ := status.FromError(err)
+	switch s.Code() {
+	case codes.DeadlineExceeded:
+		return fmt.Sprintf("it did not answer within %v", timeout)
+	case codes.Canceled:
+		return "the diagnosis was cancelled"
+	case codes.Unavailable:
+		return "it ended before it answered: " + report.CleanLine(s.Message())
+	case codes.ResourceExhausted:
+		return fmt.Sprintf("its answer is larger than %d MiB, or so is the question", plugin.MaxMessageBytes>>20)
+	case codes.Unimplemented:
+		return "it described a service that it does not serve"
+	}
+	return report.CleanLine(s.Message())
+}
+
+// silent is the diagnostic for a plugin that gave no answer.
+func silent(p Plugin, summary, consequence string, err error, timeout time.Duration) report.Diagnostic {
+	return report.Diagnostic{
+		Severity: report.Error, Plugin: p.Name, Summary: summary,
+		Detail: fmt.Sprintf("%s. The plugin gave no answer because %s. Look at its log with --log-file, or try it alone with: bulkhead plugin test %s",
+			consequence, causeOf(err, timeout), p.Name),
+	}
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"fmt"
+	"io"
+)
+
+// WriteText writes the run for a person: the preflight, one line for each
+// node, what the kernels reported, and why it failed if it did.
+func (r Run) WriteText(w io.Writer, opt Options) error {
+	p := newPage(opt)
+	p.heading(fmt.Sprintf("Bulkhead %s: pipeline %s", r.Tool.Version, r.Pipeline))
+	p.blank()
+	p.preflight(r.Preflight)
+	p.nodes(r.Nodes)
+	for _, n := range r.Nodes {
+		p.nodeReport(n)
+	}
+	if opt.Verbose {
+		p.plugins(r.Plugins)
+	}
+	p.notes(r.Diagnostics)
+	if r.Error != nil {
+		p.errorInfo(*r.Error)
+		p.blank()
+	}
+	p.raw(p.mark(r.Status, 0) + cut(p.clean(fmt.Sprintf(": pipeline %s, %s, %s",
+		r.Pipeline, plural(len(r.Nodes), "node"), duration(r.DurationMS))), p.width-len("timed-out")))
+	return p.flush(w, "the run")
+}
+
+// preflight writes one line, and the root causes where there are some.
+func (p *page) preflight(f *Preflight) {
+	if f == nil {
+		return
+	}
+	p.raw("Preflight " + p.mark(f.Summary.Worst, 0) + cut(p.clean(": suite "+f.Suite+". "+counts(f.Summary)+"."), p.width-20))
+	for i, cause := range f.RootCauses {
+		if i == maxCompact && !p.opt.Verbose {
+			p.line(2, fmt.Sprintf("and %d more with -v", len(f.RootCauses)-i))
+			break
+		}
+		p.raw("  " + p.mark(cause.Severity, 7) + "  " + cut(p.clean(titled(cause.Title, cause.Subject)), p.width-11))
+		p.line(11, "bulkhead explain "+cause.Code)
+	}
+	p.blank()
+}
+
+// nodes writes the table of nodes.
+func (p *page) nodes(nodes []Node) {
+	if len(nodes) == 0 {
+		return
+	}
+	t := table{
+		heads: []string{"node", "use", "status", "rows in", "out", "dropped", "time"},
+		right: []bool{false, false, false, true, true, true, true},
+		keep:  7,
+	}
+	for _, n := range nodes {
+		t.add(n.Name, n.Use, n.Status, fmt.Sprint(n.RowsIn), fmt.Sprint(n.RowsOut), fmt.Sprint(n.RowsDropped), duration(n.WallMS))
+	}
+	p.table(0, t)
+	p.blank()
+	p.reasons(nodes)
+}
+
+// reasons says why nodes are not ok.
+func (p *page) reasons(nodes []Node) {
+	some := false
+	for _, n := range nodes {
+		if n.Status != RunOK && n.Reason != "" {
+			p.hanging(0, cut(p.clean(n.Name), p.width/2)+": ", n.Reason)
+			some = true
+		}
+	}
+	if some {
+		p.blank()
+	}
+}
+
+// nodeReport writes what the kernel of a node said, and with Verbose what the
+// host measured.
+func (p *page) nodeReport(n Node) {
+	o, _ := decode(n.Report).(object)
+	if len(o) > 0 || p.opt.Verbose {
+		p.heading(titled(n.Name, n.Use))
+		p.measures(n)
+		p.kernelReport(o)
+		p.blank()
+	}
+	p.notes(mapped(n.Diagnostics, func(d Diagnostic) Diagnostic {
+		d.Summary = n.Name + ": " + d.Summary
+		return d
+	}))
+}
+
+func (p *page) measures(n Node) {
+	if !p.opt.Verbose {
+		return
+	}
+	p.line(2, fmt.Sprintf("%s in, %s out, %s", size(n.BytesIn), size(n.BytesOut), plural(n.Attempts, "attempt")))
+	if n.State != nil {
+		p.line(2, fmt.Sprintf("state %s, sha256 %s", size(n.State.Bytes), n.State.SHA256))
+	}
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"fmt"
+	"strings"
+)
+
+// everything writes what the terse report leaves out.
+func (p *page) everything(d *Doctor) {
+	p.lesser(d, Unknown, "Unknown")
+	p.lesser(d, Info, "Worth knowing")
+	p.skipped(d.Skipped)
+	p.plugins(d.Plugins)
+}
+
+// lesser writes the findings of one severity that stand alone.
+func (p *page) lesser(d *Doctor, severity, title string) {
+	first := true
+	for _, f := range d.Findings {
+		if f.Severity != severity || f.RootCause != "" {
+			continue
+		}
+		if first {
+			p.heading(title)
+			first = false
+		}
+		p.prose(2, f.Title)
+		p.finding(4, f)
+		p.remedies(4, f)
+		p.line(4, f.Code)
+	}
+	if !first {
+		p.blank()
+	}
+}
+
+func (p *page) skipped(skips []Skip) {
+	if len(skips) == 0 {
+		return
+	}
+	p.heading("Skipped")
+	width := 0
+	for _, s := range skips {
+		width = min(max(width, columns(p.clean(s.Code))), p.width/2)
+	}
+	for _, s := range skips {
+		p.hanging(2, pad(cut(p.clean(s.Code), width), width)+"  ", s.Reason)
+	}
+	p.blank()
+}
+
+// plugins names who took part and the walls around them.
+func (p *page) plugins(plugins []Plugin) {
+	if len(plugins) == 0 {
+		return
+	}
+	p.heading("Plugins")
+	for _, plugin := range plugins {
+		p.line(2, fmt.Sprintf("%s %s, %s, sandbox %s", plugin.Name, plugin.Version, duration(plugin.DurationMS), level(plugin.Sandbox)))
+		if plugin.Digest != "" {
+			p.line(4, cutMiddle(p.clean(plugin.Digest), p.width-4))
+		}
+		p.walls("walls: ", plugin.Sandbox.Walls, true)
+		p.walls("off: ", plugin.Sandbox.Walls, false)
+	}
+	p.blank()
+}
+
+func level(s Sandbox) string {
+	if s.Level == "" {
+		return "none"
+	}
+	return s.Level
+}
+
+func (p *page) walls(label string, walls []Wall, on bool) {
+	var names []string
+	for _, w := range walls {
+		if w.On == on {
+			names = append(names, CleanLine(w.Name))
+		}
+	}
+	if len(names) > 0 {
+		p.hanging(4, label, strings.Join(names, ", "))
+	}
+}
