@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package checks
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/observed"
+	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/pep440"
+	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/tables"
+	"github.com/bulkhead-ml/bulkhead/sdk/check"
+)
+
+const driverVersion = "gpu.driver.version"
+
+var torchDriverTooOld = check.Check{
+	Code: "torch.driver-too-old", Title: "NVIDIA driver is too old for torch's CUDA", Area: areaFrameworks,
+	Needs: []string{driverVersion, need(observed.Torch)},
+	Doc: check.Doc{
+		Meaning:    "CUDA initialization fails with \"The NVIDIA driver on your system is too old\".",
+		Detection:  "The CUDA major release in torch/version.py is looked up in NVIDIA's table of minimum drivers under minor-version compatibility. Every 12.x runs on a driver from 525.60.13 on: a cu124 wheel on driver 535 is fine. A release or driver newer than the table is reported as unknown.",
+		Cause:      "The wheel was built for a newer CUDA major release than the driver supports.",
+		Fix:        "Upgrade the driver, or install a wheel of an older CUDA major release.",
+		Verify:     "Call torch.cuda.init().",
+		References: []string{"https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html", "https://docs.nvidia.com/cuda/cuda-toolkit-release-notes/"},
+	},
+	Run: perEnvironment(lookDriver),
+}
+
+func lookDriver(e *environment) {
+	torch, ok := get[observed.TorchBuild](e, observed.Torch)
+	major, isCUDA := cudaMajor(torch.CUDA)
+	if !ok || !isCUDA {
+		return
+	}
+	driver := e.ctx.Facts.String(driverVersion)
+	row, known := tables.Drivers.Minimum(major)
+	branch, readable := cudaMajor(driver)
+	switch {
+	case !known && major > tables.Drivers.Newest():
+		e.reportUnknownDriver(fmt.Sprintf("torch %s is built for CUDA %s, which is newer than the table of drivers (up to CUDA %d).",
+			torch.Version, torch.CUDA, tables.Drivers.Newest()))
+	case readable && branch > tables.Drivers.NewestDriver:
+		e.reportUnknownDriver(fmt.Sprintf("Driver %s is newer than the table of drivers (up to branch %d), so whether it still runs CUDA %d is not known.",
+			driver, tables.Drivers.NewestDriver, major))
+	case known:
+		e.compareDriver(torch, driver, row)
+	}
+}
+
+func (e *environment) reportUnknownDriver(detail string) {
+	e.report(check.Finding{
+		Severity: check.Unknown, Title: "Driver and CUDA are newer than what is known", Detail: detail,
+		Cause:    "The knowledge table ends before this release.",
+		Evidence: e.ctx.Evidence(driverVersion, e.at(observed.Torch)),
+		Verify:   []string{e.imports("import torch; torch.cuda.init()")},
+	})
+}
+
+func (e *environment) compareDriver(torch observed.TorchBuild, driver string, row tables.DriverRow) {
+	minimum := row.Linux
+	if e.ctx.Facts.Bool("os.wsl") {
+		minimum = row.Windows // in WSL the driver is that of Windows
+	}
+	if order, ok := tables.CompareDrivers(driver, minimum); !ok || order >= 0 {
+		return
+	}
+	e.report(check.Finding{
+		Detail: fmt.Sprintf("torch %s is built for CUDA %s, which needs driver %s or newer; the driver is %s.",
+			torch.Version, torch.CUDA, minimum, driver),
+		Cause:    "The driver is older than the CUDA major release of the wheel.",
+		Evidence: e.ctx.Evidence(driverVersion, e.at(observed.Torch)),
+		Explains: []string{codeArch},
+		Remedies: e.driverRemedies(driver, minimum),
+		Verify:   []string{e.imports("import torch; torch.cuda.init(); print(torch.cuda.get_device_name())")},
+	})
+}
+
+// driverRemedies offers a newer driver, and the newest wheel index that the
+// present driver can run where there is one.
+func (e *environment) driverRemedies(driver, minimum string) []check.Remedy {
+	out := []check.Remedy{{
+		ID: "upgrade-driver", Kind: check.Advice, Risk: check.High,
+		Summary: "Install NVIDIA driver " + minimum + " or newer, and restart the machine.",
+		Preview: []string{"nvidia-smi --query-gpu=driver_version --format=csv   # after the restart: " + minimum + " or newer"},
+	}}
+	for _, wheel := range []struct {
+		major int
+		index string
+	}{{12, "cu126"}, {11, "cu118"}} {
+		row, _ := tables.Drivers.Minimum(wheel.major)
+		if order, ok := tables.CompareDrivers(driver, row.Linux); ok && order >= 0 {
+			return append(out, e.install("Or install a wheel for the driver that is there.",
+				"--force-reinstall", "torch", "--index-url", "https://download.pytorch.org/whl/"+wheel.index))
+		}
+	}
+	return out
+}
+
+// device is a row of gpu.devices, from the gpu plugin.
+type device struct {
+	Index      int    `json:"index"`
+	Name       string `json:"name"`
+	Capability string `json:"compute_capability"`
+}
+
+var torchArchUnsupported = check.Check{
+	Code: codeArch, Title: "torch has no code for this GPU", Area: areaFrameworks,
+	Needs: []string{"gpu.devices", need(observed.Torch)},
+	Doc: check.Doc{
+		Meaning:    "Kernels fail with \"no kernel image is available for execution on the device\", or torch warns that the device's CUDA capability is not compatible.",
+		Detection:  "The device's compute capability is compared with the list of the wheel (a table by torch release and CUDA tag). Code runs when its major number is that of the device and its minor one is not higher, or when the wheel has PTX of no higher capability: sm_86 code runs on an sm_89 device.",
+		Cause:      "The wheel is older than the device, or the device is too old for the wheel.",
+		Fix:        "Install a build of torch with code for the device.",
+		Verify:     "Print torch.cuda.get_arch_list() and run one operation on the device.",
+		References: []string{"https://docs.nvidia.com/cuda/cuda-c-programming-guide/#binary-compatibility", "https://github.com/pytorch/pytorch/blob/main/.ci/manywheel/build_cuda.sh"},
+	},
+	Run: perEnvironment(lookArch),
+}
+
+func lookArch(e *environment) {
+	torch, ok := get[observed.TorchBuild](e, observed.Torch)
+	v, err := pep440.Parse(torch.Version)
+	if p, found := e.installed("torch"); !ok || err != nil || torch.CUDA == "" || found && p.Installer == "conda" {
+		return
+	}
+	devices, ok := factDevices(e)
+	if !ok {
+		return
+	}
+	row, known := archRow(v, "cu"+strings.ReplaceAll(torch.CUDA, ".", ""))
+	if !known {
+		e.reportUnknownArch(v)
+		return
+	}
+	for _, d := range devices {
+		if runs, ok := row.Runs(d.Capability); ok && !runs {
+			e.reportArch(torch, row, d)
+		}
+	}
+}
+
+// archRow finds the wheels that a version belongs to.
+func archRow(v pep440.Version, tag string) (tables.ArchRow, bool) {
+	for _, row := range tables.Archs.Rows {
+		set, err := pep440.ParseSpecifiers(row.Torch)
+		if err == nil && row.CUDA == tag && set.Contains(v.Public()) {
+			return row, true
+		}
+	}
+	return tables.ArchRow{}, false
+}
+
+// newestKnownTorch is the last minor release of torch in the table of archs.
+const newestKnownTorch = "2.9.dev0"
+
+// reportUnknownArch speaks only of releases newer than the table; older ones
+// than it holds are no news.
+func (e *environment) reportUnknownArch(v pep440.Version) {
+	end, err := pep440.Parse(newestKnownTorch)
+	if err != nil || v.Compare(end) < 0 {
+		return
+	}
+	e.report(check.Finding{
+		Severity: check.Unknown, Title: "torch is newer than the table of devices",
+		Detail:   fmt.Sprintf("Which GPUs torch %s has code for is not known to this version of the table (%s).", v, tables.Archs.Version),
+		Cause:    "The knowledge table ends before this release.",
+		Evidence: e.ctx.Evidence(e.at(observed.Torch), "gpu.devices"),
+		Verify:   []string{e.imports("import torch; print(torch.cuda.get_arch_list())")},
+	})
+}
+
+func (e *environment) reportArch(torch observed.TorchBuild, row tables.ArchRow, d device) {
+	e.report(check.Finding{
+		Confidence: 0.9,
+		Subject:    fmt.Sprintf("%s on %s", e.Prefix, d.Name),
+		Detail: fmt.Sprintf("%s has compute capability %s; torch %s (%s) has code for %s%s.",
+			d.Name, d.Capability, torch.Version, row.CUDA, strings.Join(row.Cubins, ", "), ptxText(row)),
+		Cause:    "The wheel was built without code for this generation of devices.",
+		Evidence: e.ctx.Evidence("gpu.devices", e.at(observed.Torch)),
+		Remedies: []check.Remedy{e.archRemedy(d)},
+		Verify:   []string{e.imports("import torch; print(torch.cuda.get_arch_list()); print(torch.ones(1).cuda() + 1)")},
+	})
+}
+
+func ptxText(row tables.ArchRow) string {
+	if len(row.PTX) == 0 {
+		return ""
+	}
+	return ", and PTX of " + strings.Join(row.PTX, ", ")
+}
+
+// archRemedy names the newest index in the table that serves the device.
+func (e *environment) archRemedy(d device) check.Remedy {
+	rows := tables.Archs.Rows
+	for i := len(rows) - 1; i >= 0; i-- {
+		if runs, ok := rows[i].Runs(d.Capability); ok && runs {
+			return e.install("Install a build with code for the device.",
+				"--force-reinstall", "torch"+rows[i].Torch, "--index-url", "https://download.pytorch.org/whl/"+rows[i].CUDA)
+		}
+	}
+	return check.Remedy{
+		ID: "other-build", Summary: "No wheel in the table serves this device; build torch for it or use an older release.",
+		Kind: check.Advice, Risk: check.Medium, Preview: []string{"TORCH_CUDA_ARCH_LIST=" + d.Capability + " pip install --no-binary torch torch"},
+	}
+}

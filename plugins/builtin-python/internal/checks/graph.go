@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package checks
+
+import (
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/locate"
+	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/observed"
+	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/pep440"
+	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/pep508"
+)
+
+// graph is the distributions of one environment and their requirements. It is
+// worked out once and shared by the checks that ask for it.
+type graph struct {
+	index     func() map[string][]observed.Package
+	conflicts func() []conflict
+}
+
+// graphs remembers the graphs of the lists that observed.Get handed out, by
+// the first element, which the entry keeps alive.
+var graphs = struct {
+	sync.Mutex
+	of map[*observed.Package]*graph
+}{of: map[*observed.Package]*graph{}}
+
+// maxGraphs bounds what is remembered; all of it is dropped when it is full.
+const maxGraphs = 32
+
+func (e *environment) graph() *graph {
+	list, _ := get[[]observed.Package](e, observed.Packages)
+	if len(list) == 0 {
+		return newGraph(nil)
+	}
+	graphs.Lock()
+	defer graphs.Unlock()
+	g, ok := graphs.of[&list[0]]
+	if !ok {
+		if len(graphs.of) >= maxGraphs {
+			clear(graphs.of)
+		}
+		g = newGraph(list)
+		graphs.of[&list[0]] = g
+	}
+	return g
+}
+
+func newGraph(list []observed.Package) *graph {
+	g := &graph{index: sync.OnceValue(func() map[string][]observed.Package { return byName(list) })}
+	g.conflicts = sync.OnceValue(func() []conflict { return findConflicts(g.index()) })
+	return g
+}
+
+func byName(list []observed.Package) map[string][]observed.Package {
+	index := make(map[string][]observed.Package, len(list))
+	for _, p := range list {
+		key := pep508.Normalize(p.Name)
+		index[key] = append(index[key], p)
+	}
+	return index
+}
+
+// conflicts lists every requirement that is not met, as `pip check` does, of
+// the distributions that an import uses and the environment itself owns.
+func (e *environment) conflicts() []conflict { return e.graph().conflicts() }
+
+func findConflicts(index map[string][]observed.Package) []conflict {
+	var out []conflict
+	for _, all := range index {
+		if all[0].Scope == locate.ScopeBase {
+			continue
+		}
+		for _, text := range all[0].Requires {
+			if c, bad := violates(index, all[0], text); bad {
+				out = append(out, c)
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b conflict) int { return strings.Compare(a.String(), b.String()) })
+	return out
+}
+
+func violates(index map[string][]observed.Package, owner observed.Package, text string) (conflict, bool) {
+	r, err := pep508.Parse(text)
+	if err != nil {
+		return conflict{}, false
+	}
+	c := conflict{owner: owner, requirement: r}
+	found := index[pep508.Normalize(r.Name)]
+	if len(found) == 0 {
+		return c, true
+	}
+	c.found = found[0]
+	if len(r.Specifiers) == 0 {
+		return c, false
+	}
+	v, err := pep440.Parse(c.found.Version)
+	return c, err == nil && !r.Specifiers.Contains(v)
+}

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package checks
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/elfdeps"
+	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/observed"
+	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/pep508"
+	"github.com/bulkhead-ml/bulkhead/sdk/check"
+)
+
+var torchNotLoadable = check.Check{
+	Code: codeTorchNotLoadable, Title: "torch is installed but cannot be loaded", Area: areaFrameworks,
+	Needs: []string{observed.Envs},
+	Doc: check.Doc{
+		Meaning:    "`import torch` stops with \"cannot open shared object file\", because a library that torch needs is not there.",
+		Detection:  "The shared libraries that the import loads are followed as the dynamic loader does: RPATH, LD_LIBRARY_PATH, RUNPATH, ld.so.cache, default directories, and the nvidia packages that torch searches itself. Libraries of the GPU driver are left out.",
+		Cause:      "One of the nvidia packages that torch depends on is missing, of another CUDA release, or torn.",
+		Fix:        "Install torch again together with what it depends on.",
+		Verify:     "Import torch.",
+		References: []string{"https://man7.org/linux/man-pages/man8/ld.so.8.html", "https://github.com/pytorch/pytorch/blob/main/torch/__init__.py"},
+	},
+	Run: perEnvironment(func(e *environment) { lookLoad(e, func(name string) bool { return name == "torch" }) }),
+}
+
+var frameworkNotLoadable = check.Check{
+	Code: codeNotLoadable, Title: "Framework is installed but cannot be loaded", Area: areaFrameworks,
+	Needs: []string{observed.Envs},
+	Doc: check.Doc{
+		Meaning:    "The import of NumPy, TensorFlow, JAX or ONNX Runtime stops because a shared library is missing or damaged.",
+		Detection:  "The shared libraries that the import loads are followed as the dynamic loader does.",
+		Cause:      "A system library is not installed, or the package is torn.",
+		Fix:        "Install the named library, or the package again.",
+		Verify:     "Import the package.",
+		References: []string{"https://man7.org/linux/man-pages/man8/ld.so.8.html"},
+	},
+	Run: perEnvironment(func(e *environment) { lookLoad(e, func(name string) bool { return name != "torch" }) }),
+}
+
+func lookLoad(e *environment, wanted func(string) bool) {
+	loads, _ := get[[]observed.Load](e, observed.Loads)
+	for _, l := range loads {
+		if wanted(l.Framework) && len(l.Missing)+len(l.Unreadable) > 0 {
+			reportLoad(e, l)
+		}
+	}
+}
+
+func reportLoad(e *environment, l observed.Load) {
+	var reasons []string
+	for _, m := range l.Missing {
+		reasons = append(reasons, fmt.Sprintf("%s, needed by %s, is in none of the places that the loader searches", m.Library, m.NeededBy))
+	}
+	for _, file := range unique(mapKeys(l.Unreadable)) {
+		reasons = append(reasons, fmt.Sprintf("%s is no valid library (%s)", file, l.Unreadable[file]))
+	}
+	f := check.Finding{
+		Detail:   listed(reasons) + ".",
+		Cause:    "The package that brings the library is missing, torn, or made for another release.",
+		Evidence: e.ctx.Evidence(e.at(observed.Loads)),
+		Explains: []string{codeArch},
+		Remedies: []check.Remedy{e.install("Install the framework and its libraries again.", "--force-reinstall", e.pinned(l.Framework))},
+		Verify:   []string{e.imports("import " + l.Framework)},
+	}
+	if len(l.Missing) > 0 {
+		f.Title = fmt.Sprintf("%s cannot be loaded: %s is missing", l.Framework, l.Missing[0].Library)
+		if r, ok := e.providerRemedy(l); ok {
+			f.Remedies = append([]check.Remedy{r}, f.Remedies...)
+		}
+	}
+	e.report(f)
+}
+
+func mapKeys(m map[string]string) []string {
+	out := make([]string, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	return out
+}
+
+// pinned is the framework in its installed version, so that a reinstall does
+// not change it.
+func (e *environment) pinned(name string) string {
+	if p, ok := e.installed(name); ok {
+		return name + "==" + p.Version
+	}
+	return name
+}
+
+// providerRemedy names the requirement of the framework that is not met and by
+// its name brings the missing library: libcudnn.so.9 comes with
+// nvidia-cudnn-cu12.
+func (e *environment) providerRemedy(l observed.Load) (check.Remedy, bool) {
+	for _, c := range e.conflicts() {
+		if pep508.Normalize(c.owner.Name) != l.Framework {
+			continue
+		}
+		for _, m := range l.Missing {
+			if brings(c.requirement.Name, m.Library) {
+				return e.install("Install the package that brings "+m.Library+".", c.wanted()), true
+			}
+		}
+	}
+	return check.Remedy{}, false
+}
+
+// brings matches "nvidia-cudnn-cu12" with "libcudnn.so.9".
+func brings(distribution, library string) bool {
+	stem, _, _ := strings.Cut(strings.TrimPrefix(path.Base(library), "lib"), ".so")
+	name, ok := strings.CutPrefix(pep508.Normalize(distribution), "nvidia-")
+	name, _, _ = strings.Cut(name, "-")
+	return ok && name != "" && strings.HasPrefix(strings.ToLower(stem), name)
+}
+
+var libraryPathHijack = check.Check{
+	Code: "python.ld-library-path-hijack", Title: "LD_LIBRARY_PATH replaces a library of the environment", Area: areaPython,
+	Needs: []string{observed.Envs},
+	Doc: check.Doc{
+		Meaning:    "A framework loads a library from LD_LIBRARY_PATH instead of the one that was installed with it. With another version of that library the import fails with \"undefined symbol\".",
+		Detection:  "The loader's search is followed. Where LD_LIBRARY_PATH answers for a library that the environment brings itself, the symbols that are needed are compared with those that the found file exports.",
+		Cause:      "LD_LIBRARY_PATH names a CUDA toolkit, and it is searched before the RUNPATH of the nvidia packages' libraries.",
+		Fix:        "Take the directory off LD_LIBRARY_PATH. Wheels with CUDA need no toolkit.",
+		Verify:     "Import the framework with LD_LIBRARY_PATH unset.",
+		References: []string{"https://man7.org/linux/man-pages/man8/ld.so.8.html", "https://github.com/pytorch/pytorch/issues/111469"},
+	},
+	Run: perEnvironment(func(e *environment) {
+		loads, _ := get[[]observed.Load](e, observed.Loads)
+		seen := map[string]bool{}
+		for _, l := range loads {
+			for _, h := range l.Hijacks {
+				if !seen[h.Path] {
+					seen[h.Path] = true
+					reportHijack(e, l.Framework, h)
+				}
+			}
+		}
+	}),
+}
+
+func reportHijack(e *environment, framework string, h elfdeps.Hijack) {
+	f := check.Finding{
+		Severity: check.Warning, Confidence: 0.6, Subject: h.Path,
+		Detail:   fmt.Sprintf("%s loads %s and not %s, which was installed with it.", h.NeededBy, h.Path, h.Bundled),
+		Cause:    "LD_LIBRARY_PATH is searched before the library's own search path.",
+		Evidence: e.ctx.Evidence(e.at(observed.Loads)),
+		Remedies: []check.Remedy{{
+			ID: "unset-library-path", Summary: "Start the program without LD_LIBRARY_PATH.", Kind: check.SetEnv, Risk: check.Low,
+			Preview: []string{"unset LD_LIBRARY_PATH"},
+		}},
+		Verify: []string{"env -u LD_LIBRARY_PATH " + e.imports("import "+framework)},
+	}
+	if len(h.Undefined) > 0 {
+		f.Severity, f.Confidence = check.Error, 1
+		f.Detail += fmt.Sprintf(" It does not export %s.", strings.Join(h.Undefined, ", "))
+	}
+	e.report(f)
+}
+
+var glibcTooOld = check.Check{
+	Code: "glibc.too-old", Title: "System libraries are older than a package needs", Area: areaPython,
+	Needs: []string{observed.Envs},
+	Doc: check.Doc{
+		Meaning:    "The import stops with \"version `GLIBC_2.32' not found\" or \"version `GLIBCXX_3.4.29' not found\".",
+		Detection:  "The symbol versions that a framework's libraries want are compared with those that the system's libraries define, as the loader does.",
+		Cause:      "The package was built on a newer system than this one, or installed from a file that its tags do not allow here.",
+		Fix:        "Install an older release of the package, or run in a newer system or container. For libstdc++ a conda environment with libstdcxx-ng helps.",
+		Verify:     "Import the package.",
+		References: []string{"https://peps.python.org/pep-0600/", "https://refspecs.linuxfoundation.org/LSB_5.0.0/LSB-Core-generic/LSB-Core-generic/symversion.html"},
+	},
+	Run: perEnvironment(func(e *environment) {
+		loads, _ := get[[]observed.Load](e, observed.Loads)
+		for _, l := range loads {
+			if len(l.Unmet) > 0 {
+				reportUnmet(e, l)
+			}
+		}
+	}),
+}
+
+func reportUnmet(e *environment, l observed.Load) {
+	var reasons []string
+	for _, u := range l.Unmet {
+		reasons = append(reasons, fmt.Sprintf("%s wants %s of %s", u.NeededBy, u.Version, u.Library))
+	}
+	slices.Sort(reasons)
+	e.report(check.Finding{
+		Detail:   fmt.Sprintf("%s cannot be loaded: %s, which defines no such version.", l.Framework, listed(reasons)),
+		Cause:    "The package was built for a newer system.",
+		Evidence: e.ctx.Evidence(e.at(observed.Loads), "os.glibc", "os.pretty_name"),
+		Remedies: []check.Remedy{{
+			ID: "older-release", Summary: "Let pip choose a release for this system.", Kind: check.InstallPackages, Risk: check.Medium,
+			Preview: []string{e.pip("install", "--force-reinstall", "--only-binary", ":all:", l.Framework)},
+		}},
+		Verify: []string{e.imports("import " + l.Framework)},
+	})
+}

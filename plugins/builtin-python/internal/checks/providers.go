@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package checks
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/observed"
+	"github.com/bulkhead-ml/bulkhead/sdk/check"
+	"github.com/bulkhead-ml/bulkhead/sdk/fact"
+)
+
+// factDevices reads gpu.devices.
+func factDevices(e *environment) ([]device, bool) {
+	return fact.Get[[]device](e.ctx.Facts, "gpu.devices")
+}
+
+// runtimeNames are builds of ONNX Runtime that install the same files.
+var runtimeNames = []string{
+	"onnxruntime", "onnxruntime-gpu", "onnxruntime-directml", "onnxruntime-openvino", "onnxruntime-rocm", "onnxruntime-training",
+}
+
+// isRuntimePair recognises what onnxruntime.cpu-and-gpu names.
+func isRuntimePair(names [2]string) bool {
+	return slices.Contains(runtimeNames, names[0]) && slices.Contains(runtimeNames, names[1])
+}
+
+var onnxruntimeBoth = check.Check{
+	Code: "onnxruntime.cpu-and-gpu", Title: "Two builds of ONNX Runtime are installed", Area: areaFrameworks,
+	Needs: []string{need(observed.Packages)},
+	Doc: check.Doc{
+		Meaning:    "onnxruntime and onnxruntime-gpu install the same package, and the one installed last has overwritten the other. The GPU provider is often gone: only AzureExecutionProvider and CPUExecutionProvider are offered.",
+		Detection:  "More than one distribution that brings the module onnxruntime is installed.",
+		Cause:      "A package depends on onnxruntime by name while onnxruntime-gpu is installed.",
+		Fix:        "Uninstall all of them and install the one that is wanted.",
+		Verify:     "Print onnxruntime.get_available_providers().",
+		References: []string{"https://onnxruntime.ai/docs/install/", "https://github.com/microsoft/onnxruntime/issues/23833"},
+	},
+	Run: perEnvironment(lookRuntimes),
+}
+
+func lookRuntimes(e *environment) {
+	var packages []observed.Package
+	var names, texts []string
+	for _, name := range runtimeNames {
+		if p, ok := e.installed(name); ok {
+			packages, names, texts = append(packages, p), append(names, name), append(texts, p.Name+" "+p.Version)
+		}
+	}
+	if len(names) < 2 {
+		return
+	}
+	e.report(check.Finding{
+		Detail:   strings.Join(texts, " and ") + " install the same files; the one installed last is what runs.",
+		Cause:    "Two builds of one package are installed side by side.",
+		Evidence: evidenceOf(e, packages...),
+		Explains: []string{codeRecordTorn, codeNotLoadable},
+		Remedies: []check.Remedy{{
+			ID: "keep-one", Summary: "Uninstall all and install one.", Kind: check.InstallPackages, Risk: check.Medium,
+			Preview: []string{e.pip("uninstall", slices.Clone(names)...), e.pip("install", names[len(names)-1])},
+		}},
+		Verify: []string{e.imports("import onnxruntime; print(onnxruntime.get_available_providers())")},
+	})
+}
+
+var jaxPluginMissing = check.Check{
+	Code: "jax.cuda-plugin-missing", Title: "JAX has no CUDA plugin on a machine with a GPU", Area: areaFrameworks,
+	Needs: []string{gpuCount, need(observed.Packages)},
+	Doc: check.Doc{
+		Meaning:    "JAX says \"An NVIDIA GPU may be present on this machine, but a CUDA-enabled jaxlib is not installed. Falling back to cpu.\"",
+		Detection:  "jaxlib is installed without jax-cuda12-plugin or jax-cuda13-plugin and is itself no CUDA build, and a PCI device of NVIDIA is there.",
+		Cause:      "jax was installed without its extra for CUDA.",
+		Fix:        "Install jax with the extra cuda12 or cuda13.",
+		Verify:     "Print jax.devices().",
+		References: []string{"https://docs.jax.dev/en/latest/installation.html"},
+	},
+	Run: perEnvironment(func(e *environment) {
+		jaxlib, ok := e.version("jaxlib")
+		if !ok || !e.hasGPU() || strings.Contains(jaxlib.Local(), "cuda") || len(jaxPlugins(e)) > 0 {
+			return
+		}
+		p, _ := e.installed("jaxlib")
+		e.report(check.Finding{
+			Severity: check.Warning,
+			Detail:   fmt.Sprintf("jaxlib %s has no CUDA plugin beside it, so JAX runs on the CPU.", jaxlib),
+			Cause:    "jax was installed without its extra for CUDA.",
+			Evidence: append(evidenceOf(e, p), e.ctx.Evidence(gpuCount, "gpu.pci")...),
+			Remedies: []check.Remedy{e.install("Install the plugin for CUDA.", "jax[cuda12]=="+jaxlib.String())},
+			Verify:   []string{e.imports("import jax; print(jax.devices())")},
+		})
+	}),
+}
+
+// jaxPlugins lists the installed CUDA parts of JAX.
+func jaxPlugins(e *environment) []observed.Package {
+	var out []observed.Package
+	for _, name := range []string{"jax-cuda12-plugin", "jax-cuda12-pjrt", "jax-cuda13-plugin", "jax-cuda13-pjrt"} {
+		if p, ok := e.installed(name); ok {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+var jaxPluginMismatch = check.Check{
+	Code: codeJAXMismatch, Title: "JAX's CUDA plugin does not fit jaxlib", Area: areaFrameworks,
+	Needs: []string{need(observed.Packages)},
+	Doc: check.Doc{
+		Meaning:    "The CUDA plugin of JAX is of another release than jaxlib; JAX ignores it and falls back to the CPU.",
+		Detection:  "The versions of jax-cudaNN-plugin and jax-cudaNN-pjrt are compared with that of jaxlib.",
+		Cause:      "One of them was upgraded alone.",
+		Fix:        "Install jax with its extra for CUDA in one command.",
+		Verify:     "Print jax.devices().",
+		References: []string{"https://docs.jax.dev/en/latest/installation.html"},
+	},
+	Run: perEnvironment(lookJAXPlugins),
+}
+
+func lookJAXPlugins(e *environment) {
+	jaxlib, ok := e.version("jaxlib")
+	if !ok {
+		return
+	}
+	var texts []string
+	var packages []observed.Package
+	extra := "cuda12"
+	for _, p := range jaxPlugins(e) {
+		if !sameRelease(p.Version, jaxlib.String()) {
+			texts, packages = append(texts, p.Name+" "+p.Version), append(packages, p)
+			if strings.Contains(p.Name, "cuda13") {
+				extra = "cuda13"
+			}
+		}
+	}
+	if len(texts) == 0 {
+		return
+	}
+	p, _ := e.installed("jaxlib")
+	e.report(check.Finding{
+		Detail:   fmt.Sprintf("%s beside jaxlib %s.", strings.Join(texts, " and "), jaxlib),
+		Cause:    "jaxlib and its plugin were not installed together.",
+		Evidence: evidenceOf(e, append(packages, p)...),
+		Remedies: []check.Remedy{e.install("Install the parts of JAX together.", "--upgrade", "jax["+extra+"]")},
+		Verify:   []string{e.imports("import jax; print(jax.devices())")},
+	})
+}

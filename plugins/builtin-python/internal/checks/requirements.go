@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package checks
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/observed"
+	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/pep440"
+	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/pep508"
+	"github.com/bulkhead-ml/bulkhead/sdk/check"
+)
+
+// conflict is one requirement that is not met.
+type conflict struct {
+	// owner requires requirement; found is what is installed, its Version ""
+	// when nothing is.
+	owner       observed.Package
+	requirement pep508.Requirement
+	found       observed.Package
+}
+
+func (c conflict) String() string {
+	want := c.requirement.Name + c.requirement.SpecifierText
+	if c.found.Version == "" {
+		return fmt.Sprintf("%s %s requires %s, which is not installed", c.owner.Name, c.owner.Version, want)
+	}
+	return fmt.Sprintf("%s %s requires %s, and %s is installed", c.owner.Name, c.owner.Version, want, c.found.Version)
+}
+
+// wanted is the requirement as pip takes it.
+func (c conflict) wanted() string { return c.requirement.Name + c.requirement.SpecifierText }
+
+// namedElsewhere tells which check of its own names a conflict, "" for none.
+func namedElsewhere(c conflict) string {
+	owner, wanted := pep508.Normalize(c.owner.Name), pep508.Normalize(c.requirement.Name)
+	switch {
+	case owner == "torch" && isTorchPin(c):
+		return codeNvidiaPins
+	case isTorchCompanion(owner) && wanted == "torch":
+		return codeCompanion
+	case wanted == "numpy" && isNumPy2Conflict(c):
+		return codeNumPyABI
+	case strings.HasPrefix(owner, "jax") && strings.Contains(owner, "-p") && strings.HasPrefix(wanted, "jax"):
+		return codeJAXMismatch
+	}
+	return ""
+}
+
+var dependencyConflict = check.Check{
+	Code: codeConflict, Title: "Requirements that are not met", Area: areaPython,
+	Needs: []string{need(observed.Packages)},
+	Doc: check.Doc{
+		Meaning:    "An installed package needs another in a version that is not the installed one, or one that is missing.",
+		Detection:  "Requires-Dist of every distribution is read, its markers are evaluated for the examined interpreter, and the versions are compared by PEP 440. The verdict is that of `pip check`.",
+		Cause:      "Packages were installed one after another, and a later install replaced what an earlier one needs.",
+		Fix:        "Install the conflicting packages in one command, so that the installer finds versions that fit together.",
+		Verify:     "Run pip check.",
+		References: []string{"https://peps.python.org/pep-0508/", "https://peps.python.org/pep-0440/", "https://pip.pypa.io/en/stable/cli/pip_check/"},
+	},
+	Run: perEnvironment(func(e *environment) {
+		var mine []conflict
+		for _, c := range e.conflicts() {
+			if namedElsewhere(c) == "" {
+				mine = append(mine, c)
+			}
+		}
+		if len(mine) > 0 {
+			reportConflicts(e, mine)
+		}
+	}),
+}
+
+func reportConflicts(e *environment, conflicts []conflict) {
+	texts, owners, packages := describeConflicts(conflicts)
+	e.report(check.Finding{
+		Severity: check.Warning,
+		Detail:   listed(texts) + ".",
+		Cause:    "The packages were not installed together.",
+		Evidence: evidenceOf(e, packages...),
+		Remedies: []check.Remedy{e.install("Resolve the packages and what they need in one step.", append([]string{"--upgrade"}, owners...)...)},
+		Verify:   []string{e.pipCheck()},
+	})
+}
+
+func describeConflicts(conflicts []conflict) (texts, owners []string, packages []observed.Package) {
+	for _, c := range conflicts {
+		texts = append(texts, c.String())
+		owners = append(owners, c.owner.Name, c.wanted())
+		packages = append(packages, c.owner)
+		if c.found.Version != "" {
+			packages = append(packages, c.found)
+		}
+	}
+	return texts, unique(owners), packages
+}
+
+// pythonVersions gives the versions that an interpreter may have: one when the
+// micro number is known, else the lowest and the highest.
+func pythonVersions(text string) []pep440.Version {
+	texts := []string{text}
+	if strings.Count(text, ".") == 1 {
+		texts = []string{text + ".0", text + ".99"}
+	}
+	var out []pep440.Version
+	for _, t := range texts {
+		if v, err := pep440.Parse(t); err == nil {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// excludes reports whether a specifier excludes every one of the versions.
+func excludes(specifier string, versions []pep440.Version) bool {
+	set, err := pep440.ParseSpecifiers(specifier)
+	if err != nil || len(versions) == 0 {
+		return false
+	}
+	return !slices.ContainsFunc(versions, set.Contains)
+}

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package collect
+
+import (
+	"context"
+	"path"
+	"regexp"
+	"strings"
+
+	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/elfdeps"
+	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/observed"
+	"github.com/bulkhead-ml/bulkhead/sdk/fact"
+)
+
+// framework says which files an import loads first. Globs are relative to a
+// directory of packages.
+type framework struct {
+	name  string
+	roots []string
+}
+
+var frameworkRoots = []framework{
+	{"torch", []string{"torch/lib/libtorch_global_deps.so", "torch/_C.*.so"}},
+	{"numpy", []string{"numpy/_core/_multiarray_umath.*.so", "numpy/core/_multiarray_umath.*.so"}},
+	{"tensorflow", []string{"tensorflow/libtensorflow_framework.so.2", "tensorflow/python/_pywrap_tensorflow_internal.so"}},
+	{"jaxlib", []string{"jaxlib/_jax.so", "jaxlib/xla_extension.so"}},
+	{"onnxruntime", []string{"onnxruntime/capi/onnxruntime_pybind11_state*.so"}},
+}
+
+// frameworks records torch's build and the closure of shared libraries.
+func (o *observer) frameworks(_ context.Context, inv *inventory) {
+	if dir, ok := inv.module("torch"); ok {
+		o.torch(path.Join(dir, "torch"))
+	}
+	if o.target.OS != "linux" {
+		return // other systems have other loaders
+	}
+	loader := elfdeps.NewLoader(o.target, o.target.Env["LD_LIBRARY_PATH"], o.inside(inv), o.preloads(inv))
+	loads := []observed.Load{}
+	for _, f := range frameworkRoots {
+		if roots := o.roots(inv, f); len(roots) > 0 {
+			loads = append(loads, observed.Load{Framework: f.name, Roots: roots, Result: loader.Walk(roots)})
+		}
+	}
+	if len(loads) > 0 {
+		o.add(observed.Loads, loads)
+	}
+}
+
+// inside lists the directories whose libraries belong to the environment.
+func (o *observer) inside(inv *inventory) []string {
+	var out []string
+	for i := range inv.sites {
+		out = append(out, inv.sites[i].Path)
+	}
+	if o.env.Kind != "system" && o.env.Config == nil {
+		out = append(out, path.Join(o.env.Prefix, "lib"))
+	}
+	return out
+}
+
+// preloads lists the directories in which torch looks for CUDA libraries when
+// the loader does not find them: nvidia/*/lib of every directory of packages.
+func (o *observer) preloads(inv *inventory) []string {
+	var out []string
+	for i := range inv.sites {
+		if inv.sites[i].Modules["nvidia"] {
+			out = append(out, o.target.Glob(path.Join(inv.sites[i].Path, "nvidia/*/lib"))...)
+		}
+	}
+	return out
+}
+
+func (o *observer) roots(inv *inventory, f framework) []string {
+	dir, ok := inv.module(f.name)
+	if !ok {
+		return nil
+	}
+	var out []string
+	for _, glob := range f.roots {
+		out = append(out, o.target.Glob(path.Join(escapeGlob(dir), glob))...)
+	}
+	return out
+}
+
+// escapeGlob makes a directory name literal in a pattern of path.Match.
+func escapeGlob(dir string) string {
+	return strings.NewReplacer(`*`, `\*`, `?`, `\?`, `[`, `\[`, `\`, `\\`).Replace(dir)
+}
+
+// torch records torch/version.py.
+func (o *observer) torch(dir string) {
+	name := path.Join(dir, "version.py")
+	data, err := o.target.ReadFile(name)
+	if err != nil {
+		return
+	}
+	build, lines := ParseTorchVersion(data)
+	if build.Version == "" {
+		o.unknown(observed.Torch, "version.py has no line __version__ = '...'", fact.File(name, 0, ""))
+		return
+	}
+	build.Path = dir
+	var evidence []fact.Evidence
+	for _, l := range lines {
+		evidence = append(evidence, fact.File(name, l.number, l.text))
+	}
+	o.add(observed.Torch, build, evidence...)
+}
+
+type sourceLine struct {
+	number int
+	text   string
+}
+
+var versionAssignment = regexp.MustCompile(`^(__version__|cuda|hip)\s*(?::[^=]*)?=\s*(?:(None)|'([^']*)'|"([^"]*)")`)
+
+// ParseTorchVersion reads the assignments of torch/version.py as text:
+// __version__ = '2.5.1+cu124', cuda = '12.4' or None, hip = None.
+func ParseTorchVersion(data []byte) (observed.TorchBuild, []sourceLine) {
+	var build observed.TorchBuild
+	var lines []sourceLine
+	for i, line := range strings.Split(string(data), "\n") {
+		m := versionAssignment.FindStringSubmatch(line)
+		if m == nil {
+			continue
+		}
+		lines = append(lines, sourceLine{i + 1, strings.TrimSpace(line)})
+		value := m[3] + m[4]
+		switch m[1] {
+		case "__version__":
+			build.Version = value
+		case "cuda":
+			build.CUDA = value
+		case "hip":
+			build.HIP = value
+		}
+	}
+	return build, lines
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dist
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+
+	"github.com/bulkhead-ml/bulkhead/sdk/fact"
+)
+
+// Metadata is the header of a METADATA or PKG-INFO file.
+type Metadata struct {
+	Name, Version  string
+	RequiresPython string
+	// RequiresDist lines as written.
+	RequiresDist []string
+}
+
+// firstRead and maxHead bound how much of a metadata file is read: the header
+// nearly always ends within the first, the description that follows is never
+// needed.
+const (
+	firstRead = 12 << 10
+	maxHead   = 512 << 10
+)
+
+// readHead reads a file up to its first empty line, or nil.
+func readHead(t *fact.Target, name string) []byte {
+	return readUpTo(t, name, firstRead, maxHead, func(data []byte) bool { return headEnd(data) >= 0 })
+}
+
+// readUpTo reads a file in few calls, since at this size each costs more than
+// the bytes do: one buffer that grows fourfold, until enough says so, the file
+// ends, or limit bytes are read.
+func readUpTo(t *fact.Target, name string, first, limit int, enough func([]byte) bool) []byte {
+	f, err := t.Open(name)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	buf, n := make([]byte, first), 0
+	for {
+		k, err := f.Read(buf[n:])
+		n += k
+		if err != nil || enough != nil && enough(buf[:n]) || n >= limit {
+			return buf[:n]
+		}
+		if n == len(buf) {
+			buf = append(buf, make([]byte, 3*len(buf))...)
+		}
+	}
+}
+
+// headEnd is the offset of the first empty line, or -1.
+func headEnd(data []byte) int {
+	if i := bytes.Index(data, []byte("\n\n")); i >= 0 {
+		return i
+	}
+	return bytes.Index(data, []byte("\n\r\n"))
+}
+
+// ParseMetadata reads the header fields that are needed; continuation lines
+// and the description are skipped.
+func ParseMetadata(data []byte) Metadata {
+	var m Metadata
+	if end := headEnd(data); end >= 0 {
+		data = data[:end+1]
+	}
+	for line := range bytes.Lines(data) {
+		key, value, ok := bytes.Cut(line, []byte(":"))
+		if ok && len(key) > 0 && key[0] != ' ' && key[0] != '\t' {
+			m.set(string(key), value)
+		}
+	}
+	return m
+}
+
+func (m *Metadata) set(key string, value []byte) {
+	switch {
+	case strings.EqualFold(key, "Requires-Dist"):
+		m.RequiresDist = append(m.RequiresDist, string(bytes.TrimSpace(value)))
+	case strings.EqualFold(key, "Name"):
+		m.Name = string(bytes.TrimSpace(value))
+	case strings.EqualFold(key, "Version"):
+		m.Version = string(bytes.TrimSpace(value))
+	case strings.EqualFold(key, "Requires-Python"):
+		m.RequiresPython = string(bytes.TrimSpace(value))
+	}
+}
+
+// ParseRequiresTxt turns setuptools' requires.txt into Requires-Dist lines. A
+// section "[extra:marker]" becomes a marker of the lines below it.
+func ParseRequiresTxt(data []byte) []string {
+	var out []string
+	var marker string
+	for line := range strings.Lines(string(data)) {
+		line = strings.TrimSpace(line)
+		switch {
+		case line == "":
+		case strings.HasPrefix(line, "["):
+			marker = sectionMarker(strings.Trim(line, "[]"))
+		case marker != "":
+			out = append(out, line+"; "+marker)
+		default:
+			out = append(out, line)
+		}
+	}
+	return out
+}
+
+func sectionMarker(section string) string {
+	extra, marker, _ := strings.Cut(section, ":")
+	var parts []string
+	if extra != "" {
+		parts = append(parts, `extra == "`+extra+`"`)
+	}
+	if marker != "" {
+		parts = append(parts, "("+marker+")")
+	}
+	return strings.Join(parts, " and ")
+}
+
+// wheelTags lists the Tag lines of a WHEEL file.
+func wheelTags(data []byte) []string {
+	var out []string
+	for line := range strings.Lines(string(data)) {
+		if tag, ok := strings.CutPrefix(line, "Tag:"); ok {
+			out = append(out, strings.TrimSpace(tag))
+		}
+	}
+	return out
+}
+
+// isEditable reads direct_url.json (PEP 610).
+func isEditable(data []byte) bool {
+	var d struct {
+		DirInfo struct {
+			Editable bool `json:"editable"`
+		} `json:"dir_info"`
+	}
+	return json.Unmarshal(data, &d) == nil && d.DirInfo.Editable
+}

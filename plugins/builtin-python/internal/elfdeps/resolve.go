@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package elfdeps
+
+import (
+	"debug/elf"
+	"path"
+	"strings"
+)
+
+// found tells which rule found a library.
+type found int
+
+const (
+	notFound found = iota
+	fromRPath
+	fromEnvironment
+	fromRunPath
+	fromCache
+	fromDefault
+	fromPreload
+)
+
+// resolve searches one name for one object.
+func (l *Loader) resolve(n *node, name string) (string, found) {
+	if strings.Contains(name, "/") {
+		file := expand(name, n.object)
+		if l.target.Exists(file) {
+			return file, fromRPath
+		}
+		return "", notFound
+	}
+	o := n.object
+	for _, try := range []struct {
+		dirs []string
+		how  found
+	}{
+		{l.rpaths(n), fromRPath}, {l.libraryPath, fromEnvironment}, {expandAll(o.RunPath, o), fromRunPath},
+	} {
+		if file, ok := l.search(try.dirs, name, o); ok {
+			return file, try.how
+		}
+	}
+	if file, ok := l.cache.lookup(name, o.Machine); ok && l.target.Exists(file) {
+		return file, fromCache
+	}
+	if file, ok := l.search(defaultDirs(o.Machine), name, o); ok {
+		return file, fromDefault
+	}
+	if file, ok := l.search(l.preloads, name, o); ok {
+		return file, fromPreload
+	}
+	return "", notFound
+}
+
+// rpaths lists DT_RPATH of an object and of its loaders. An object with
+// DT_RUNPATH has no use for any, and the list of a loader with DT_RUNPATH is
+// passed over.
+func (l *Loader) rpaths(n *node) []string {
+	if len(n.object.RunPath) > 0 {
+		return nil
+	}
+	var out []string
+	for ; n != nil; n = n.parent {
+		if len(n.object.RunPath) == 0 {
+			out = append(out, expandAll(n.object.RPath, n.object)...)
+		}
+	}
+	return out
+}
+
+func (l *Loader) search(dirs []string, name string, o *Object) (string, bool) {
+	for _, dir := range dirs {
+		if !l.mayHold(dir, name) {
+			continue
+		}
+		file := path.Join(dir, name)
+		if info, err := l.target.Stat(file); err == nil && info.Mode().IsRegular() && l.fits(file, o) {
+			return file, true
+		}
+	}
+	return "", false
+}
+
+// mayHold lists a directory of the environment once, so that the long search
+// paths of frameworks cost one call a directory and not one a library. Other
+// directories may be large and are asked for each file.
+func (l *Loader) mayHold(dir, name string) bool {
+	if !l.isInside(dir) {
+		return true
+	}
+	v, ok := l.listings.Load(dir)
+	if !ok {
+		names := map[string]bool{}
+		entries, _ := l.target.ReadDir(dir) // absent: holds nothing
+		for _, e := range entries {
+			names[e.Name()] = true
+		}
+		v, _ = l.listings.LoadOrStore(dir, names)
+	}
+	return v.(map[string]bool)[name]
+}
+
+// fits skips libraries of another architecture as the loader does. A file that
+// cannot be read as ELF fits: the loader would stop at it.
+func (l *Loader) fits(file string, o *Object) bool {
+	if o == nil || !l.isInside(file) && !strings.Contains(file, "32") && !strings.HasPrefix(file, "/lib/i386") {
+		return true
+	}
+	other, err := l.object(file)
+	return err != nil || other.Machine == o.Machine && other.Class == o.Class
+}
+
+func expandAll(dirs []string, o *Object) []string {
+	out := make([]string, 0, len(dirs))
+	for _, dir := range dirs {
+		if dir = expand(dir, o); path.IsAbs(dir) {
+			out = append(out, dir)
+		}
+	}
+	return out
+}
+
+// expand replaces the loader's tokens.
+func expand(dir string, o *Object) string {
+	if !strings.Contains(dir, "$") {
+		return path.Clean(dir)
+	}
+	lib := "lib"
+	if o.Class == elf.ELFCLASS64 {
+		lib = "lib64"
+	}
+	origin := path.Dir(o.Path)
+	return path.Clean(strings.NewReplacer(
+		"$ORIGIN", origin, "${ORIGIN}", origin, "$LIB", lib, "${LIB}", lib,
+		"$PLATFORM", platform(o.Machine), "${PLATFORM}", platform(o.Machine),
+	).Replace(dir))
+}
+
+func platform(m elf.Machine) string {
+	if m == elf.EM_AARCH64 {
+		return "aarch64"
+	}
+	return "x86_64"
+}
+
+// defaultDirs lists the built-in directories of common distributions and of
+// musl, for 64-bit machines.
+func defaultDirs(m elf.Machine) []string {
+	triplet := platform(m) + "-linux-gnu"
+	return []string{
+		"/lib/" + triplet, "/usr/lib/" + triplet, "/lib64", "/usr/lib64", "/lib", "/usr/lib", "/usr/local/lib",
+	}
+}
+
+// systemProvides recognises the libraries that the manylinux policy (PEP 600
+// and its auditwheel profiles) lets a wheel expect of every system.
+func systemProvides(name string) bool {
+	stem, _, _ := strings.Cut(name, ".so")
+	switch stem {
+	case "libc", "libm", "libdl", "librt", "libpthread", "libutil", "libnsl", "libresolv", "libcrypt", "libgcc_s",
+		"libstdc++", "libatomic", "libz", "libexpat", "libX11", "libXext", "libXrender", "libICE", "libSM", "libGL",
+		"libglib-2.0", "libgobject-2.0", "libgthread-2.0", "ld-linux-x86-64", "ld-linux-aarch64", "libmvec", "libanl":
+		return true
+	}
+	return strings.HasPrefix(name, "libc.musl-")
+}

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package elfdeps
+
+import (
+	"debug/elf"
+	"path"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/bulkhead-ml/bulkhead/sdk/fact"
+)
+
+// Loader searches libraries on one target. It is safe for concurrent use.
+type Loader struct {
+	target      *fact.Target
+	cache       Cache
+	libraryPath []string
+	// inside holds the directories of the environment, whose objects are walked.
+	inside []string
+	// preloads are directories in which the package itself looks for libraries
+	// before it asks the loader (torch opens nvidia/*/lib by path).
+	preloads []string
+
+	objects  sync.Map // path → *cell
+	defines  sync.Map // path → map[string]bool
+	listings sync.Map // directory → map[string]bool
+}
+
+type cell struct {
+	once   sync.Once
+	object *Object
+	err    error
+}
+
+// NewLoader prepares a loader. libraryPath is the text of LD_LIBRARY_PATH.
+func NewLoader(t *fact.Target, libraryPath string, inside, preloads []string) *Loader {
+	l := &Loader{target: t, inside: inside, preloads: preloads}
+	if data, err := t.ReadFile("/etc/ld.so.cache"); err == nil {
+		l.cache, _ = ParseCache(data) // one that cannot be read is as good as absent
+	}
+	for _, dir := range splitPath(strings.ReplaceAll(libraryPath, ";", ":")) {
+		if path.IsAbs(dir) {
+			l.libraryPath = append(l.libraryPath, path.Clean(dir))
+		}
+	}
+	return l
+}
+
+// Missing is a library that no search found.
+type Missing struct {
+	Library string `json:"library"`
+	// NeededBy is the file that asks for it.
+	NeededBy string `json:"needed_by"`
+}
+
+// Unmet is a symbol version that the library found does not define.
+type Unmet struct {
+	Version  string `json:"version"`
+	Library  string `json:"library"`
+	NeededBy string `json:"needed_by"`
+}
+
+// Hijack is a library of the environment whose place another one from
+// LD_LIBRARY_PATH takes.
+type Hijack struct {
+	Library string `json:"library"`
+	// Path is the file that is loaded, Bundled the one that was meant.
+	Path    string `json:"path"`
+	Bundled string `json:"bundled"`
+	// NeededBy is the file that asks for it.
+	NeededBy string `json:"needed_by"`
+	// Undefined are symbols that NeededBy wants and Path does not export.
+	Undefined []string `json:"undefined,omitempty"`
+}
+
+// Result of a walk.
+type Result struct {
+	// Objects counts the files that were read.
+	Objects int       `json:"objects"`
+	Missing []Missing `json:"missing,omitempty"`
+	Unmet   []Unmet   `json:"unmet,omitempty"`
+	Hijacks []Hijack  `json:"hijacks,omitempty"`
+	// Unreadable are files that are no valid ELF, with the reason.
+	Unreadable map[string]string `json:"unreadable,omitempty"`
+	// Truncated tells that the bound on files cut the walk short.
+	Truncated bool `json:"truncated,omitempty"`
+}
+
+// maxObjects bounds the files read in one walk.
+const maxObjects = 400
+
+// node is an object with the one that had it loaded.
+type node struct {
+	object *Object
+	parent *node
+}
+
+type walk struct {
+	*Loader
+	result Result
+	// loaded holds the names that need no search any more.
+	loaded map[string]bool
+}
+
+// Walk loads the roots and everything that they need.
+func (l *Loader) Walk(roots []string) Result {
+	w := &walk{Loader: l, loaded: map[string]bool{}}
+	level := w.open(nil, roots)
+	for len(level) > 0 && !w.result.Truncated {
+		level = w.next(level)
+	}
+	return w.result
+}
+
+// next resolves what one level needs and opens it.
+func (w *walk) next(level []*node) []*node {
+	var out []*node
+	for _, n := range level {
+		var files []string
+		for _, name := range n.object.Needed {
+			if file, ok := w.need(n, name); ok {
+				files = append(files, file)
+			}
+		}
+		out = append(out, w.open(n, files)...)
+	}
+	w.prefetch(out)
+	return out
+}
+
+// need finds one library; the result is a file to walk, false when there is
+// nothing to walk.
+func (w *walk) need(n *node, name string) (string, bool) {
+	if name == "" || w.loaded[path.Base(name)] {
+		return "", false
+	}
+	w.loaded[path.Base(name)] = true
+	file, how := w.resolve(n, name)
+	if how == notFound {
+		if !isDriver(name) && w.certain(name) {
+			w.result.Missing = append(w.result.Missing, Missing{Library: name, NeededBy: n.object.Path})
+		}
+		return "", false
+	}
+	if how == fromEnvironment {
+		w.noteHijack(n, name, file)
+	}
+	w.checkVersions(n, name, file)
+	return file, w.isInside(file)
+}
+
+// open reads files in parallel and drops those that cannot be walked.
+func (w *walk) open(parent *node, files []string) []*node {
+	if len(files) > 1 {
+		w.readAll(files)
+	}
+	var out []*node
+	for _, file := range files {
+		o, err := w.object(file)
+		if err != nil {
+			w.unreadable(file, err)
+			continue
+		}
+		if w.result.Objects++; w.result.Objects >= maxObjects {
+			w.result.Truncated = true
+			break
+		}
+		w.loaded[path.Base(file)] = true
+		if o.Soname != "" {
+			w.loaded[o.Soname] = true
+		}
+		out = append(out, &node{object: o, parent: parent})
+	}
+	return out
+}
+
+func (w *walk) unreadable(file string, err error) {
+	if w.result.Unreadable == nil {
+		w.result.Unreadable = map[string]string{}
+	}
+	w.result.Unreadable[file] = err.Error()
+}
+
+// prefetch reads ahead what the next level will most likely need, since files
+// are read faster side by side than one after another.
+func (w *walk) prefetch(level []*node) {
+	var files []string
+	for _, n := range level {
+		for _, name := range n.object.Needed {
+			if w.loaded[path.Base(name)] {
+				continue
+			}
+			if file, ok := w.search(w.rpaths(n), name, n.object); ok && w.isInside(file) {
+				files = append(files, file)
+			}
+		}
+	}
+	slices.Sort(files)
+	w.readAll(slices.Compact(files))
+}
+
+func (l *Loader) readAll(files []string) {
+	var wg sync.WaitGroup
+	gate := make(chan struct{}, 2*runtime.GOMAXPROCS(0))
+	for _, file := range files {
+		wg.Go(func() {
+			gate <- struct{}{}
+			defer func() { <-gate }()
+			_, _ = l.object(file) // kept in the cell, error and all
+		})
+	}
+	wg.Wait()
+}
+
+// object reads a file once.
+func (l *Loader) object(file string) (*Object, error) {
+	v, _ := l.objects.LoadOrStore(file, &cell{})
+	c := v.(*cell)
+	c.once.Do(func() { c.object, c.err = Read(l.target, file) })
+	return c.object, c.err
+}
+
+func (l *Loader) isInside(file string) bool {
+	return slices.ContainsFunc(l.inside, func(dir string) bool { return strings.HasPrefix(file, dir+"/") })
+}
+
+// isDriver names the libraries that come with the GPU driver and not with any
+// package: their absence is a fact about the driver.
+func isDriver(name string) bool {
+	switch name {
+	case "libcuda.so.1", "libnvidia-ml.so.1", "libnvcuvid.so.1", "libnvidia-encode.so.1", "libcudadebugger.so.1":
+		return true
+	}
+	return false
+}
+
+func (w *walk) checkVersions(n *node, name, file string) {
+	wanted := n.object.Needs[name]
+	if len(wanted) == 0 || w.isInside(file) {
+		return
+	}
+	have := w.definedBy(file)
+	for _, version := range wanted {
+		if len(have) > 0 && !have[version] {
+			w.result.Unmet = append(w.result.Unmet, Unmet{Version: version, Library: file, NeededBy: n.object.Path})
+		}
+	}
+}
+
+func (l *Loader) definedBy(file string) map[string]bool {
+	if v, ok := l.defines.Load(file); ok {
+		return v.(map[string]bool)
+	}
+	have, err := Defines(l.target, file)
+	if err != nil {
+		have = nil
+	}
+	l.defines.Store(file, have)
+	return have
+}
+
+// certain tells whether a name that was not found is really absent. Where the
+// target shows no system libraries at all (a bare tree of packages), those
+// that every wheel may expect of the system are given the benefit of doubt.
+func (l *Loader) certain(name string) bool {
+	return !systemProvides(name) || l.seesSystem()
+}
+
+func (l *Loader) seesSystem() bool {
+	_, ok := l.search(defaultDirs(elf.EM_X86_64), "libc.so.6", nil)
+	if !ok {
+		_, ok = l.search(defaultDirs(elf.EM_AARCH64), "libc.so.6", nil)
+	}
+	return ok || len(l.cache) > 0
+}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package tables holds what the checks know about the world outside the
+// examined machine: which driver a CUDA release needs, for which devices
+// torch's wheels carry code, and since when packages are built for NumPy 2.
+//
+// Each table is a JSON file with a version and a source for every row. What a
+// table does not reach is unknown, and the functions here say so.
+package tables
+
+import (
+	"embed"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+//go:embed *.json
+var files embed.FS
+
+// DriverTable is the minimum driver for each CUDA major release under
+// minor-version compatibility.
+type DriverTable struct {
+	Version string `json:"version"`
+	// NewestDriver is the newest driver branch that the table knows.
+	NewestDriver int         `json:"newest_driver"`
+	Rows         []DriverRow `json:"rows"`
+}
+
+// DriverRow is the minimum driver of one CUDA major release.
+type DriverRow struct {
+	CUDA    int    `json:"cuda"`
+	Linux   string `json:"linux"`
+	Windows string `json:"windows"`
+	Source  string `json:"source"`
+}
+
+// ArchTable lists the device code in torch's wheels.
+type ArchTable struct {
+	Version string    `json:"version"`
+	Rows    []ArchRow `json:"rows"`
+}
+
+// ArchRow is one family of wheels. Torch is a specifier of torch's version.
+type ArchRow struct {
+	Torch string `json:"torch"`
+	// CUDA is the wheel's tag: "cu126".
+	CUDA string `json:"cuda"`
+	// Cubins are compute capabilities with machine code, PTX those with code
+	// that the driver compiles.
+	Cubins []string `json:"cubins"`
+	PTX    []string `json:"ptx"`
+	Source string   `json:"source"`
+}
+
+// NumPyTable lists the first release of a package that works with NumPy 2.
+type NumPyTable struct {
+	Version string     `json:"version"`
+	Rows    []NumPyRow `json:"rows"`
+}
+
+// NumPyRow is one package.
+type NumPyRow struct {
+	Name   string `json:"name"`
+	Since  string `json:"since"`
+	Source string `json:"source"`
+}
+
+// The tables.
+var (
+	Drivers = load[DriverTable]("drivers.json")
+	Archs   = load[ArchTable]("torch_archs.json")
+	NumPy   = load[NumPyTable]("numpy2.json")
+)
+
+// Versions lists the tables for the plugin's description.
+func Versions() map[string]string {
+	return map[string]string{
+		"cuda-minimum-drivers": Drivers.Version,
+		"torch-wheel-archs":    Archs.Version,
+		"numpy-2-support":      NumPy.Version,
+	}
+}
+
+func load[T any](name string) T {
+	var table T
+	data, err := files.ReadFile(name)
+	if err == nil {
+		err = json.Unmarshal(data, &table)
+	}
+	if err != nil {
+		panic(fmt.Sprintf("tables: %s: %v", name, err)) // a bug of the build, found by any test
+	}
+	return table
+}
+
+// Minimum returns the row of a CUDA major release; false when the table has
+// none.
+func (t DriverTable) Minimum(major int) (DriverRow, bool) {
+	for _, row := range t.Rows {
+		if row.CUDA == major {
+			return row, true
+		}
+	}
+	return DriverRow{}, false
+}
+
+// Newest is the highest CUDA major release that the table knows.
+func (t DriverTable) Newest() int {
+	newest := 0
+	for _, row := range t.Rows {
+		newest = max(newest, row.CUDA)
+	}
+	return newest
+}
+
+// CompareDrivers compares "535.129.03" and "525.60.13" number by number; false
+// when one of them is not such a version.
+func CompareDrivers(a, b string) (int, bool) {
+	x, ok1 := numbers(a)
+	y, ok2 := numbers(b)
+	if !ok1 || !ok2 {
+		return 0, false
+	}
+	for i := range max(len(x), len(y)) {
+		var p, q int
+		if i < len(x) {
+			p = x[i]
+		}
+		if i < len(y) {
+			q = y[i]
+		}
+		if p != q {
+			return max(-1, min(1, p-q)), true
+		}
+	}
+	return 0, true
+}
+
+func numbers(version string) ([]int, bool) {
+	var out []int
+	for part := range strings.SplitSeq(version, ".") {
+		n, err := strconv.Atoi(part)
+		if err != nil || n < 0 || n > 1<<20 {
+			return nil, false
+		}
+		out = append(out, n)
+	}
+	return out, true
+}
+
+// Runs tells whether a device can run the wheel's code: machine code of its
+// own major capability and no higher minor, or PTX of no higher capability.
+// The second result is false when the capability cannot be read.
+func (r ArchRow) Runs(capability string) (runs, ok bool) {
+	device, ok := numbers(capability)
+	if !ok || len(device) != 2 {
+		return false, false
+	}
+	for _, cubin := range r.Cubins {
+		if c, _ := numbers(cubin); len(c) == 2 && c[0] == device[0] && c[1] <= device[1] {
+			return true, true
+		}
+	}
+	for _, ptx := range r.PTX {
+		if c, _ := numbers(ptx); len(c) == 2 && (c[0] < device[0] || c[0] == device[0] && c[1] <= device[1]) {
+			return true, true
+		}
+	}
+	return false, true
+}
