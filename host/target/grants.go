@@ -85,7 +85,20 @@ func (m *Machine) places(p string) []string {
 	case "${process}":
 		return under(m.ProcessDir, rest)
 	}
-	return under(m.Env[strings.TrimPrefix(first, "$")], rest)
+	var out []string
+	for _, place := range strings.Split(m.Env[strings.TrimPrefix(first, "$")], m.listSeparator()) {
+		out = append(out, under(place, rest)...)
+	}
+	return out
+}
+
+// listSeparator is what stands between the directories of a variable such as
+// LD_LIBRARY_PATH.
+func (m *Machine) listSeparator() string {
+	if m.OS == "windows" {
+		return ";"
+	}
+	return ":"
 }
 
 // under joins a granted rest to a place. A place that is empty, relative or a

@@ -108,15 +108,11 @@ func (t *Target) ReadText(name string) string {
 // Open opens a regular file or a directory for reading. Devices, sockets and
 // pipes are refused, since reading one may block or act.
 func (t *Target) Open(name string) (*os.File, error) {
-	resolved, err := t.Resolve(name)
+	resolved, info, err := t.find(name)
 	if err != nil {
 		return nil, err
 	}
 	host := t.host(resolved)
-	info, err := os.Lstat(host)
-	if err != nil {
-		return nil, t.rename(err, name)
-	}
 	if !info.Mode().IsRegular() && !info.IsDir() {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fmt.Errorf("not a regular file (%s)", info.Mode().Type())}
 	}
@@ -136,12 +132,8 @@ func (t *Target) ReadDir(name string) ([]fs.DirEntry, error) {
 
 // Stat describes what name leads to.
 func (t *Target) Stat(name string) (fs.FileInfo, error) {
-	resolved, err := t.Resolve(name)
-	if err != nil {
-		return nil, err
-	}
-	info, err := os.Lstat(t.host(resolved))
-	return info, t.rename(err, name)
+	_, info, err := t.find(name)
+	return info, err
 }
 
 // Lstat describes name itself, a link as a link.
@@ -226,24 +218,38 @@ func (t *Target) Statfs(name string) (Usage, bool) {
 // what it leads to, which exists.
 func (t *Target) Resolve(name string) (string, error) {
 	budget := maxLinks
-	return t.resolve(clean(name), &budget)
+	resolved, _, err := t.resolve(clean(name), &budget)
+	return resolved, err
 }
 
-func (t *Target) resolve(name string, budget *int) (string, error) {
+// find is Resolve with the description of what was found.
+func (t *Target) find(name string) (string, fs.FileInfo, error) {
+	budget := maxLinks
+	resolved, info, err := t.resolve(clean(name), &budget)
+	if err == nil && info == nil {
+		info, err = os.Lstat(t.host(resolved))
+		err = t.rename(err, name)
+	}
+	return resolved, info, err
+}
+
+// resolve also returns the description of what it found, unless the answer was
+// remembered: directories are, since every file below asks for them again.
+func (t *Target) resolve(name string, budget *int) (string, fs.FileInfo, error) {
 	if name == "/" {
-		return "/", nil
+		return "/", nil, nil
 	}
 	if done, ok := t.links.Load(name); ok {
-		return done.(string), nil
+		return done.(string), nil, nil
 	}
-	dir, err := t.resolve(path.Dir(name), budget)
+	dir, _, err := t.resolve(path.Dir(name), budget)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	self := path.Join(dir, path.Base(name))
 	info, err := os.Lstat(t.host(self))
 	if err != nil {
-		return "", t.rename(err, name)
+		return "", nil, t.rename(err, name)
 	}
 	if info.Mode()&fs.ModeSymlink != 0 {
 		return t.follow(self, budget)
@@ -251,16 +257,16 @@ func (t *Target) resolve(name string, budget *int) (string, error) {
 	if info.IsDir() {
 		t.links.Store(name, self)
 	}
-	return self, nil
+	return self, info, nil
 }
 
-func (t *Target) follow(name string, budget *int) (string, error) {
+func (t *Target) follow(name string, budget *int) (string, fs.FileInfo, error) {
 	if *budget--; *budget < 0 {
-		return "", &fs.PathError{Op: "resolve", Path: name, Err: errors.New("too many symbolic links")}
+		return "", nil, &fs.PathError{Op: "resolve", Path: name, Err: errors.New("too many symbolic links")}
 	}
 	link, err := os.Readlink(t.host(name))
 	if err != nil {
-		return "", t.rename(err, name)
+		return "", nil, t.rename(err, name)
 	}
 	link = filepath.ToSlash(link)
 	if !path.IsAbs(link) {

@@ -126,8 +126,8 @@ func lookArch(e *environment) {
 		return
 	}
 	devices, ok := factDevices(e)
-	if !ok {
-		return
+	if !ok || len(devices) == 0 {
+		return // without a device every list is good enough
 	}
 	row, known := archRow(v, "cu"+strings.ReplaceAll(torch.CUDA, ".", ""))
 	if !known {
