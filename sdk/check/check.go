@@ -14,6 +14,8 @@ package check
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
@@ -178,14 +180,26 @@ func (c *Context) Evidence(addresses ...string) []fact.Evidence {
 
 func (f Finding) toProto() *pluginv1.Finding {
 	out := &pluginv1.Finding{
-		Code: f.Code, Severity: pluginv1.Finding_Severity(f.Severity), Confidence: f.Confidence,
-		Subject: f.Subject, Title: f.Title, Detail: f.Detail, Cause: f.Cause,
-		Evidence: fact.EvidenceToProto(f.Evidence), Explains: f.Explains, Verify: f.Verify,
+		Code: text(f.Code), Severity: pluginv1.Finding_Severity(f.Severity), Confidence: f.Confidence,
+		Subject: text(f.Subject), Title: text(f.Title), Detail: text(f.Detail), Cause: text(f.Cause),
+		Evidence: fact.EvidenceToProto(f.Evidence), Explains: texts(f.Explains), Verify: texts(f.Verify),
 	}
 	for _, r := range f.Remedies {
 		out.Remedies = append(out.Remedies, &pluginv1.Remedy{
-			Id: r.ID, Summary: r.Summary, Kind: r.Kind, Risk: pluginv1.Remedy_Risk(r.Risk), Preview: r.Preview,
+			Id: text(r.ID), Summary: text(r.Summary), Kind: text(r.Kind), Risk: pluginv1.Remedy_Risk(r.Risk), Preview: texts(r.Preview),
 		})
+	}
+	return out
+}
+
+// text fits a string for the wire, which carries UTF-8 only: subjects and
+// previews quote names from foreign disks.
+func text(s string) string { return strings.ToValidUTF8(s, "\ufffd") }
+
+func texts(list []string) []string {
+	out := slices.Clone(list)
+	for i, s := range out {
+		out[i] = text(s)
 	}
 	return out
 }

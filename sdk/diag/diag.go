@@ -11,6 +11,7 @@ package diag
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
 )
@@ -93,14 +94,14 @@ func HasErrors(ds []*Diagnostic) bool {
 	return false
 }
 
-// ToProto converts diagnostics for the wire.
+// ToProto converts diagnostics for the wire, which carries UTF-8 only.
 func ToProto(ds []*Diagnostic) []*pluginv1.Diagnostic {
 	out := make([]*pluginv1.Diagnostic, 0, len(ds))
 	for _, d := range ds {
 		out = append(out, &pluginv1.Diagnostic{
 			Severity: pluginv1.Diagnostic_Severity(d.Severity),
-			Summary:  d.Summary,
-			Detail:   d.Detail,
+			Summary:  strings.ToValidUTF8(d.Summary, "\ufffd"),
+			Detail:   strings.ToValidUTF8(d.Detail, "\ufffd"),
 			Path:     d.Path,
 		})
 	}

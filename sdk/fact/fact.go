@@ -78,12 +78,16 @@ var (
 const maxEvidenceValue = 200
 
 func oneLine(s string) string {
-	s = strings.Join(strings.Fields(s), " ")
+	s = text(strings.Join(strings.Fields(s), " "))
 	if len(s) > maxEvidenceValue {
 		s = strings.ToValidUTF8(s[:maxEvidenceValue], "") + "..."
 	}
 	return s
 }
+
+// text makes what was read from a foreign file fit for the wire, which carries
+// UTF-8 only: other bytes become U+FFFD.
+func text(s string) string { return strings.ToValidUTF8(s, "\ufffd") }
 
 // marshal encodes a value without escaping <, > and &, which stand in
 // requirements and would only hurt the reader.
@@ -102,9 +106,9 @@ func ToProto(facts []Fact) []*pluginv1.Fact {
 	out := make([]*pluginv1.Fact, 0, len(facts))
 	for _, f := range facts {
 		out = append(out, &pluginv1.Fact{
-			Address:   f.Address,
+			Address:   text(f.Address),
 			ValueJson: f.Value,
-			Unknown:   f.Unknown,
+			Unknown:   text(f.Unknown),
 			Evidence:  EvidenceToProto(f.Evidence),
 		})
 	}
@@ -136,7 +140,9 @@ func FromProto(facts []*pluginv1.Fact) ([]Fact, error) {
 func EvidenceToProto(es []Evidence) []*pluginv1.Evidence {
 	out := make([]*pluginv1.Evidence, 0, len(es))
 	for _, e := range es {
-		out = append(out, &pluginv1.Evidence{Fact: e.Fact, Path: e.Path, Line: int32(e.Line), Call: e.Call, Value: e.Value})
+		out = append(out, &pluginv1.Evidence{
+			Fact: text(e.Fact), Path: text(e.Path), Line: int32(e.Line), Call: text(e.Call), Value: text(e.Value),
+		})
 	}
 	return out
 }
