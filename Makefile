@@ -84,8 +84,8 @@ fuzz: ## Fuzz every decoder of foreign bytes for FUZZTIME each.
 		done; \
 	done
 
-docs: build ## Generate the reference pages under docs/reference.
-	bin/bulkhead$(EXE) docs docs/reference
+docs: ## Generate the reference pages under docs/reference.
+	$(GO) run ./host/cmd/docgen docs/reference
 
 cross: ## Check that the host and the plugins compile for every platform.
 	@set -e; for target in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64; do \

@@ -5,6 +5,7 @@ package main
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
 )
@@ -28,7 +29,9 @@ func (p pages) addFacts(plugins []*pluginv1.DescribeResponse) {
 			}
 		}
 	}
-	slices.SortFunc(rows, func(a, b []string) int { return cmp.Or(cmp.Compare(a[0], b[0]), cmp.Compare(a[2], b[2])) })
+	slices.SortFunc(rows, func(a, b []string) int {
+		return cmp.Or(cmp.Compare(strings.Trim(a[0], "`"), strings.Trim(b[0], "`")), cmp.Compare(a[2], b[2]))
+	})
 	var out page
 	out.line(factsIntroduction)
 	out.table([]string{"address", "type", "plugin", "what it is"}, rows)

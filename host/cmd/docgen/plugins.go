@@ -5,6 +5,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -70,6 +71,6 @@ func describe(ctx context.Context, executable string) (*pluginv1.DescribeRespons
 		return nil, err
 	}
 	launcher := &catalog.Launcher{Catalog: plugins, Floor: sandbox.None}
-	defer launcher.Close(context.WithoutCancel(ctx))
-	return launcher.Describe(ctx, name)
+	d, err := launcher.Describe(ctx, name)
+	return d, errors.Join(err, launcher.Close(context.WithoutCancel(ctx)))
 }
