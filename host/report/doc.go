@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package report is the published form of results: the data model of what
-// `bulkhead doctor`, `run`, `facts` and `snapshot` print, and its renderers.
+// `bulkhead doctor`, `run` and `facts` print, and its renderers.
 // It knows no engine; engines fill these structs in.
 //
 // # Documents
