@@ -99,7 +99,12 @@ func Dirs(cfg *config.Config) []string {
 		out = append(out, filepath.Join(filepath.Dir(exe), "plugins"))
 	}
 	if data := dataHome(); data != "" {
-		out = append(out, filepath.Join(data, "bulkhead", "plugins"))
+		dir := filepath.Join(data, "bulkhead", "plugins")
+		// After su or sudo, HOME may be the home of somebody else: none of the
+		// user's own plugins can be there.
+		if _, err := os.Stat(dir); !errors.Is(err, fs.ErrPermission) {
+			out = append(out, dir)
+		}
 	}
 	return out
 }
@@ -137,6 +142,9 @@ func (c *Catalog) scan(dir string) error {
 	}
 	var errs []error
 	for _, d := range list {
+		if info, err := os.Stat(filepath.Join(dir, d.Name())); err == nil && !info.IsDir() {
+			continue // a stray file
+		}
 		e, err := installed(filepath.Join(dir, d.Name()))
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
@@ -263,7 +271,7 @@ func narrow(grants []manifest.Grant, keep []string) ([]manifest.Grant, error) {
 	}
 	var out []manifest.Grant
 	for _, name := range keep {
-		i := slices.IndexFunc(grants, func(g manifest.Grant) bool { return name == g.Path || name == g.Name })
+		i := slices.IndexFunc(grants, func(g manifest.Grant) bool { return name != "" && (name == g.Path || name == g.Name) })
 		if i < 0 {
 			return nil, fmt.Errorf("grant %q is not one that the plugin asks for; a configuration can only narrow", name)
 		}

@@ -10,46 +10,112 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"time"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/bulkhead-ml/bulkhead/host/plugin"
+	"github.com/bulkhead-ml/bulkhead/host/report"
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
 )
 
-// maxDescribed bounds what one plugin may offer.
-const maxDescribed = 10_000
+// What one plugin may offer: so many collectors, checks and kernels, in so many
+// bytes.
+const (
+	maxDescribed      = 10_000
+	maxDescribedBytes = 4 << 20
+)
 
-var slug = regexp.MustCompile(`^[a-z][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)*$`)
+// The forms of names; the contract suite asks for the same ones.
+var (
+	nameForm    = regexp.MustCompile(`^[a-z][a-z0-9-]{0,62}$`)
+	versionForm = regexp.MustCompile(`^\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?$`)
+	codeForm    = regexp.MustCompile(`^[a-z][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)+$`)
+	kernelForm  = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+	addressForm = regexp.MustCompile(`^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*$`)
+)
 
 // describe asks a running plugin what it offers and checks the answer.
-func describe(ctx context.Context, r *Running) (*pluginv1.DescribeResponse, error) {
-	d, err := pluginv1.NewPluginServiceClient(r.Conn()).Describe(ctx, &pluginv1.DescribeRequest{})
-	if err != nil {
+func describe(ctx context.Context, r *Running, patience time.Duration) (*pluginv1.DescribeResponse, error) {
+	if patience <= 0 {
+		patience = plugin.DefaultStartTimeout
+	}
+	bounded, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	d, err := pluginv1.NewPluginServiceClient(r.Conn()).Describe(bounded, &pluginv1.DescribeRequest{})
+	switch {
+	case err != nil && ctx.Err() == nil && bounded.Err() != nil:
+		return nil, fmt.Errorf("plugin %q did not describe itself within %v; a description must wait for nothing, so report this to its author", r.Entry.Name, patience)
+	case err != nil:
 		return nil, fmt.Errorf("plugin %q did not describe itself: %w", r.Entry.Name, r.CallError(err))
 	}
 	if err := checkDescription(r.Entry, d); err != nil {
-		return nil, fmt.Errorf("plugin %q describes itself wrongly: %w", r.Entry.Name, err)
+		return nil, fmt.Errorf("plugin %q describes itself wrongly: %w; report this to its author", r.Entry.Name, err)
 	}
+	cleanDescription(d.ProtoReflect())
 	return d, nil
 }
 
 // checkDescription refuses what would mislead the user: another name or
-// version than the manifest's, and codes that are not slugs.
+// version than the manifest's, and names that are not what their kind has.
 func checkDescription(e *Entry, d *pluginv1.DescribeResponse) error {
-	var errs []error
-	if m := e.Manifest; m.Version != "" && (m.Name != d.GetName() || m.Version != d.GetVersion()) {
-		errs = append(errs, fmt.Errorf("it says %q %s, and its manifest says %q %s",
-			d.GetName(), d.GetVersion(), m.Name, m.Version))
+	if n := proto.Size(d); n > maxDescribedBytes {
+		return fmt.Errorf("the description has %d bytes, and at most %d are taken", n, maxDescribedBytes)
 	}
 	if len(d.GetChecks())+len(d.GetKernels())+len(d.GetCollectors()) > maxDescribed {
 		return fmt.Errorf("it offers more than %d things", maxDescribed)
 	}
+	if m := e.Manifest; m.Version != "" && (m.Name != d.GetName() || m.Version != d.GetVersion()) {
+		return fmt.Errorf("it says %q %s, and its manifest says %q %s", d.GetName(), d.GetVersion(), m.Name, m.Version)
+	}
+	return checkNames(d)
+}
+
+// checkNames reports the first few names of a wrong form.
+func checkNames(d *pluginv1.DescribeResponse) error {
+	const most = 5
+	var errs []error
+	want := func(form *regexp.Regexp, what, name, rule string) {
+		if len(errs) < most && !form.MatchString(name) {
+			errs = append(errs, fmt.Errorf("%s %.80q is not %s", what, name, rule))
+		}
+	}
+	want(nameForm, "its name", d.GetName(), "lower-case letters, digits and dashes")
+	want(versionForm, "its version", d.GetVersion(), "MAJOR.MINOR.PATCH")
 	for _, c := range d.GetChecks() {
-		if !slug.MatchString(c.GetCode()) || !strings.Contains(c.GetCode(), ".") {
-			errs = append(errs, fmt.Errorf("check code %q is not GROUP.NAME in lower-case letters, digits and dashes", c.GetCode()))
+		want(codeForm, "check code", c.GetCode(), "GROUP.NAME in lower-case letters, digits and dashes")
+	}
+	for _, k := range d.GetKernels() {
+		want(kernelForm, "kernel name", k.GetName(), "lower-case letters, digits and underscores")
+	}
+	for _, c := range d.GetCollectors() {
+		for _, f := range c.GetFacts() {
+			want(addressForm, "fact address", f.GetAddress(), "dotted words of lower-case letters, digits and underscores")
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// cleanDescription takes out of every text what a terminal would obey.
+func cleanDescription(m protoreflect.Message) {
+	m.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+		switch {
+		case field.IsList() && field.Kind() == protoreflect.StringKind:
+			for i := range value.List().Len() {
+				value.List().Set(i, protoreflect.ValueOfString(report.Clean(value.List().Get(i).String())))
+			}
+		case field.IsList() && field.Kind() == protoreflect.MessageKind:
+			for i := range value.List().Len() {
+				cleanDescription(value.List().Get(i).Message())
+			}
+		case field.Kind() == protoreflect.StringKind:
+			m.Set(field, protoreflect.ValueOfString(report.Clean(value.String())))
+		case field.Kind() == protoreflect.MessageKind:
+			cleanDescription(value.Message())
+		}
+		return true
+	})
 }
 
 // Describe returns what a plugin offers, from the cache when this very

@@ -18,6 +18,10 @@ import (
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
 )
 
+// drainTimeout is what a plugin gets to end calls that nobody waits for any
+// more: those in hand have ended when a command closes its plugins.
+const drainTimeout = 300 * time.Millisecond
+
 // Launcher starts plugins of a catalog and remembers what runs. It is safe for
 // concurrent use.
 type Launcher struct {
@@ -94,12 +98,18 @@ func (l *Launcher) launch(ctx context.Context, e *Entry) (*Running, error) {
 	if e.Declaration != nil && e.Declaration.Timeout > 0 {
 		spec.CallTimeout = e.Declaration.Timeout
 	}
-	p, err := plugin.Launch(ctx, spec, plugin.Options{Logger: l.Logger, DigestCache: l.cache("digests"), Drain: drain})
+	// A plugin that never starts must leave time for those that do.
+	if l.CallTimeout > 0 {
+		spec.StartTimeout = min(l.CallTimeout/2, plugin.DefaultStartTimeout)
+	}
+	p, err := plugin.Launch(ctx, spec, plugin.Options{
+		Logger: l.Logger, DigestCache: l.cache("digests"), Drain: drain, DrainTimeout: drainTimeout,
+	})
 	if err != nil {
 		return nil, err
 	}
 	r := &Running{Process: p, Entry: e}
-	if r.Description, err = describe(ctx, r); err != nil {
+	if r.Description, err = describe(ctx, r, spec.StartTimeout); err != nil {
 		l.discard(r)
 		return nil, err
 	}

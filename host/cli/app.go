@@ -60,6 +60,7 @@ func (a *app) root() *cobra.Command {
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.CompletionOptions.HiddenDefaultCmd = false
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80"))
 	a.globalFlags(root)
 	root.AddCommand(
 		a.doctorCmd(), a.factsCmd(), a.explainCmd(), a.runCmd(), a.planCmd(), a.validateCmd(),

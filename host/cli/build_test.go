@@ -137,14 +137,11 @@ func bulkhead() string { return filepath.Join(built.bin, exe("bulkhead")) }
 // extra is the path of a program of the list extras, by its last part.
 func extra(name string) string { return filepath.Join(built.dir, exe(name)) }
 
-// copyProgram makes name a file of its own with from's bytes: a link where the
-// file system can, which nothing in the tests writes through.
+// copyProgram makes name a file of its own with from's bytes. A link would not
+// do: making one changes the original's status while other tests measure it.
 func copyProgram(from, name string) error {
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return err
-	}
-	if os.Link(from, name) == nil {
-		return nil
 	}
 	src, err := os.Open(from)
 	if err != nil {

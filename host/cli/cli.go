@@ -23,6 +23,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bulkhead-ml/bulkhead/host/plugin"
 	"github.com/bulkhead-ml/bulkhead/host/report"
 )
 
@@ -42,6 +43,7 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	defer stop()
 	a := &app{stdout: stdout, stderr: stderr, args: args}
 	defer a.close()
+	defer plugin.RemoveRunDirs() // every plugin is closed by now
 	err := a.guarded(ctx)
 	if err != nil && ctx.Err() != nil {
 		err = &failure{code: ExitInterrupted, summary: "Interrupted", err: err}

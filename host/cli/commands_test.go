@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -24,6 +25,7 @@ var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"rc": cmdRC, "with": cmdWith, "install": cmdInstall, "mutate": cmdMutate, "machine": cmdMachine,
 	"jsonvalid": cmdJSONValid, "jsonlines": cmdJSONLines, "finding": cmdFinding, "cause": cmdCause,
 	"samefindings": cmdSameFindings, "columns": cmdColumns, "printable": cmdPrintable,
+	"doctor-live": cmdDoctorLive, "pages": cmdPages, "saved": cmdSaved,
 }
 
 // usage fails the script on a wrong number of arguments.
@@ -68,14 +70,17 @@ func cmdInstall(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(copyInstallation(ts.MkAbs(args[0])))
 }
 
-// cmdMutate changes the last byte but one of a file: mutate FILE
+// cmdMutate changes a byte of a program, or adds one to JSON: mutate FILE
 func cmdMutate(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg, len(args) == 1, "mutate FILE")
 	name := ts.MkAbs(args[0])
 	data, err := os.ReadFile(name)
 	ts.Check(err)
-	data[len(data)-2] ^= 1
-	ts.Check(os.Remove(name)) // it may be a link to the original
+	if json.Valid(data) {
+		data = append(data, ' ')
+	} else {
+		data[len(data)-2] ^= 1
+	}
 	ts.Check(os.WriteFile(name, data, 0o755))
 }
 
@@ -83,13 +88,22 @@ func cmdMutate(ts *testscript.TestScript, neg bool, args []string) {
 // machine DIR NAME... A file whose text begins with "-> " is a symbolic link.
 func cmdMachine(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg, len(args) > 1, "machine DIR NAME...")
-	for _, name := range args[1:] {
+	ts.Check(unpackMachines(ts.MkAbs(args[0]), args[1:]...))
+}
+
+func unpackMachines(dir string, names ...string) error {
+	for _, name := range names {
 		archive, err := txtar.ParseFile(filepath.Join(built.repo, "host/cli/testdata/machines", name+".txtar"))
-		ts.Check(err)
+		if err != nil {
+			return err
+		}
 		for _, f := range archive.Files {
-			ts.Check(unpack(filepath.Join(ts.MkAbs(args[0]), filepath.FromSlash(f.Name)), f.Data))
+			if err := unpack(filepath.Join(dir, filepath.FromSlash(f.Name)), f.Data); err != nil {
+				return err
+			}
 		}
 	}
+	return nil
 }
 
 func unpack(name string, data []byte) error {
@@ -173,13 +187,14 @@ func cmdSameFindings(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// cmdColumns bounds the lines of a file: columns MOST FILE
+// cmdColumns bounds the lines of a file, but for a single word such as a URL:
+// columns MOST FILE
 func cmdColumns(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg, len(args) == 2, "columns MOST FILE")
 	most, err := strconv.Atoi(args[0])
 	ts.Check(err)
 	for i, line := range strings.Split(ts.ReadFile(args[1]), "\n") {
-		if n := utf8.RuneCountInString(line); n > most {
+		if n := utf8.RuneCountInString(line); n > most && len(strings.Fields(line)) > 1 {
 			ts.Fatalf("line %d has %d columns: %s", i+1, n, line)
 		}
 	}
@@ -193,5 +208,56 @@ func cmdPrintable(ts *testscript.TestScript, neg bool, args []string) {
 		if r < ' ' && r != '\n' && r != '\t' || r == 0x7f || r >= 0x80 && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
 			ts.Fatalf("byte %d is the control character %U", i, r)
 		}
+	}
+}
+
+// cmdDoctorLive diagnoses this machine, whatever its state: doctor-live
+func cmdDoctorLive(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 0, "doctor-live")
+	err := ts.Exec("bulkhead", "doctor", "--json")
+	if exit, ok := errors.AsType[*exec.ExitError](err); err != nil && (!ok || exit.ExitCode() > 2) {
+		ts.Fatalf("bulkhead doctor: %v", err)
+	}
+	cmdJSONValid(ts, false, []string{"stdout", "doctor"})
+	if !strings.Contains(ts.ReadFile("stdout"), `"kind": "machine"`) {
+		ts.Fatalf("not a report of this machine")
+	}
+}
+
+// cmdPages wants every page of a list to have all its parts: pages FILE
+func cmdPages(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 1, "pages FILE")
+	var list struct{ Codes []map[string]any }
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &list))
+	if len(list.Codes) < 25 {
+		ts.Fatalf("%d codes, fewer than promised", len(list.Codes))
+	}
+	for _, page := range list.Codes {
+		for _, part := range []string{"title", "area", "plugin", "meaning", "detection", "cause", "fix", "verify"} {
+			if page[part] == nil || page[part] == "" {
+				ts.Fatalf("%v has no %s", page["code"], part)
+			}
+		}
+	}
+}
+
+// cmdSaved wants files with something in them in the directory of a run:
+// saved DIR
+func cmdSaved(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 1, "saved DIR")
+	files := 0
+	ts.Check(filepath.WalkDir(ts.MkAbs(args[0]), func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil && info.Size() == 0 {
+			err = fmt.Errorf("%s is empty", name)
+		}
+		files++
+		return err
+	}))
+	if files < 3 {
+		ts.Fatalf("%d files", files)
 	}
 }

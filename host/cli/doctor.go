@@ -94,13 +94,13 @@ func (a *app) doctor(ctx context.Context, where *machineFlags, suite string, fac
 	if err != nil {
 		return err
 	}
+	ctx, cancel := a.deadline(ctx)
+	defer cancel()
 	s, err := a.open(ctx, nil, machine)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	ctx, cancel := a.deadline(ctx)
-	defer cancel()
 	selection, err := s.selection(ctx, suite)
 	if err != nil {
 		return err
@@ -116,7 +116,17 @@ func (a *app) doctor(ctx context.Context, where *machineFlags, suite string, fac
 	if err := a.result(rep); err != nil {
 		return err
 	}
-	return asExit(doctor.ExitCode(rep, timedOut(ctx.Err())))
+	code := doctor.ExitCode(rep, timedOut(ctx.Err()))
+	if code < ExitErrors && incomplete(rep.Diagnostics) {
+		code = ExitErrors
+	}
+	return asExit(code)
+}
+
+// incomplete reports whether a plugin was left out or gave no answer: silence
+// about what it would have seen is no good health.
+func incomplete(ds []report.Diagnostic) bool {
+	return slices.ContainsFunc(ds, func(d report.Diagnostic) bool { return d.Severity == report.Error })
 }
 
 // deadline bounds a whole command by --timeout.
@@ -182,17 +192,20 @@ func (s *session) doctors(ctx context.Context) ([]doctor.Plugin, error) {
 		out = append(out, *p)
 	}
 	if len(out) == 0 {
-		return nil, s.noPlugins()
+		return nil, s.noPlugins(ctx)
 	}
 	return out, nil
 }
 
 // noPlugins is the failure when nothing can examine the machine.
-func (s *session) noPlugins() error {
+func (s *session) noPlugins(ctx context.Context) error {
 	f := &failure{code: ExitErrors, summary: "No plugin can examine the machine", diags: s.notes}
 	f.err = fmt.Errorf("none started; `bulkhead plugin list` shows what is installed and `make build` builds the built-in ones")
 	if len(s.notes) > 0 {
 		f.err = fmt.Errorf("none started")
+	}
+	if timedOut(ctx.Err()) {
+		f.code, f.err = ExitTimeout, fmt.Errorf("none started in time; give more with --timeout")
 	}
 	return f
 }

@@ -38,13 +38,13 @@ func (a *app) facts(ctx context.Context, where *machineFlags, save string) error
 	if err != nil {
 		return err
 	}
+	ctx, cancel := a.deadline(ctx)
+	defer cancel()
 	s, err := a.open(ctx, nil, machine)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	ctx, cancel := a.deadline(ctx)
-	defer cancel()
 	plugins, err := s.doctors(ctx)
 	if err != nil {
 		return err

@@ -29,8 +29,9 @@ func (a *app) fmtCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "fmt [PATH...]",
 		Short: "Write configuration files in their one standard form",
-		Long: "Fmt rewrites the configuration files in the given files and directories (default:\n" +
-			"here). With --check it changes nothing and ends with code 1 when a file would.",
+		Long: "Fmt rewrites the configuration files in the given files and directories\n" +
+			"(default: here). With --check it changes nothing and ends with code 1 when a\n" +
+			"file would.",
 		RunE: func(_ *cobra.Command, args []string) error { return a.format(args, check, diff) },
 	}
 	cmd.Flags().BoolVar(&check, "check", false, "change nothing; exit code 1 when a file is not formatted")

@@ -4,6 +4,7 @@ package cli
 
 import (
 	"io"
+	"os"
 
 	"github.com/DeRuina/timberjack"
 	"github.com/hashicorp/go-hclog"
@@ -20,6 +21,10 @@ func (a *app) openLog() error {
 		Name: "bulkhead", Level: level, Output: a.stderr, JSONFormat: a.flags.logJSON,
 	})
 	if a.flags.logFile != "" {
+		// The rotation would take a directory for an old log and rename it.
+		if info, err := os.Stat(a.flags.logFile); err == nil && info.IsDir() {
+			return misuse("--log-file %s is a directory; name a file in it", a.flags.logFile)
+		}
 		file := &timberjack.Logger{Filename: a.flags.logFile, MaxSize: 10, MaxBackups: 5}
 		if _, err := file.Write(nil); err != nil {
 			return &failure{code: ExitConfig, summary: "The log file cannot be written", err: err}

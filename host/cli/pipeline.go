@@ -9,10 +9,13 @@ import (
 	"slices"
 	"strings"
 
+	"google.golang.org/grpc/status"
+
 	"github.com/bulkhead-ml/bulkhead/host/catalog"
 	"github.com/bulkhead-ml/bulkhead/host/config"
 	"github.com/bulkhead-ml/bulkhead/host/dataplane"
 	"github.com/bulkhead-ml/bulkhead/host/pipeline"
+	"github.com/bulkhead-ml/bulkhead/host/plugin"
 	"github.com/bulkhead-ml/bulkhead/host/source"
 	"github.com/bulkhead-ml/bulkhead/sdk/diag"
 )
@@ -74,11 +77,12 @@ func (s *session) work(ctx context.Context, name string) (*work, error) {
 	return w, nil
 }
 
-// wrongBinding adds why plugins are missing to what the configuration misses.
+// wrongBinding is the failure of a configuration that misses something: first
+// why plugins cannot be used, which may be the whole reason.
 func (s *session) wrongBinding(diags config.Diagnostics) error {
 	err := s.app.wrongConfig(diags)
-	if f, ok := errors.AsType[*failure](err); ok {
-		f.diags = append(f.diags, s.notes...)
+	if f, ok := errors.AsType[*failure](err); ok && incomplete(s.notes) {
+		f.code, f.summary, f.diags = ExitErrors, "A plugin cannot be used", append(slices.Clone(s.notes), f.diags...)
 	}
 	return err
 }
@@ -225,15 +229,16 @@ func (c causes) Transform(ctx context.Context, open dataplane.Open, state []byte
 	return outcome, c.cause(err)
 }
 
-// cause keeps the transport error, which the engine retries, and says why the
-// process is gone.
+// cause keeps the kind of a transport error, which the engine retries, and puts
+// in why the process is gone.
 func (c causes) cause(err error) error {
 	transport, ok := errors.AsType[*dataplane.TransportError](err)
 	if !ok {
 		return err
 	}
-	if died := c.running.CallError(err); died != nil && !errors.Is(err, died) {
-		return fmt.Errorf("%w (%w)", died, transport)
+	died, ok := errors.AsType[*plugin.CallFailure](c.running.CallError(status.Error(transport.Code, transport.Message)))
+	if !ok {
+		return err
 	}
-	return err
+	return &dataplane.TransportError{Op: transport.Op, Code: transport.Code, Message: died.Error()}
 }

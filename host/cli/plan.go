@@ -47,13 +47,13 @@ func (a *app) planCmd() *cobra.Command {
 }
 
 func (a *app) plan(ctx context.Context, paths []string, name string) error {
+	ctx, cancel := a.deadline(ctx)
+	defer cancel()
 	w, err := a.openPipeline(ctx, paths, name)
 	if err != nil {
 		return err
 	}
 	defer w.session.close()
-	ctx, cancel := a.deadline(ctx)
-	defer cancel()
 	plan, err := w.plan(ctx)
 	if err != nil {
 		return err

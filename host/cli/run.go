@@ -5,6 +5,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -47,13 +48,13 @@ func (a *app) runCmd() *cobra.Command {
 }
 
 func (a *app) run(ctx context.Context, paths []string, f runFlags) error {
+	ctx, cancel := a.deadline(ctx)
+	defer cancel()
 	w, err := a.openPipeline(ctx, paths, f.pipeline)
 	if err != nil {
 		return err
 	}
 	defer w.session.close()
-	ctx, cancel := a.deadline(ctx)
-	defer cancel()
 	rep := report.Run{
 		SchemaVersion: report.SchemaVersion, Tool: tool(), Pipeline: w.block.Name, Status: report.RunOK,
 		StartedAt: w.session.started, Nodes: []report.Node{}, Plugins: []report.Plugin{}, Diagnostics: []report.Diagnostic{},
@@ -118,6 +119,10 @@ func (w *work) judge(rep *report.Run, diagnosis report.Doctor) {
 		rep.Status = report.RunRefused
 		rep.Error = problem("The machine does not pass the preflight",
 			"Mend what the root cause names, or run anyway with --skip-preflight.")
+	case incomplete(diagnosis.Diagnostics):
+		rep.Status = report.RunRefused
+		rep.Error = problem("The preflight is incomplete",
+			"A plugin gave no answer, so nobody knows whether the machine passes. See what it said with -v, or run anyway with --skip-preflight.")
 	}
 }
 
@@ -182,6 +187,7 @@ func (w *work) result(ctx context.Context, rep *report.Run, result *pipeline.Res
 	}
 	if timedOut(ctx.Err()) {
 		rep.Status = report.RunTimedOut
+		rep.Error = problem("The time ran out", fmt.Sprintf("The pipeline did not end within %s; give it more with --timeout.", w.session.app.flags.timeout))
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 func cmdJSONValid(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg, len(args) == 2, "jsonvalid FILE doctor|facts|run|failure|any")
 	text := ts.ReadFile(args[0])
-	document, err := jsonschema.UnmarshalJSON(strings.NewReader(text)) // refuses text after the document
+	document, err := unmarshal(text)
 	if err != nil {
 		ts.Fatalf("%s is not one JSON document: %v\n%s", args[0], err, text)
 	}
@@ -30,6 +30,9 @@ func cmdJSONValid(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	ts.Check(s.Validate(document))
 }
+
+// unmarshal reads one JSON document and refuses text after it.
+func unmarshal(text string) (any, error) { return jsonschema.UnmarshalJSON(strings.NewReader(text)) }
 
 // compiler is one for all scripts, which run at the same time.
 var compiler struct {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -15,6 +16,9 @@ import (
 // plugins. Beside the commands of testscript they have those of commands, which
 // say what they do where they are defined. $REPO is the repository.
 func TestScripts(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the recorded machines have file names that Windows refuses")
+	}
 	build(t)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", Setup: isolate, Condition: condition, Cmds: commands, RequireUniqueNames: true,
@@ -46,7 +50,7 @@ func isolate(env *testscript.Env) error {
 // condition knows [venv]: a python3 that makes virtual environments.
 func condition(name string) (bool, error) {
 	if name == "venv" {
-		return exec.Command("python3", "-c", "import venv, ensurepip").Run() == nil, nil
+		return exec.Command("python3", "-c", "import venv").Run() == nil, nil
 	}
 	return false, nil
 }

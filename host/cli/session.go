@@ -14,6 +14,7 @@ import (
 
 	"github.com/bulkhead-ml/bulkhead/host/catalog"
 	"github.com/bulkhead-ml/bulkhead/host/config"
+	"github.com/bulkhead-ml/bulkhead/host/plugin"
 	"github.com/bulkhead-ml/bulkhead/host/report"
 	"github.com/bulkhead-ml/bulkhead/host/sandbox"
 	"github.com/bulkhead-ml/bulkhead/host/target"
@@ -31,6 +32,9 @@ type session struct {
 	// notes are warnings that belong into the result.
 	notes   []report.Diagnostic
 	started time.Time
+	// described remembers what describe found, so that a plugin that fails is
+	// started and noted once.
+	described map[string]*pluginv1.DescribeResponse
 }
 
 // open loads the configuration at paths, or the default one when there is one,
@@ -62,7 +66,11 @@ func (s *session) note(err error) {
 		}
 		return
 	}
-	s.notes = append(s.notes, report.Diagnostic{Severity: report.Error, Summary: "A plugin cannot be used", Detail: err.Error()})
+	d := report.Diagnostic{Severity: report.Error, Summary: "A plugin cannot be used", Detail: err.Error()}
+	if start, ok := errors.AsType[*plugin.StartError](err); ok {
+		d.Plugin = start.Plugin
+	}
+	s.notes = append(s.notes, d)
 }
 
 func (s *session) load(ctx context.Context, paths []string) error {
@@ -152,6 +160,9 @@ func (s *session) close() {
 // describe returns what every installed plugin offers. Plugins that cannot
 // describe themselves are noted and left out.
 func (s *session) describe(ctx context.Context) map[string]*pluginv1.DescribeResponse {
+	if s.described != nil {
+		return s.described
+	}
 	entries := s.launcher.Catalog.Entries()
 	found := make([]*pluginv1.DescribeResponse, len(entries))
 	errs := make([]error, len(entries))
@@ -166,6 +177,7 @@ func (s *session) describe(ctx context.Context) map[string]*pluginv1.DescribeRes
 		}
 		out[e.Name] = found[i]
 	}
+	s.described = out
 	return out
 }
 

@@ -196,6 +196,9 @@ func parseRecording(data []byte) (*recording, error) {
 	if err := dec.Decode(&rec); err != nil {
 		return nil, fmt.Errorf("not a recorded machine: %w", err)
 	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("not a recorded machine: text after the JSON object")
+	}
 	return &rec, nil
 }
 
