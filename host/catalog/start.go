@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -36,8 +38,22 @@ type Launcher struct {
 	// CallTimeout bounds one call; 0 leaves the default.
 	CallTimeout time.Duration
 
+	// Lifetime bounds the life of every plugin; nil bounds none. Calls have
+	// contexts of their own, and a plugin outlives the call that started it.
+	Lifetime context.Context
+
+	mu    sync.Mutex
+	slots map[string]*slot
+}
+
+// slot is the place of one plugin: its supervisor and the process it has now.
+type slot struct {
+	entry      *Entry
+	view       target.View
+	supervisor *plugin.Supervisor
+
 	mu      sync.Mutex
-	running map[string]*Running
+	current *Running
 }
 
 // Running is a started plugin.
@@ -51,50 +67,49 @@ type Running struct {
 	Started time.Duration
 }
 
-// Start returns the running plugin of a name, starting it when it does not run.
+// Start returns the running plugin of a name. It starts the plugin when it does
+// not run, and again after a death, with growing pauses and not for ever.
 func (l *Launcher) Start(ctx context.Context, name string) (*Running, error) {
-	l.mu.Lock()
-	r := l.running[name]
-	l.mu.Unlock()
-	if r != nil && r.Exit() == nil {
-		return r, nil
-	}
 	e, ok := l.Catalog.Entry(name)
 	if !ok {
 		return nil, fmt.Errorf("no plugin %q is installed; `bulkhead plugin list` shows those that are", name)
 	}
-	r, err := l.launch(ctx, e)
-	if err != nil {
-		return nil, err
-	}
-	return l.keep(name, r), nil
+	return l.start(ctx, l.slot(e))
 }
 
-// keep remembers r, unless another goroutine was faster: then that one stands.
-func (l *Launcher) keep(name string, r *Running) *Running {
+// slot returns the place of a plugin, made when it is first asked for.
+func (l *Launcher) slot(e *Entry) *slot {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if other := l.running[name]; other != nil && other.Exit() == nil {
-		go l.discard(r)
-		return other
+	if s, ok := l.slots[e.Name]; ok {
+		return s
 	}
-	if l.running == nil {
-		l.running = map[string]*Running{}
+	s := &slot{entry: e}
+	spec := l.spec(e)
+	if l.Machine != nil && len(e.Grants) > 0 {
+		s.view = l.Machine.Expand(e.Grants)
+		spec.Binds, spec.Root, spec.Identity = s.view.Binds, l.Machine.Root, sandbox.SameUID
 	}
-	l.running[name] = r
-	return r
+	s.supervisor = plugin.Supervise(l.lifetime(), spec, plugin.Options{
+		Logger: l.Logger, DigestCache: l.cache("digests"), Drain: drain, DrainTimeout: drainTimeout,
+	}, plugin.Backoff{})
+	if l.slots == nil {
+		l.slots = map[string]*slot{}
+	}
+	l.slots[e.Name] = s
+	return s
 }
 
-func (l *Launcher) launch(ctx context.Context, e *Entry) (*Running, error) {
-	begin := time.Now()
-	view := target.View{}
-	spec := plugin.Spec{
-		Name: e.Name, Path: e.Executable, Digest: e.Digest, Floor: l.Floor, CallTimeout: l.CallTimeout,
+func (l *Launcher) lifetime() context.Context {
+	if l.Lifetime != nil {
+		return l.Lifetime
 	}
-	if l.Machine != nil && len(e.Grants) > 0 {
-		view = l.Machine.Expand(e.Grants)
-		spec.Binds, spec.Root, spec.Identity = view.Binds, l.Machine.Root, sandbox.SameUID
-	}
+	return context.Background()
+}
+
+// spec is how a plugin is run, its view of the machine apart.
+func (l *Launcher) spec(e *Entry) plugin.Spec {
+	spec := plugin.Spec{Name: e.Name, Path: e.Executable, Digest: e.Digest, Floor: l.Floor, CallTimeout: l.CallTimeout}
 	if e.Declaration != nil && e.Declaration.Timeout > 0 {
 		spec.CallTimeout = e.Declaration.Timeout
 	}
@@ -102,22 +117,32 @@ func (l *Launcher) launch(ctx context.Context, e *Entry) (*Running, error) {
 	if l.CallTimeout > 0 {
 		spec.StartTimeout = min(l.CallTimeout/2, plugin.DefaultStartTimeout)
 	}
-	p, err := plugin.Launch(ctx, spec, plugin.Options{
-		Logger: l.Logger, DigestCache: l.cache("digests"), Drain: drain, DrainTimeout: drainTimeout,
-	})
+	return spec
+}
+
+// start returns the process of a slot, with its description.
+func (l *Launcher) start(ctx context.Context, s *slot) (*Running, error) {
+	begin := time.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p, err := s.supervisor.Process(ctx)
 	if err != nil {
 		return nil, err
 	}
-	r := &Running{Process: p, Entry: e}
-	if r.Description, err = describe(ctx, r, spec.StartTimeout); err != nil {
+	if s.current != nil && s.current.Process == p {
+		return s.current, nil
+	}
+	r := &Running{Process: p, Entry: s.entry}
+	if r.Description, err = describe(ctx, r, l.spec(s.entry).StartTimeout); err != nil {
 		l.discard(r)
 		return nil, err
 	}
 	if l.Machine != nil {
-		r.Target = l.Machine.Message(root(l.Machine, p.Sandbox()), view.Env)
+		r.Target = l.Machine.Message(root(l.Machine, p.Sandbox()), s.view.Env)
 	}
 	r.Started = time.Since(begin)
 	l.remember(p.Digest(), r.Description)
+	s.current = r
 	return r, nil
 }
 
@@ -138,30 +163,35 @@ func drain(ctx context.Context, conn *grpc.ClientConn) error {
 	return err
 }
 
-// Running returns what runs now, in no order.
+// Running returns the plugins that were started, in no order.
 func (l *Launcher) Running() []*Running {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	out := make([]*Running, 0, len(l.running))
-	for _, r := range l.running {
-		out = append(out, r)
+	var out []*Running
+	for _, s := range l.all() {
+		s.mu.Lock()
+		if s.current != nil {
+			out = append(out, s.current)
+		}
+		s.mu.Unlock()
 	}
 	return out
 }
 
+func (l *Launcher) all() []*slot {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Collect(maps.Values(l.slots))
+}
+
 // Close ends every plugin, all at the same time.
 func (l *Launcher) Close(ctx context.Context) error {
-	var (
-		wg   sync.WaitGroup
-		mu   sync.Mutex
-		errs []error
-	)
-	for _, r := range l.Running() {
+	slots := l.all()
+	errs := make([]error, len(slots))
+	var wg sync.WaitGroup
+	for i, s := range slots {
 		wg.Go(func() {
-			err := closeOne(ctx, r)
-			mu.Lock()
-			defer mu.Unlock()
-			errs = append(errs, err)
+			if err := s.supervisor.Close(ctx); err != nil {
+				errs[i] = fmt.Errorf("closing plugin %q: %w", s.entry.Name, err)
+			}
 		})
 	}
 	wg.Wait()
@@ -171,14 +201,9 @@ func (l *Launcher) Close(ctx context.Context) error {
 // discard ends a plugin that nobody will use. That it did not end in peace is
 // of no use to the caller, whose own error says more.
 func (l *Launcher) discard(r *Running) {
-	if err := closeOne(context.Background(), r); err != nil && l.Logger != nil {
-		l.Logger.Debug("plugin discarded", "error", err)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if err := r.Close(ctx); err != nil && l.Logger != nil {
+		l.Logger.Debug("plugin discarded", "plugin", r.Entry.Name, "error", err)
 	}
-}
-
-func closeOne(ctx context.Context, r *Running) error {
-	if err := r.Close(ctx); err != nil {
-		return fmt.Errorf("closing plugin %q: %w", r.Name(), err)
-	}
-	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bulkhead-ml/bulkhead/host/config"
+	"github.com/bulkhead-ml/bulkhead/host/doctor"
 	"github.com/bulkhead-ml/bulkhead/host/report"
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
 )
@@ -61,6 +62,9 @@ func (a *app) explain(ctx context.Context, args []string) error {
 		return err
 	}
 	defer s.close()
+	if name, ok := strings.CutPrefix(strings.Join(args, ""), "require."); ok {
+		return a.explainRequire(s, name)
+	}
 	pages := s.explanations(ctx)
 	if len(args) == 0 {
 		return a.result(codeList{SchemaVersion: report.SchemaVersion, Codes: pages})
@@ -74,7 +78,25 @@ func (a *app) explain(ctx context.Context, args []string) error {
 	for _, p := range pages {
 		known = append(known, p.Code)
 	}
-	return misuse("no plugin knows the code %q%s; `bulkhead explain` lists all of them", args[0], config.Suggest(args[0], known))
+	return misuse("No plugin knows the code %q.%s `bulkhead explain` lists all of them.", args[0], config.Suggest(args[0], known))
+}
+
+// explainRequire shows a policy that the user wrote.
+func (a *app) explainRequire(s *session, name string) error {
+	if s.cfg == nil {
+		return misuse("require.%s is a policy of a configuration, and there is none here; name it with --config", name)
+	}
+	r, ok := s.cfg.Require(name)
+	if !ok {
+		return misuse("The configuration has no require %q.", name)
+	}
+	return a.result(explanation{
+		SchemaVersion: report.SchemaVersion, Code: "require." + name, Title: "A requirement of the configuration",
+		Area: doctor.PolicyArea, Needs: r.FactAddresses(), References: []string{},
+		Meaning: fmt.Sprintf("This condition must hold: %s", r.Condition()),
+		Cause:   "It is written at " + r.Range.String() + ".",
+		Fix:     "Make the machine fulfil it, or change the condition.",
+	})
 }
 
 // sameCode compares codes; dashes and underscores are the same.
@@ -128,7 +150,11 @@ func (e explanation) WriteText(w io.Writer, opt report.Options) error {
 	if opt.Width == 0 {
 		width = 80
 	}
-	fmt.Fprintf(w, "%s\n%s (%s, plugin %s)\n", report.CleanLine(e.Title), e.Code, e.Area, e.Plugin)
+	from := e.Area
+	if e.Plugin != "" {
+		from += ", plugin " + e.Plugin
+	}
+	fmt.Fprintf(w, "%s\n%s (%s)\n", report.CleanLine(e.Title), e.Code, from)
 	for _, part := range []struct{ title, text string }{
 		{"What it means", e.Meaning}, {"How we know", e.Detection}, {"Why it happens", e.Cause},
 		{"How to fix it", e.Fix}, {"How to verify", e.Verify}, {"References", strings.Join(e.References, "\n")},

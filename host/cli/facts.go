@@ -49,7 +49,7 @@ func (a *app) facts(ctx context.Context, where *machineFlags, save string) error
 	if err != nil {
 		return err
 	}
-	collected := doctor.Collect(ctx, plugins, cmp.Or(a.flags.timeout, doctor.DefaultTimeout))
+	collected := doctor.Collect(ctx, plugins, cmp.Or(a.flags.timeout*4/5, doctor.DefaultTimeout))
 	doc := doctor.FactsDocument(where.reportTarget(machine), collected, s.started)
 	doc.Diagnostics = append(s.notes, doc.Diagnostics...)
 	if err := a.saveFacts(save, doc); err != nil {
@@ -57,6 +57,9 @@ func (a *app) facts(ctx context.Context, where *machineFlags, save string) error
 	}
 	if collected.TimedOut || timedOut(ctx.Err()) {
 		return exit(ExitTimeout)
+	}
+	if incomplete(doc.Diagnostics) {
+		return exit(ExitErrors)
 	}
 	return nil
 }

@@ -37,3 +37,11 @@ func (a *app) openLog() error {
 	a.log = log
 	return nil
 }
+
+// logLevel is what the configuration asks to see on standard error; --debug
+// sees everything in any case.
+func (a *app) logLevel(name string) {
+	if level := hclog.LevelFromString(name); level != hclog.NoLevel && !a.flags.debug {
+		a.log.SetLevel(level)
+	}
+}

@@ -17,6 +17,7 @@ import (
 	"github.com/bulkhead-ml/bulkhead/host/pipeline"
 	"github.com/bulkhead-ml/bulkhead/host/plugin"
 	"github.com/bulkhead-ml/bulkhead/host/source"
+	"github.com/bulkhead-ml/bulkhead/host/target"
 	"github.com/bulkhead-ml/bulkhead/sdk/diag"
 )
 
@@ -30,9 +31,9 @@ type work struct {
 }
 
 // openPipeline loads the configuration at the arguments and binds the pipeline
-// that the user means.
-func (a *app) openPipeline(ctx context.Context, paths []string, name string) (*work, error) {
-	s, err := a.open(ctx, orHere(paths), nil)
+// that the user means. Plugins see the machine, unless it is nil.
+func (a *app) openPipeline(ctx context.Context, paths []string, name string, machine *target.Machine) (*work, error) {
+	s, err := a.open(ctx, orHere(paths), machine)
 	if err != nil {
 		return nil, err
 	}

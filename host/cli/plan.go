@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bulkhead-ml/bulkhead/host/config"
 	"github.com/bulkhead-ml/bulkhead/host/pipeline"
 	"github.com/bulkhead-ml/bulkhead/host/report"
 )
@@ -49,7 +48,7 @@ func (a *app) planCmd() *cobra.Command {
 func (a *app) plan(ctx context.Context, paths []string, name string) error {
 	ctx, cancel := a.deadline(ctx)
 	defer cancel()
-	w, err := a.openPipeline(ctx, paths, name)
+	w, err := a.openPipeline(ctx, paths, name, nil)
 	if err != nil {
 		return err
 	}
@@ -135,103 +134,4 @@ func grantsText(grants []string) string {
 		return "no grants: it sees its rows and nothing else"
 	}
 	return count(len(grants), "grant", "grants") + ": " + strings.Join(grants, ", ")
-}
-
-func (a *app) graphCmd() *cobra.Command {
-	var name, kind string
-	cmd := &cobra.Command{
-		Use:   "graph [PATH...]",
-		Short: "Draw a pipeline: in the terminal, as Mermaid or DOT",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.graph(cmd.Context(), args, name, pipeline.Format(kind))
-		},
-	}
-	cmd.Flags().StringVar(&name, "pipeline", "", "`name` of the pipeline, when there are several")
-	cmd.Flags().StringVar(&kind, "as", string(pipeline.Terminal), "`kind` of drawing: terminal, mermaid or dot")
-	return cmd
-}
-
-func (a *app) graph(ctx context.Context, paths []string, name string, kind pipeline.Format) error {
-	known := []pipeline.Format{pipeline.Terminal, pipeline.Mermaid, pipeline.DOT}
-	if !slices.Contains(known, kind) {
-		return misuse("--as %q is not one of terminal, mermaid, dot", kind)
-	}
-	w, err := a.openPipeline(ctx, paths, name)
-	if err != nil {
-		return err
-	}
-	defer w.session.close()
-	plan, err := w.plan(ctx)
-	if err != nil {
-		return err
-	}
-	text, err := pipeline.Graph(plan, nil, kind)
-	if err != nil {
-		return failed("The pipeline cannot be drawn", err)
-	}
-	return a.result(drawing{SchemaVersion: report.SchemaVersion, Format: string(kind), Graph: text})
-}
-
-// drawing is what `bulkhead graph` prints.
-type drawing struct {
-	SchemaVersion string `json:"schema_version"`
-	Format        string `json:"format"`
-	Graph         string `json:"graph"`
-}
-
-// WriteJSON writes the drawing as one JSON document.
-func (d drawing) WriteJSON(w io.Writer) error { return writeJSON(w, d) }
-
-// WriteText writes the drawing itself.
-func (d drawing) WriteText(w io.Writer, _ report.Options) error {
-	_, err := io.WriteString(w, report.Clean(strings.TrimRight(d.Graph, "\n"))+"\n")
-	return err
-}
-
-// validated is what `bulkhead validate` prints when all is well.
-type validated struct {
-	SchemaVersion string              `json:"schema_version"`
-	Files         []string            `json:"files"`
-	Pipelines     int                 `json:"pipelines"`
-	Suites        int                 `json:"suites"`
-	Diagnostics   []report.Diagnostic `json:"diagnostics"`
-}
-
-func (a *app) validateCmd() *cobra.Command {
-	return &cobra.Command{
-		Use:   "validate [PATH...]",
-		Short: "Check a configuration without running anything of it",
-		Long: "Validate checks names, references, settings and suites against the installed\n" +
-			"plugins. It reads no data, no GPU and no network.",
-		RunE: func(cmd *cobra.Command, args []string) error { return a.validate(cmd.Context(), args) },
-	}
-}
-
-func (a *app) validate(ctx context.Context, paths []string) error {
-	s, err := a.open(ctx, orHere(paths), nil)
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	diags := config.Bind(s.cfg, config.NewCatalog(s.describe(ctx)))
-	if diags.HasErrors() {
-		return s.wrongBinding(diags)
-	}
-	return a.result(validated{
-		SchemaVersion: report.SchemaVersion, Files: s.cfg.Files, Pipelines: len(s.cfg.Pipelines), Suites: len(s.cfg.Suites),
-		Diagnostics: append(append([]report.Diagnostic{}, s.notes...), reportDiags(diags)...),
-	})
-}
-
-// WriteJSON writes the outcome as one JSON document.
-func (v validated) WriteJSON(w io.Writer) error { return writeJSON(w, v) }
-
-// WriteText says that the configuration is right, and what is worth a look.
-func (v validated) WriteText(w io.Writer, _ report.Options) error {
-	for _, d := range v.Diagnostics {
-		fmt.Fprintf(w, "%s: %s: %s\n", d.Severity, d.Summary, report.CleanLine(d.Detail))
-	}
-	_, err := fmt.Fprintf(w, "The configuration is valid: %s, %s, %s.\n",
-		count(len(v.Files), "file", "files"), count(v.Pipelines, "pipeline", "pipelines"), count(v.Suites, "suite", "suites"))
-	return err
 }

@@ -163,7 +163,7 @@ func (d description) WriteJSON(w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, json.RawMessage(data))
+	return writeJSON(w, map[string]any{"schema_version": report.SchemaVersion, "description": json.RawMessage(data)})
 }
 
 // WriteText writes the offers of the plugin for a person.

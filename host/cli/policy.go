@@ -31,10 +31,6 @@ func (s *session) policy(chosen config.Selection, catalog config.Catalog) (docto
 	return out, nil
 }
 
-// noCode matches no check: a suite of requirements only must not run them all,
-// and an empty selection would.
-const noCode = "none.selected"
-
 func (s *session) checkPolicy(out *doctor.Selection, c *config.Check, catalog config.Catalog) error {
 	code, ok := config.CanonicalCode(catalog, c.Code)
 	if !ok {

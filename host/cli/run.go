@@ -50,7 +50,13 @@ func (a *app) runCmd() *cobra.Command {
 func (a *app) run(ctx context.Context, paths []string, f runFlags) error {
 	ctx, cancel := a.deadline(ctx)
 	defer cancel()
-	w, err := a.openPipeline(ctx, paths, f.pipeline)
+	// Every plugin that the preflight needs must see the machine from its
+	// start: one that was started without would find nothing wrong.
+	machine, err := target.This("", nil)
+	if err != nil {
+		return failed("The machine cannot be examined", err)
+	}
+	w, err := a.openPipeline(ctx, paths, f.pipeline, machine)
 	if err != nil {
 		return err
 	}
@@ -90,13 +96,8 @@ func (w *work) preflight(ctx context.Context, rep *report.Run) error {
 	if err != nil {
 		return err
 	}
-	machine, err := target.This("", nil)
-	if err != nil {
-		return failed("The machine cannot be examined", err)
-	}
-	w.session.launcher.Machine = machine
 	diagnosis, err := w.session.diagnose(ctx, "", doctor.Options{
-		Target: report.Target{Kind: report.TargetMachine}, Selection: chosen, Timeout: w.session.app.flags.timeout,
+		Target: report.Target{Kind: report.TargetMachine}, Selection: chosen, Timeout: w.session.app.share(),
 	})
 	if err != nil {
 		return err

@@ -54,6 +54,7 @@ func (a *app) open(ctx context.Context, paths []string, machine *target.Machine)
 	}
 	s.launcher = &catalog.Launcher{
 		Catalog: cat, Machine: machine, Floor: floor, Logger: a.log, CacheDir: cacheDir(), CallTimeout: s.callTimeout(),
+		Lifetime: ctx,
 	}
 	return s, nil
 }
@@ -92,6 +93,7 @@ func (s *session) load(ctx context.Context, paths []string) error {
 		return s.app.wrongConfig(diags)
 	}
 	s.cfg = cfg
+	s.app.logLevel(cfg.Host.LogLevel)
 	s.notes = append(s.notes, reportDiags(diags)...)
 	return nil
 }

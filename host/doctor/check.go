@@ -17,7 +17,7 @@ import (
 
 // Selection says which checks run and how the user wants them judged.
 type Selection struct {
-	// Codes to run, each exact or "group.*"; empty runs all.
+	// Codes to run, each exact or "group.*"; nil runs all, an empty list none.
 	Codes []string
 	// Skips maps codes to the reason why they are skipped.
 	Skips map[string]string
@@ -117,7 +117,7 @@ func (s Selection) assign(plugins []Plugin, out *Checked) assignment {
 // selects reports whether the user wants a code, and notes which of the
 // user's names matched.
 func (s Selection) selects(code string, matched map[string]bool) bool {
-	selected := len(s.Codes) == 0
+	selected := s.Codes == nil
 	for _, pattern := range s.Codes {
 		if matches(pattern, code) {
 			selected, matched[pattern] = true, true
