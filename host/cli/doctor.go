@@ -3,14 +3,17 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/bulkhead-ml/bulkhead/host/catalog"
 	"github.com/bulkhead-ml/bulkhead/host/config"
 	"github.com/bulkhead-ml/bulkhead/host/doctor"
 	"github.com/bulkhead-ml/bulkhead/host/report"
@@ -184,7 +187,7 @@ func (s *session) doctors(ctx context.Context) ([]doctor.Plugin, error) {
 			names = append(names, name)
 		}
 	}
-	slices.Sort(names)
+	slices.SortFunc(names, s.byTrust)
 	started := make([]*doctor.Plugin, len(names))
 	errs := make([]error, len(names))
 	each(len(names), func(i int) { started[i], errs[i] = s.doctorPlugin(ctx, names[i]) })
@@ -200,6 +203,18 @@ func (s *session) doctors(ctx context.Context) ([]doctor.Plugin, error) {
 		return nil, s.noPlugins(ctx)
 	}
 	return out, nil
+}
+
+// byTrust puts built-in plugins first, then goes by name: of two plugins that
+// claim one fact or code the doctor believes the first.
+func (s *session) byTrust(a, b string) int {
+	rank := func(name string) int {
+		if e, ok := s.launcher.Catalog.Entry(name); ok && e.Origin == catalog.Builtin {
+			return 0
+		}
+		return 1
+	}
+	return cmp.Or(rank(a)-rank(b), strings.Compare(a, b))
 }
 
 // noPlugins is the failure when nothing can examine the machine.

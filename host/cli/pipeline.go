@@ -9,16 +9,11 @@ import (
 	"slices"
 	"strings"
 
-	"google.golang.org/grpc/status"
-
-	"github.com/bulkhead-ml/bulkhead/host/catalog"
 	"github.com/bulkhead-ml/bulkhead/host/config"
 	"github.com/bulkhead-ml/bulkhead/host/dataplane"
 	"github.com/bulkhead-ml/bulkhead/host/pipeline"
-	"github.com/bulkhead-ml/bulkhead/host/plugin"
 	"github.com/bulkhead-ml/bulkhead/host/source"
 	"github.com/bulkhead-ml/bulkhead/host/target"
-	"github.com/bulkhead-ml/bulkhead/sdk/diag"
 )
 
 // work is one pipeline of the configuration, ready for the engine.
@@ -139,13 +134,29 @@ func (w *work) kernelNode(k *config.Kernel) (pipeline.Node, error) {
 
 // plan checks the pipeline before any data moves.
 func (w *work) plan(ctx context.Context) (*pipeline.Plan, error) {
-	plan, problems := pipeline.MakePlan(ctx, w.pipeline, kernels{w.session.launcher})
+	plan, problems := pipeline.MakePlan(ctx, w.pipeline, &kernels{launcher: w.session.launcher})
 	diags := w.diagnostics(problems)
 	if pipeline.HasErrors(problems) {
-		return nil, w.session.app.wrongConfig(diags)
+		return nil, w.refused(problems, diags)
 	}
 	w.session.notes = append(w.session.notes, reportDiags(diags)...)
 	return plan, nil
+}
+
+// refused is the failure of a plan: the configuration's, unless a plugin broke
+// down when it was asked.
+func (w *work) refused(problems []*pipeline.Problem, diags config.Diagnostics) error {
+	err := w.session.app.wrongConfig(diags)
+	if f, ok := errors.AsType[*failure](err); ok && slices.ContainsFunc(problems, brokeDown) {
+		f.code, f.summary = ExitErrors, "A plugin failed"
+	}
+	return err
+}
+
+func brokeDown(p *pipeline.Problem) bool {
+	_, transport := errors.AsType[*dataplane.TransportError](p.Err)
+	_, protocol := errors.AsType[*dataplane.ProtocolError](p.Err)
+	return transport || protocol
 }
 
 // diagnostics turns the engine's problems into messages about the user's file.
@@ -189,57 +200,4 @@ func sourceRange(s *config.Source, p *pipeline.Problem) config.Range {
 		return s.CSV.Range
 	}
 	return s.Range
-}
-
-// kernels gives the engine the kernels of running plugins.
-type kernels struct{ launcher *catalog.Launcher }
-
-// Open starts the plugin when it does not run and returns its kernels.
-func (k kernels) Open(ctx context.Context, plugin string) (dataplane.Kernel, error) {
-	r, err := k.launcher.Start(ctx, plugin)
-	if err != nil {
-		return nil, err
-	}
-	return causes{
-		Kernel:  dataplane.New(r.Conn(), dataplane.Options{Usage: dataplane.ProcessUsage(r.PID())}),
-		running: r,
-	}, nil
-}
-
-// causes adds the cause of a plugin's death to the error of a call.
-type causes struct {
-	dataplane.Kernel
-	running *catalog.Running
-}
-
-// Validate passes on, with the cause of death.
-func (c causes) Validate(ctx context.Context, open dataplane.Open) ([]*diag.Diagnostic, error) {
-	diags, err := c.Kernel.Validate(ctx, open)
-	return diags, c.cause(err)
-}
-
-// Fit passes on, with the cause of death.
-func (c causes) Fit(ctx context.Context, open dataplane.Open, in dataplane.Batches, progress func(dataplane.Progress)) ([]byte, *dataplane.Outcome, error) {
-	state, out, err := c.Kernel.Fit(ctx, open, in, progress)
-	return state, out, c.cause(err)
-}
-
-// Transform passes on, with the cause of death.
-func (c causes) Transform(ctx context.Context, open dataplane.Open, state []byte, in dataplane.Batches, out func(batch) error) (*dataplane.Outcome, error) {
-	outcome, err := c.Kernel.Transform(ctx, open, state, in, out)
-	return outcome, c.cause(err)
-}
-
-// cause keeps the kind of a transport error, which the engine retries, and puts
-// in why the process is gone.
-func (c causes) cause(err error) error {
-	transport, ok := errors.AsType[*dataplane.TransportError](err)
-	if !ok {
-		return err
-	}
-	died, ok := errors.AsType[*plugin.CallFailure](c.running.CallError(status.Error(transport.Code, transport.Message)))
-	if !ok {
-		return err
-	}
-	return &dataplane.TransportError{Op: transport.Op, Code: transport.Code, Message: died.Error()}
 }

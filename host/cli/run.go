@@ -146,7 +146,7 @@ func (w *work) execute(ctx context.Context, rep *report.Run, save string) error 
 		return err
 	}
 	progress := w.session.app.progress(plan)
-	result, err := pipeline.Run(ctx, plan, kernels{w.session.launcher}, progress.events(), pipeline.Options{Keep: keep(save)})
+	result, err := pipeline.Run(ctx, plan, &kernels{launcher: w.session.launcher}, progress.events(), pipeline.Options{Keep: keep(save)})
 	progress.done()
 	defer result.Close()
 	w.result(ctx, rep, result, err)

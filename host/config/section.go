@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"math/big"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
 )
@@ -243,6 +243,10 @@ func (l *loader) resolvePath(text string, at hcl.Range) Path {
 	return Path{Absolute: full, Written: text, Range: rangeOf(at)}
 }
 
+// validLabel is the form of a block's name: an identifier that is also a file
+// name everywhere, since results are saved under it.
+var validLabel = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,55}$`)
+
 // label reads the block's name, which must be fit to be referred to.
 func (l *loader) label(b *hcl.Block, kind string) (string, bool) {
 	return l.labelIn(b, kind, "")
@@ -251,9 +255,9 @@ func (l *loader) label(b *hcl.Block, kind string) (string, bool) {
 // labelIn is label for a name that is unique within something only.
 func (l *loader) labelIn(b *hcl.Block, kind, within string) (string, bool) {
 	name := b.Labels[0]
-	if !hclsyntax.ValidIdentifier(name) {
+	if !validLabel.MatchString(name) {
 		l.errorf(b.LabelRanges[0], "Invalid name",
-			"%q cannot be referred to. Names have letters, digits, dashes and underscores and start with a letter.", shorten(name))
+			"%q cannot be referred to. Names have letters, digits, dashes and underscores, start with a letter and are at most 56 long.", shorten(name))
 		return name, false
 	}
 	return name, l.declareIn(within, kind, name, b.DefRange)

@@ -91,7 +91,10 @@ func (c *client) Fit(ctx context.Context, open Open, in Batches, onProgress func
 	}, in)
 	fit := fitReceiver{call: call, progress: onProgress}
 	outcome, err := call.finish(receive(call, stream.Recv, fit.take))
-	return fit.state, outcome, err
+	if err != nil {
+		return nil, nil, err
+	}
+	return fit.state(), outcome, nil
 }
 
 func fitBatch(b *pluginv1.Batch) *pluginv1.FitRequest {

@@ -3,6 +3,7 @@
 package dataplane
 
 import (
+	"bytes"
 	"math"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -16,7 +17,8 @@ import (
 type fitReceiver struct {
 	call     *call
 	progress func(Progress)
-	state    []byte
+	chunks   [][]byte
+	bytes    int64
 }
 
 func (f *fitReceiver) take(m *pluginv1.FitResponse) (*pluginv1.Result, error) {
@@ -36,12 +38,18 @@ func (f *fitReceiver) take(m *pluginv1.FitResponse) (*pluginv1.Result, error) {
 
 func (f *fitReceiver) chunk(chunk []byte) error {
 	limit := f.call.options.Limits.StateBytes
-	if int64(len(f.state))+int64(len(chunk)) > limit {
+	if f.bytes += int64(len(chunk)); f.bytes > limit {
 		return broken("fit", "the fitted state is larger than %d bytes", limit)
 	}
-	f.state = append(f.state, chunk...)
+	if len(chunk) > 0 {
+		f.chunks = append(f.chunks, chunk)
+	}
 	return nil
 }
+
+// state joins the chunks: once, since a state that grows as it arrives is copied
+// again and again. nil when there is none.
+func (f *fitReceiver) state() []byte { return bytes.Join(f.chunks, nil) }
 
 // progress takes a fraction from the wire: a number of 0 to 1, or -1.
 func progress(p *pluginv1.Progress) Progress {

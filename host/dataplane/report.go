@@ -71,6 +71,9 @@ func diagnostics(wire []*pluginv1.Diagnostic, l Limits) []*diag.Diagnostic {
 	out := diag.FromProto(wire[:len(wire)-extra])
 	for _, d := range out {
 		d.Summary, d.Detail = cleanText(d.Summary), cleanText(d.Detail)
+		if strings.TrimSpace(d.Summary) == "" {
+			d.Summary = "Message without a summary"
+		}
 		for i := range d.Path {
 			d.Path[i] = cleanText(d.Path[i])
 		}

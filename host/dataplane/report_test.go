@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/bulkhead-ml/bulkhead/sdk/diag"
+	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
 )
 
 func TestDepth(t *testing.T) {
@@ -26,6 +29,15 @@ func TestAbsentReports(t *testing.T) {
 	for _, text := range []string{"", "null", " null\n"} {
 		if got, err := checkReport([]byte(text), Limits{}.withDefaults()); err != nil || string(got) != "{}" {
 			t.Errorf("%q gives %s, %v", text, got, err)
+		}
+	}
+}
+
+func TestMessagesWithoutASummaryGetOne(t *testing.T) {
+	for _, wire := range []*pluginv1.Diagnostic{nil, {}, {Summary: " \n"}} {
+		got := diagnostics([]*pluginv1.Diagnostic{wire}, Limits{}.withDefaults())
+		if len(got) != 1 || got[0].Summary != "Message without a summary" || got[0].Severity != diag.Error {
+			t.Errorf("%v gives %+v", wire, got)
 		}
 	}
 }

@@ -117,9 +117,17 @@ func release(t Table) {
 	}
 }
 
+// What a batch costs beside its values: its schema, arrays and buffers. Without
+// it a flood of tiny batches, or of wide ones, would cost a multiple of what the
+// ledger counts.
+const (
+	batchOverhead  = 1 << 10
+	columnOverhead = 1 << 10
+)
+
 // sizeOf is the number of bytes that a batch holds.
 func sizeOf(batch arrow.RecordBatch) int64 {
-	var total int64
+	total := batchOverhead + columnOverhead*batch.NumCols()
 	for _, column := range batch.Columns() {
 		for _, buffer := range column.Data().Buffers() {
 			if buffer != nil {

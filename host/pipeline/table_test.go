@@ -5,13 +5,18 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/bulkhead-ml/bulkhead/host/dataplane"
 	"github.com/bulkhead-ml/bulkhead/host/source"
 	"github.com/bulkhead-ml/bulkhead/sdk/diag"
+	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
 	"github.com/bulkhead-ml/bulkhead/sdk/table"
 )
 
@@ -121,4 +126,38 @@ func TestFit(t *testing.T) {
 			t.Errorf("%q is cut to %q, want %q", c.in, got, c.want)
 		}
 	}
+}
+
+// Tiny and wide batches cost memory beside their values, and the ledger must
+// know of it: its bound is what keeps a flood of them from filling the host.
+func TestLedgerKnowsWhatBatchesCost(t *testing.T) {
+	const columns, count = 200, 100
+	wire := &pluginv1.Batch{Schema: &pluginv1.TableSchema{}, Rows: 1}
+	for i := range columns {
+		wire.Schema.Columns = append(wire.Schema.Columns, &pluginv1.TableColumn{Name: fmt.Sprint("column ", i), Type: pluginv1.TableColumn_TYPE_INT64})
+		wire.Columns = append(wire.Columns, &pluginv1.ColumnBuffers{Values: make([]byte, 8)})
+	}
+	m := &memoryTable{ledger: &ledger{max: 1 << 40}}
+	before := heapInUse()
+	for range count {
+		batch, err := table.Decode(proto.CloneOf(wire))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := m.add(batch); err != nil {
+			t.Fatal(err)
+		}
+		batch.Release()
+	}
+	if cost := heapInUse() - before; cost > 2*m.ledger.used {
+		t.Errorf("%d batches take %d bytes, and %d are counted", count, cost, m.ledger.used)
+	}
+	m.release()
+}
+
+func heapInUse() int64 {
+	runtime.GC()
+	var s runtime.MemStats
+	runtime.ReadMemStats(&s)
+	return int64(s.HeapAlloc)
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -38,7 +39,7 @@ func (p *Process) dialOptions() []grpc.DialOption {
 		grpc.WithIdleTimeout(0),
 		grpc.WithDisableServiceConfig(),
 		grpc.WithChainUnaryInterceptor(p.boundCall),
-		grpc.WithChainStreamInterceptor(refuseBroker),
+		grpc.WithChainStreamInterceptor(p.guardStream),
 	}
 }
 
@@ -55,7 +56,7 @@ func (p *Process) boundCall(ctx context.Context, method string, req, reply any, 
 	if err != nil && errors.Is(context.Cause(bounded), errOverDeadline) {
 		p.kill(Deadline, fmt.Sprintf("the call %s took longer than %v", method, timeout))
 	}
-	return err
+	return p.explain(ctx, err)
 }
 
 // awaitDeadline waits for a deadline that is about to pass: the plugin's side of
@@ -67,20 +68,65 @@ func awaitDeadline(ctx context.Context) {
 	}
 }
 
-// refuseBroker lets every stream pass but the broker's.
-func refuseBroker(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string, stream grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+// guardStream lets every stream pass but the broker's, and explains the end of
+// those that are not go-plugin's own.
+func (p *Process) guardStream(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string, stream grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
 	if strings.HasPrefix(method, brokerService) {
 		return nil, status.Error(codes.Unimplemented, "the host does not broker connections")
 	}
-	return stream(ctx, desc, conn, method, opts...)
+	s, err := stream(ctx, desc, conn, method, opts...)
+	if strings.HasPrefix(method, "/plugin.") {
+		return s, err
+	}
+	if err != nil {
+		return nil, p.explain(ctx, err)
+	}
+	return &explainedStream{s, p}, nil
+}
+
+// explainedStream tells why a stream to a plugin broke.
+type explainedStream struct {
+	grpc.ClientStream
+	process *Process
+}
+
+// RecvMsg returns io.EOF as it is.
+func (s *explainedStream) RecvMsg(m any) error {
+	err := s.ClientStream.RecvMsg(m)
+	if err == nil || errors.Is(err, io.EOF) {
+		return err
+	}
+	return s.process.explain(s.Context(), err)
+}
+
+// maxStatusText bounds the words of a gRPC status, in bytes: a plugin needs none.
+const maxStatusText = 2 << 10
+
+// explain makes the error of a call fit to be shown, and gives the cause of
+// death where the plugin is gone. Whoever gave up the call knows better why.
+func (p *Process) explain(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	if p.serving.Load() {
+		err = p.CallError(err)
+	}
+	if _, explained := errors.AsType[*CallFailure](err); explained {
+		return err
+	}
+	s := status.Convert(err)
+	if text := sanitize(clip(s.Message(), maxStatusText)); text != s.Message() {
+		return status.Error(s.Code(), text)
+	}
+	return err
 }
 
 // CallError explains a failed call: if the plugin is gone, the result is a
 // *CallFailure that tells why; else it is err itself. nil stays nil. It waits a
 // moment when the connection broke and the end of the process is still on its way.
 func (p *Process) CallError(err error) error {
-	if err == nil {
-		return nil
+	if _, explained := errors.AsType[*CallFailure](err); err == nil || explained {
+		return err
 	}
 	if code := status.Code(err); code == codes.Unavailable || code == codes.DeadlineExceeded && p.dying() {
 		within(p.done, settleTime+time.Second)

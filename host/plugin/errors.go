@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 // StartError is every failure of Launch after the specification was accepted.
@@ -78,7 +81,17 @@ type CallFailure struct {
 // Error gives the cause of death, which is what the caller needs to know.
 func (e *CallFailure) Error() string { return e.Death.Error() }
 
-// Unwrap gives access to the death and to the gRPC status.
+// GRPCStatus is Unavailable with the cause of death in words, whatever gRPC made
+// of the lost connection. A call over its deadline keeps its own code.
+func (e *CallFailure) GRPCStatus() *status.Status {
+	code := codes.Unavailable
+	if e.Death.Cause == Deadline {
+		code = codes.DeadlineExceeded
+	}
+	return status.New(code, e.Error())
+}
+
+// Unwrap gives access to the death and to what gRPC reported.
 func (e *CallFailure) Unwrap() []error { return []error{e.Death, e.Err} }
 
 // lastWords joins the last lines of a log for a message of one line.

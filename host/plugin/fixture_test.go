@@ -19,6 +19,8 @@ import (
 
 	goplugin "github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/bulkhead-ml/bulkhead/host/sandbox"
@@ -139,6 +141,9 @@ var fixtureService = grpc.ServiceDesc{
 		var in wrapperspb.StringValue
 		if err := decode(&in); err != nil {
 			return nil, err
+		}
+		if text, found := strings.CutPrefix(in.Value, "status:"); found {
+			return nil, status.Error(codes.Internal, text)
 		}
 		return wrapperspb.Bytes(do(in.Value)), nil
 	}}},

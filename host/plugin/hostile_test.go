@@ -213,3 +213,32 @@ func TestDaemon(t *testing.T) {
 		})
 	}
 }
+
+// Callers that know nothing of this package learn the cause of death from the
+// connection itself, in the call that died and in those after it.
+func TestConnectionTellsTheCause(t *testing.T) {
+	p, _ := start(t, "good", nil)
+	for _, when := range []string{"in the call", "after it"} {
+		err := p.Conn().Invoke(t.Context(), doMethod, wrapperspb.String("exit:7"), &wrapperspb.BytesValue{})
+		if s := status.Convert(err); s.Code() != codes.Unavailable || !strings.Contains(s.Message(), "ended with exit status 7") {
+			t.Errorf("%s: %v", when, err)
+		}
+		<-p.Done()
+	}
+	stream, err := p.Conn().NewStream(t.Context(), &grpc.StreamDesc{ServerStreams: true}, doMethod)
+	if err == nil {
+		err = stream.RecvMsg(&wrapperspb.BytesValue{})
+	}
+	if s := status.Convert(err); s.Code() != codes.Unavailable || !strings.Contains(s.Message(), "exit status 7") {
+		t.Errorf("a stream: %v", err)
+	}
+}
+
+func TestStatusTextIsBoundAndClean(t *testing.T) {
+	p, _ := start(t, "good", nil)
+	_, err := call(p, "status:\x1b[2J\u202e"+strings.Repeat("A", 60000))
+	text := status.Convert(err).Message()
+	if !strings.HasPrefix(text, `\x1b[2J\u202eAAA`) || len(text) > 2*maxStatusText {
+		t.Errorf("%d bytes: %.80q", len(text), text)
+	}
+}

@@ -93,6 +93,7 @@ func (p *Process) begin(ctx context.Context) (*Process, error) {
 		return nil, p.failed(bounded, err)
 	}
 	p.detach = context.AfterFunc(ctx, func() { p.kill(Cancelled, "") })
+	p.serving.Store(true)
 	go p.watch()
 	return p, nil
 }

@@ -80,12 +80,15 @@ func (s *logSink) line(raw []byte) {
 	if text == "" {
 		return
 	}
+	level, message := parseLog(text)
 	s.mu.Lock()
-	first := s.remember(text)
+	first := s.crash(text)
+	if level > hclog.Debug || message == text {
+		s.remember(message)
+	}
 	let := s.admit(len(raw))
 	s.mu.Unlock()
 	if let {
-		level, message := parseLog(text)
 		if first {
 			level = maxLogLevel
 		}
@@ -93,18 +96,22 @@ func (s *logSink) line(raw []byte) {
 	}
 }
 
-// remember keeps the line for the cause of death and reports whether it is the
-// first line of a panic.
-func (s *logSink) remember(text string) (first bool) {
+// crash keeps what belongs to a panic and reports whether the line begins it.
+func (s *logSink) crash(text string) (first bool) {
 	first = s.panic.Len() == 0 && startsCrash(text)
 	if room := panicBytes - s.panic.Len(); (first || s.panic.Len() > 0) && room > 0 {
 		s.panic.WriteString(sanitize(clip(text, room)) + "\n")
 	}
-	s.tail = append(s.tail, sanitize(clip(text, tailLine)))
+	return first
+}
+
+// remember keeps a message for the cause of death. What a logger wrote for
+// debugging, go-plugin's own lines among it, is not worth its place there.
+func (s *logSink) remember(message string) {
+	s.tail = append(s.tail, sanitize(clip(message, tailLine)))
 	if len(s.tail) > tailLines {
 		s.tail = s.tail[1:]
 	}
-	return first
 }
 
 // crashes are how the Go runtime, and the kernel through it, begins its last words.

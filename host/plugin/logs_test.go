@@ -133,3 +133,14 @@ func FuzzParseLog(f *testing.F) {
 		}
 	})
 }
+
+func TestLastWordsLeaveOutDebugging(t *testing.T) {
+	sink, _ := sinkOf()
+	sink.pump(strings.NewReader(`{"@level":"debug","@message":"plugin address"}
+plain text
+{"@level":"error","@message":"no licence"}
+`))
+	if got := strings.Join(sink.lastLines(), "|"); got != "plain text|no licence" {
+		t.Errorf("last words %q", got)
+	}
+}

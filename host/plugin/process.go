@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	goplugin "github.com/hashicorp/go-plugin"
@@ -32,6 +33,7 @@ type Process struct {
 	done    chan struct{}
 	detach  func() bool // stops listening to the context of Launch
 	closing sync.Once
+	serving atomic.Bool // Launch has succeeded, so that watch will find the cause of death
 	closed  error
 
 	mu     sync.Mutex

@@ -33,7 +33,7 @@ func runDir(base string) (string, error) {
 	}
 	parent, err := runParent(base)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("no place for the plugin's socket: %w; set TMPDIR or XDG_RUNTIME_DIR to a directory that you may write to", err)
 	}
 	sweep(parent)
 	dir, err := makeHostDir(parent)

@@ -7,6 +7,7 @@ package plugin
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -81,5 +82,13 @@ func TestRunParentIsNotStolen(t *testing.T) {
 	second, err := runParent("")
 	if err != nil || second == first {
 		t.Errorf("%q after %q, %v", second, first, err)
+	}
+}
+
+func TestNoPlaceForSocketsSaysWhatToDo(t *testing.T) {
+	t.Setenv("XDG_RUNTIME_DIR", "")
+	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "absent"))
+	if _, err := runDir(""); err == nil || !strings.Contains(err.Error(), "set TMPDIR or XDG_RUNTIME_DIR") {
+		t.Errorf("got %v", err)
 	}
 }

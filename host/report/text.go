@@ -125,10 +125,23 @@ func (p *page) command(indent int, s string) {
 			p.hanging(indent, "# ", strings.TrimLeft(line, " #"))
 			continue
 		}
+		line = p.liftComment(indent, line)
 		for _, part := range wrapCommand(line, p.width-indent) {
 			p.raw(strings.Repeat(" ", indent) + part)
 		}
 	}
+}
+
+// liftComment writes the comment at the end of a command that is too wide for
+// one line above it, and returns the command: a backslash would not continue a
+// comment, and its second line would be taken for a command.
+func (p *page) liftComment(indent int, line string) string {
+	command, comment := cutComment(line)
+	if comment == "" || columns(line) <= p.width-indent {
+		return line
+	}
+	p.hanging(indent, "# ", comment)
+	return command
 }
 
 // verbatim writes the content of a file: nothing is added to break a line.

@@ -5,6 +5,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -151,6 +152,9 @@ func (p *page) doctorSummary(d *Doctor) {
 	if s.TimedOut {
 		p.prose(0, "The time ran out before every plugin had answered: this diagnosis is incomplete. Give it more with --timeout.")
 	}
+	if d.isPartial() && !s.TimedOut {
+		p.prose(0, "The messages above say what could not be examined: this diagnosis is incomplete.")
+	}
 	if next := d.next(); next != "" && !p.opt.Verbose {
 		p.raw("Next: " + p.paint(bold, p.clean(next)))
 	}
@@ -175,6 +179,12 @@ func counts(s Summary) string {
 		parts = append(parts, plural(s.Infos, "note"))
 	}
 	return strings.Join(parts, ", ")
+}
+
+// isPartial reports whether an error kept a part of the machine from being
+// examined.
+func (d *Doctor) isPartial() bool {
+	return slices.ContainsFunc(d.Diagnostics, func(diag Diagnostic) bool { return diag.Severity == Error })
 }
 
 // next is the command that brings the reader further.

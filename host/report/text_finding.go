@@ -162,8 +162,8 @@ func (p *page) remedies(indent int, f Finding) {
 
 func (p *page) preview(indent int, r Remedy) {
 	for i, line := range r.Preview {
-		if i == maxPreview && !p.opt.Verbose {
-			p.line(indent, fmt.Sprintf("# and %d more lines with -v", len(r.Preview)-i))
+		if rest := len(r.Preview) - i; i == maxPreview && rest > 1 && !p.opt.Verbose {
+			p.line(indent, fmt.Sprintf("# and %d more lines with -v", rest))
 			return
 		}
 		if r.Kind == check.WriteFile || r.Kind == check.DockerDaemonConfig {

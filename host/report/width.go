@@ -147,6 +147,19 @@ func wrapCommand(command string, n int) []string {
 	return append(out, line)
 }
 
+// cutComment parts a command from the comment at its end.
+func cutComment(command string) (rest, comment string) {
+	words := shellWords(command)
+	at := 0
+	for _, word := range words {
+		if strings.HasPrefix(word, "#") && at > 0 {
+			return strings.TrimRight(command[:at], " "), strings.TrimLeft(command[at:], "# ")
+		}
+		at += len(word) + 1
+	}
+	return command, ""
+}
+
 // shellWords splits at single spaces outside quotes and escapes, so that the
 // pieces joined by spaces are the command again.
 func shellWords(command string) []string {

@@ -140,3 +140,19 @@ func TestSizesAndDurations(t *testing.T) {
 		}
 	}
 }
+
+// TestTrailingComment: a comment that does not fit stands above the command,
+// never continued by a backslash, which a shell would not obey.
+func TestTrailingComment(t *testing.T) {
+	for _, tt := range []struct{ line, want string }{
+		{"pip install torch   # or jax", "    pip install torch   # or jax\n"},
+		{"/srv/environments/train/bin/python3 -m pip install opencv-python-headless   # or opencv-python",
+			"    # or opencv-python\n    /srv/environments/train/bin/python3 -m pip install opencv-python-headless\n"},
+		{"echo 'a # b' " + strings.Repeat("x", 70), "    echo 'a # b' \\\n      " + strings.Repeat("x", 70) + "\n"},
+		{"    memory: 4Gi", "        memory: 4Gi\n"},
+	} {
+		if got := rendered(Options{}, func(p *page) { p.command(4, tt.line) }); got != tt.want {
+			t.Errorf("%s:\n%s\nwant\n%s", tt.line, got, tt.want)
+		}
+	}
+}

@@ -44,7 +44,7 @@ func openFile(spec Spec) (*records, fs.FileInfo, error) {
 func unreadable(path string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return newError(path, "Missing file", "There is no such file. Check the path; a relative one starts at the current directory of bulkhead unless its caller says otherwise.").because(err)
+		return newError(path, "Missing file", "There is no such file. Check the path, which is written out in full here.").because(err)
 	case errors.Is(err, fs.ErrPermission):
 		return newError(path, "File that may not be read", "The system refuses to open it: %v. Change its permissions or run as a user who may read it.", err).because(err)
 	}

@@ -187,6 +187,17 @@ func TestFactsOfALaptop(t *testing.T) {
 	}
 }
 
+// TestDerivedRelease: a derivative names its parents.
+func TestDerivedRelease(t *testing.T) {
+	mint := laptop().with(file("/etc/os-release", "ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n"), nil).observe(t)
+	if got := mint.String("os.id") + ", " + mint.String("os.id_like"); got != "linuxmint, ubuntu debian" {
+		t.Errorf("got %s", got)
+	}
+	if fedora := laptop().with(file("/etc/os-release", "ID=fedora\n"), nil).observe(t); fedora.Known("os.id_like") {
+		t.Error("a distribution without parents has some")
+	}
+}
+
 func TestSize(t *testing.T) {
 	for bytes, want := range map[int64]string{0: "0 bytes", 512: "512 bytes", 65536 << 10: "64 MiB", 1536 << 20: "1.5 GiB", 1<<30 - 1: "1023.9 MiB"} {
 		if got := size(bytes); got != want {

@@ -16,6 +16,7 @@ var platformCollector = fact.Collector{
 	Summary: "operating system, kernel, WSL and container",
 	Facts: []fact.Description{
 		{Address: "os.id", Summary: "ID of os-release, or the name of the system where there is no such file", Type: "string"},
+		{Address: "os.id_like", Summary: "IDs of the distributions that this one is derived from, closest first; absent for one that is not", Type: "string"},
 		{Address: "os.version_id", Summary: "VERSION_ID of os-release", Type: "string"},
 		{Address: "os.pretty_name", Summary: "PRETTY_NAME of os-release", Type: "string"},
 		{Address: "os.kernel", Summary: "release of the running kernel", Type: "string"},
@@ -48,7 +49,7 @@ func collectRelease(t *fact.Target, r *fact.Recorder) {
 		}
 		values := procfs.OSRelease(data)
 		for key, address := range map[string]string{
-			"ID": "os.id", "VERSION_ID": "os.version_id", "PRETTY_NAME": "os.pretty_name",
+			"ID": "os.id", "ID_LIKE": "os.id_like", "VERSION_ID": "os.version_id", "PRETTY_NAME": "os.pretty_name",
 		} {
 			if v := values[key]; v != "" {
 				r.Add(address, v, fact.File(name, 0, key+"="+v))

@@ -92,3 +92,11 @@ func TestFindingRoundTrip(t *testing.T) {
 		t.Error("a severity from the future does not read as unknown")
 	}
 }
+
+func TestSeverityNames(t *testing.T) {
+	for severity, want := range map[Severity]string{Info: "info", Warning: "warning", Error: "error", Unknown: "unknown", 99: "unknown"} {
+		if got := severity.String(); got != want {
+			t.Errorf("%d is %q", severity, got)
+		}
+	}
+}

@@ -11,6 +11,7 @@ package diag
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
@@ -100,10 +101,20 @@ func ToProto(ds []*Diagnostic) []*pluginv1.Diagnostic {
 	for _, d := range ds {
 		out = append(out, &pluginv1.Diagnostic{
 			Severity: pluginv1.Diagnostic_Severity(d.Severity),
-			Summary:  strings.ToValidUTF8(d.Summary, "\ufffd"),
-			Detail:   strings.ToValidUTF8(d.Detail, "\ufffd"),
-			Path:     d.Path,
+			Summary:  text(d.Summary),
+			Detail:   text(d.Detail),
+			Path:     texts(d.Path),
 		})
+	}
+	return out
+}
+
+func text(s string) string { return strings.ToValidUTF8(s, "\ufffd") }
+
+func texts(list []string) []string {
+	out := slices.Clone(list)
+	for i, s := range out {
+		out[i] = text(s)
 	}
 	return out
 }

@@ -4,6 +4,7 @@ package kernel
 
 import (
 	"context"
+	"strings"
 	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -85,10 +86,11 @@ func (s *fitSender) send(m *pluginv1.FitResponse) error {
 	return s.stream.Send(m)
 }
 
-// progress is best effort: when the stream is gone the call ends anyway.
+// progress is best effort: when the stream is gone the call ends anyway. The
+// wire carries UTF-8 only, and a message may quote a name from a foreign disk.
 func (s *fitSender) progress(fraction float64, message string) {
 	if err := s.send(&pluginv1.FitResponse{Message: &pluginv1.FitResponse_Progress{
-		Progress: &pluginv1.Progress{Fraction: fraction, Message: message},
+		Progress: &pluginv1.Progress{Fraction: fraction, Message: strings.ToValidUTF8(message, "\ufffd")},
 	}}); err != nil {
 		return
 	}

@@ -36,15 +36,25 @@ func (b *bench) close() {
 
 // plugin returns the shared instance, started anew when it is gone.
 func (b *bench) plugin() (*Plugin, error) {
-	if b.shared != nil {
+	if b.shared != nil && b.alive() {
 		return b.shared, nil
 	}
+	b.close()
 	p, err := b.subject.Start(b.ctx, "")
 	if err != nil {
 		return nil, fmt.Errorf("the plugin does not start: %w", err)
 	}
 	b.shared = p
 	return p, nil
+}
+
+// alive reports whether the shared instance still answers: a rule that killed it
+// must not spoil those after it.
+func (b *bench) alive() bool {
+	ctx, cancel := context.WithTimeout(b.ctx, promptly)
+	defer cancel()
+	_, err := pluginv1.NewPluginServiceClient(b.shared.Conn).Describe(ctx, &pluginv1.DescribeRequest{})
+	return err == nil
 }
 
 // describe returns the description of the shared instance.
@@ -83,23 +93,28 @@ func (b *bench) with(machine string, f func(*Plugin) error) error {
 // in-memory connection. Collectors see the machine's directory itself.
 func InProcess(info plugin.Info, services ...plugin.Service) Subject {
 	return Subject{Name: info.Name, Start: func(_ context.Context, machine string) (*Plugin, error) {
-		server, listener := plugin.NewServer(info, services...), bufconn.Listen(1<<20)
-		go func() { _ = server.Serve(listener) }() // ends with Stop
-		conn, err := grpc.NewClient("passthrough:///in-process",
-			grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }),
-			grpc.WithTransportCredentials(insecure.NewCredentials()),
-			grpc.WithDefaultCallOptions(
-				grpc.MaxCallRecvMsgSize(plugin.MaxMessageBytes), grpc.MaxCallSendMsgSize(plugin.MaxMessageBytes)))
-		if err != nil {
-			return nil, err
-		}
-		stop := func() error {
-			err := conn.Close()
-			server.Stop()
-			return err
-		}
-		return &Plugin{Conn: conn, Target: Recorded(machine), Stop: stop}, nil
+		return attach(plugin.NewServer(info, services...), machine)
 	}}
+}
+
+// attach serves an instance over memory.
+func attach(server *grpc.Server, machine string) (*Plugin, error) {
+	listener := bufconn.Listen(1 << 20)
+	go func() { _ = server.Serve(listener) }() // ends with Stop
+	conn, err := grpc.NewClient("passthrough:///in-process",
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }),
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultCallOptions(
+			grpc.MaxCallRecvMsgSize(plugin.MaxMessageBytes), grpc.MaxCallSendMsgSize(plugin.MaxMessageBytes)))
+	if err != nil {
+		return nil, err
+	}
+	stop := func() error {
+		err := conn.Close()
+		server.Stop()
+		return err
+	}
+	return &Plugin{Conn: conn, Target: Recorded(machine), Stop: stop}, nil
 }
 
 // Recorded is the target message of a machine whose root is the directory root.

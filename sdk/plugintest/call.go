@@ -23,8 +23,10 @@ type outcome struct {
 }
 
 // failed reports whether the kernel answered with an error diagnostic.
-func (o *outcome) failed() bool {
-	for _, d := range o.result.GetDiagnostics() {
+func (o *outcome) failed() bool { return hasError(o.result.GetDiagnostics()) }
+
+func hasError(ds []*pluginv1.Diagnostic) bool {
+	for _, d := range ds {
 		if d.GetSeverity() == pluginv1.Diagnostic_SEVERITY_ERROR {
 			return true
 		}

@@ -74,13 +74,13 @@ func kernelUnknown(b *bench) error {
 	if err != nil {
 		return err
 	}
-	return refused(b.ctx, p, "no_such_kernel", nil, sampleSchema())
+	return refused(b.ctx, p, &pluginv1.KernelDescription{Name: "no_such_kernel"}, nil, sampleSchema())
 }
 
 // refused insists that Validate and a whole call answer with an error
 // diagnostic instead of dying or accepting.
-func refused(ctx context.Context, p *Plugin, kernel string, config []byte, schema *arrow.Schema) error {
-	o, err := open(kernel, config, schema)
+func refused(ctx context.Context, p *Plugin, k *pluginv1.KernelDescription, config []byte, schema *arrow.Schema) error {
+	o, err := open(k.GetName(), config, schema)
 	if err != nil {
 		return err
 	}
@@ -90,8 +90,15 @@ func refused(ctx context.Context, p *Plugin, kernel string, config []byte, schem
 	if err != nil {
 		return fmt.Errorf("validating died: %w", err)
 	}
-	if len(resp.GetDiagnostics()) == 0 {
+	if !hasError(resp.GetDiagnostics()) {
 		return errors.New("Validate accepts it")
+	}
+	if k.GetFits() {
+		out, err := fit(ctx, p, o, nil)
+		if err == nil && !out.failed() {
+			err = errors.New("Fit accepts it")
+		}
+		return err
 	}
 	out, err := transform(ctx, p, o, nil, nil)
 	if err == nil && !out.failed() {
@@ -105,7 +112,7 @@ func kernelBrokenSettings(b *bench, p *Plugin, k *pluginv1.KernelDescription) er
 		return nil
 	}
 	for _, config := range []string{`{`, `[]`, `"x"`, `{"no_such_setting": 1}`} {
-		if err := refused(b.ctx, p, k.GetName(), []byte(config), sampleSchema()); err != nil {
+		if err := refused(b.ctx, p, k, []byte(config), sampleSchema()); err != nil {
 			return fmt.Errorf("settings %s: %w", config, err)
 		}
 	}
@@ -197,7 +204,7 @@ func kernelSame(b *bench, p *Plugin, k *pluginv1.KernelDescription) error {
 	if !bytes.Equal(fitA.state, fitB.state) {
 		return errors.New("two fits of one table give different states")
 	}
-	if outA != nil && !equal(outA, outB) {
+	if (outA == nil) != (outB == nil) || outA != nil && !equal(outA, outB) {
 		return errors.New("two transforms of one table give different rows")
 	}
 	return nil
@@ -302,51 +309,68 @@ func kernelBrokenBatch(b *bench, p *Plugin, k *pluginv1.KernelDescription) error
 	return err
 }
 
-func kernelCancelled(b *bench, p *Plugin, k *pluginv1.KernelDescription) error {
+func kernelCancelled(b *bench, _ *Plugin, k *pluginv1.KernelDescription) error {
 	o, err := open(k.GetName(), nil, sampleSchema())
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(b.ctx)
-	defer cancel()
-	ended := make(chan error, 1)
-	go func() { ended <- hang(ctx, p, k, o) }()
-	time.AfterFunc(50*time.Millisecond, cancel)
-	select {
-	case err := <-ended:
-		if err != nil && status.Code(err) != codes.Canceled {
+	return b.with("", func(p *Plugin) error {
+		ctx, cancel := context.WithCancel(b.ctx)
+		defer cancel()
+		time.AfterFunc(50*time.Millisecond, cancel)
+		if err := hang(ctx, p, k, o); err != nil && status.Code(err) != codes.Canceled {
 			return fmt.Errorf("a cancelled call failed otherwise: %w", err)
 		}
-	case <-time.After(2 * time.Second):
-		return errors.New("a cancelled call goes on for more than 2 s")
-	}
-	_, err = describe(b.ctx, p)
-	return err
+		return idle(b.ctx, p, "call")
+	})
 }
 
-// hang opens a call, sends nothing more and waits for its end.
+// hang opens a call, sends one batch and waits for the end, which does not come
+// by itself.
 func hang(ctx context.Context, p *Plugin, k *pluginv1.KernelDescription, o *pluginv1.Open) error {
+	wire, err := encode(samples()[0].batches[:1])
+	if err != nil {
+		return err
+	}
 	client := pluginv1.NewKernelServiceClient(p.Conn)
 	if k.GetFits() {
 		stream, err := client.Fit(ctx)
 		if err != nil {
 			return err
 		}
-		if err := stream.Send(&pluginv1.FitRequest{Message: &pluginv1.FitRequest_Open{Open: o}}); err != nil {
-			return err
-		}
-		_, err = stream.Recv()
-		return err
+		return await(stream.Recv,
+			func() error {
+				return stream.Send(&pluginv1.FitRequest{Message: &pluginv1.FitRequest_Open{Open: o}})
+			},
+			func() error {
+				return stream.Send(&pluginv1.FitRequest{Message: &pluginv1.FitRequest_Batch{Batch: wire[0]}})
+			})
 	}
 	stream, err := client.Transform(ctx)
 	if err != nil {
 		return err
 	}
-	if err := stream.Send(&pluginv1.TransformRequest{Message: &pluginv1.TransformRequest_Open{Open: o}}); err != nil {
-		return err
+	return await(stream.Recv,
+		func() error {
+			return stream.Send(&pluginv1.TransformRequest{Message: &pluginv1.TransformRequest_Open{Open: o}})
+		},
+		func() error {
+			return stream.Send(&pluginv1.TransformRequest{Message: &pluginv1.TransformRequest_Batch{Batch: wire[0]}})
+		})
+}
+
+// await sends and then reads to the end of a stream.
+func await[M any](recv func() (M, error), send ...func() error) error {
+	for _, f := range send {
+		if err := f(); err != nil {
+			return ignoreEOF(err)
+		}
 	}
-	_, err = stream.Recv()
-	return err
+	for {
+		if _, err := recv(); err != nil {
+			return ignoreEOF(err)
+		}
+	}
 }
 
 func lifeDrain(b *bench) error {

@@ -36,6 +36,9 @@ import (
 // CallTimeout bounds each call that the suite makes.
 const CallTimeout = 20 * time.Second
 
+// promptly is how soon a plugin ends what was cancelled, and answers when idle.
+const promptly = 2 * time.Second
+
 // Plugin is one running instance.
 type Plugin struct {
 	Conn grpc.ClientConnInterface

@@ -27,19 +27,23 @@ const (
 )
 
 // pci records NVIDIA's devices on the bus. The result says whether there is a
-// bus to look at, so that an unpacked image is not taken for a machine
-// without GPUs.
+// bus that can be looked at, so that neither an unpacked image nor a bus whose
+// devices may not be read is taken for a machine without GPUs.
 func (m *machine) pci() (gpus []facts.PCIDevice, bus bool) {
 	entries, err := m.ReadDir(pciDir)
 	if err != nil && !m.Live {
 		return nil, false
 	}
 	gpus = []facts.PCIDevice{}
-	switches := 0
+	switches, hidden := 0, 0
 	var seen []fact.Evidence
 	for _, e := range entries[:min(len(entries), maxPCI)] {
 		dir := path.Join(pciDir, e.Name())
-		if hexWord(m.ReadText(dir+"/vendor")) != vendorNVIDIA {
+		vendor := hexWord(m.ReadText(dir + "/vendor"))
+		if vendor == "" {
+			hidden++
+		}
+		if vendor != vendorNVIDIA {
 			continue
 		}
 		switch class := hexWord(m.ReadText(dir + "/class")); {
@@ -49,6 +53,10 @@ func (m *machine) pci() (gpus []facts.PCIDevice, bus bool) {
 		case strings.HasPrefix(class, classBridge):
 			switches++
 		}
+	}
+	if len(gpus) == 0 && hidden > 0 {
+		m.record.Unknown(facts.PCI, strconv.Itoa(hidden)+" devices on the bus cannot be read", fact.File(pciDir, 0, ""))
+		return nil, false
 	}
 	m.record.Add(facts.PCI, gpus, seen...)
 	m.record.Add(facts.Switches, switches, fact.File(pciDir, 0, ""))

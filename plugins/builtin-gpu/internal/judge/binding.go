@@ -30,7 +30,7 @@ func judgeNouveau(s *scene) {
 	}
 	f := check.Finding{
 		Subject:  s.names(held),
-		Detail:   fmt.Sprintf("The kernel driver %s is bound to %s, so CUDA cannot use %s.", held[0].Driver, s.names(held), count(len(held), "GPU")),
+		Detail:   fmt.Sprintf("The kernel driver %s is bound to %s, so CUDA finds %d of %s.", held[0].Driver, s.names(held), len(s.gpus)-len(held), count(len(s.gpus), "GPU")),
 		Cause:    "nouveau was loaded before NVIDIA's driver, or NVIDIA's driver is not installed.",
 		Evidence: s.Evidence(facts.PCI, facts.Modules, facts.Blacklist),
 		Explains: append([]string{"gpu.driver-missing", "gpu.module-missing-for-kernel", "gpu.secure-boot-blocks-module"}, withoutDriver...),

@@ -2,7 +2,11 @@
 
 package judge
 
-import "github.com/bulkhead-ml/bulkhead/sdk/check"
+import (
+	"strings"
+
+	"github.com/bulkhead-ml/bulkhead/sdk/check"
+)
 
 const driverGuide = "https://docs.nvidia.com/datacenter/tesla/driver-installation-guide/index.html"
 
@@ -18,33 +22,71 @@ func (s *scene) installDriver() check.Remedy {
 		"almalinux":           {"sudo dnf module install nvidia-driver:open-dkms   # needs NVIDIA's CUDA repository", "sudo reboot"},
 		"opensuse-leap":       {"sudo zypper install nvidia-open-driver-G06-signed-kmp-meta   # needs NVIDIA's repository", "sudo reboot"},
 		"opensuse-tumbleweed": {"sudo zypper install nvidia-open-driver-G06-signed-kmp-meta   # needs NVIDIA's repository", "sudo reboot"},
-	}[s.Facts.String("os.id")]
+	}[s.distribution()]
 	if s.container || !ok {
 		return advice("install-driver", "Install NVIDIA's driver on the host, following NVIDIA's guide for its distribution.", driverGuide)
 	}
 	return command("install-driver", "Install NVIDIA's driver from the distribution.", check.Medium, lines...)
 }
 
-// rebuildInitramfs is the distribution's command for the boot image.
+// distribution is the ID of os-release, or for a derivative of Debian, Ubuntu
+// or Arch that of its parent, whose packages it takes. Derivatives of Fedora
+// and RHEL have repositories of their own.
+func (s *scene) distribution() string {
+	id := s.Facts.String("os.id")
+	if id == "debian" || id == "ubuntu" || id == "arch" {
+		return id
+	}
+	for like := range strings.FieldsSeq(s.Facts.String("os.id_like")) {
+		if like == "debian" || like == "ubuntu" || like == "arch" {
+			return like
+		}
+	}
+	return id
+}
+
+// family is the parent whose tools a distribution has: "debian", "fedora",
+// "arch", "suse", or "" when it has none of them.
+func (s *scene) family() string {
+	for word := range strings.FieldsSeq(s.Facts.String("os.id") + " " + s.Facts.String("os.id_like")) {
+		switch word {
+		case "debian", "ubuntu":
+			return "debian"
+		case "fedora", "rhel", "centos", "rocky", "almalinux":
+			return "fedora"
+		case "arch":
+			return "arch"
+		case "suse", "opensuse", "opensuse-leap", "opensuse-tumbleweed", "sles":
+			return "suse"
+		}
+	}
+	return ""
+}
+
+// rebuildInitramfs is the command that makes the boot image anew.
 func (s *scene) rebuildInitramfs() string {
-	switch s.Facts.String("os.id") {
-	case "fedora", "rhel", "rocky", "almalinux", "centos", "opensuse-leap", "opensuse-tumbleweed":
+	switch s.family() {
+	case "fedora", "suse":
 		return "sudo dracut --force"
 	case "arch":
 		return "sudo mkinitcpio -P"
+	case "debian":
+		return "sudo update-initramfs -u"
 	}
-	return "sudo update-initramfs -u"
+	return "sudo update-initramfs -u   # or what makes the boot image here: dracut --force, mkinitcpio -P"
 }
 
-// headers is the distribution's command for the running kernel's headers.
+// headers is the command that installs what modules are compiled against.
 func (s *scene) headers() string {
-	switch s.Facts.String("os.id") {
-	case "fedora", "rhel", "rocky", "almalinux", "centos":
+	switch s.family() {
+	case "fedora":
 		return "sudo dnf install kernel-devel-$(uname -r)"
 	case "arch":
 		return "sudo pacman -S linux-headers"
-	case "opensuse-leap", "opensuse-tumbleweed":
+	case "suse":
 		return "sudo zypper install kernel-default-devel"
+	case "debian":
+		return "sudo apt install linux-headers-$(uname -r)"
 	}
-	return "sudo apt install linux-headers-$(uname -r)"
+	return "# install the headers of kernel " + s.kernel() + " with this system's package manager"
 }

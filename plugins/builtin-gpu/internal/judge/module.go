@@ -102,12 +102,20 @@ func judgeOpenModule(s *scene) {
 }
 
 func (s *scene) openFlavour() check.Remedy {
-	branch, ok := tables.Branch(s.driver)
-	if id := s.Facts.String("os.id"); id == "ubuntu" && ok {
-		return command("open-flavour", "Install the open flavour of the same branch.", check.Medium,
-			fmt.Sprintf("sudo apt install nvidia-driver-%d-open", branch), "sudo reboot")
+	branch, known := tables.Branch(s.driver)
+	first := tables.FirstOpenBranch()
+	summary := "Install the open flavour of the same branch."
+	if branch < first {
+		summary = fmt.Sprintf("Install the open flavour of branch %d or newer; %d does not serve this GPU in any flavour.", first, branch)
 	}
-	return advice("open-flavour", "Install the open flavour of the driver and reboot.", driverGuide)
+	if s.distribution() == "ubuntu" && known {
+		return command("open-flavour", summary, check.Medium,
+			fmt.Sprintf("sudo apt install nvidia-driver-%d-open", max(branch, first)), "sudo reboot")
+	}
+	if !known {
+		summary = "Install the open flavour of the driver and reboot."
+	}
+	return advice("open-flavour", summary, driverGuide)
 }
 
 var driverUnknown = check.Check{

@@ -85,7 +85,7 @@ func (s *scene) entryFault(entry string) string {
 		if n >= 0 && (!known || n < limit) {
 			return ""
 		}
-		return fmt.Sprintf("there is no GPU %d among %s, counted from 0", n, count(limit, "GPU"))
+		return fmt.Sprintf("there is no GPU %d, since this machine has %s, counted from 0", n, count(limit, "GPU"))
 	}
 	switch {
 	case migUUID.MatchString(entry):

@@ -64,7 +64,7 @@ func TestWords(t *testing.T) {
 		{"mismatch in an image", with(libraries(rtx4090(), "/usr/lib/x86_64-linux-gnu", "570.158.01"), tree{"/.dockerenv": ""}), nil, []string{"image carries a copy", "without the driver's packages"}},
 		{"lanes", with(rtx4090(), tree{busDir + "/current_link_width": "4\n"}), nil, []string{"4 of 16 lanes, 25%"}},
 		{"fabric manager stopped", with(nvswitch(server()), tree{"/usr/bin/nv-fabricmanager": ""}), nil, []string{"1 NVSwitch bridge and 1 GPU", "its service is not running", "550.54.15"}},
-		{"index", second(rtx4090(), "nvidia"), map[string]string{"CUDA_VISIBLE_DEVICES": "0, 1,2"}, []string{"there is no GPU 2 among 2 GPUs", "2 entries", "unset CUDA_VISIBLE_DEVICES"}},
+		{"index", second(rtx4090(), "nvidia"), map[string]string{"CUDA_VISIBLE_DEVICES": "0, 1,2"}, []string{"there is no GPU 2, since this machine has 2 GPUs", "2 entries", "unset CUDA_VISIBLE_DEVICES"}},
 		{"word", rtx4090(), map[string]string{"CUDA_VISIBLE_DEVICES": "all"}, []string{`"all" is neither a number nor a UUID`}},
 		{"minor compatibility", toolkit(rtx4090(), "12.8.1"), nil, []string{"12.8.1", "535.183.01", "compiled with it run, except", "570"}},
 		{"below the major's minimum", toolkit(rtx4090(), "13.0.0"), nil, []string{"do not run, since CUDA 13 needs driver 580"}},

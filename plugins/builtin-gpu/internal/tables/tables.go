@@ -162,6 +162,13 @@ func NeedsOpenModule(architecture string) bool {
 	return architecture != "" && architecture == value("open_module_required")
 }
 
+// FirstOpenBranch is the oldest branch that serves the architectures of
+// NeedsOpenModule.
+func FirstOpenBranch() int {
+	n, _ := strconv.Atoi(value("open_module_first_branch"))
+	return n
+}
+
 // PreMaxwell reports whether a PCI device number belongs to a GPU that is older
 // than Maxwell: no current driver branch serves it, and no current framework
 // has code for it. A number that cannot be read gives false.

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/locate"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/observed"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/pep440"
 	"github.com/bulkhead-ml/bulkhead/sdk/check"
@@ -95,11 +96,26 @@ func (e *environment) version(name string) (pep440.Version, bool) {
 	return v, err == nil
 }
 
-// evidence points at the metadata of packages.
+// evidenceOf points at the metadata of packages, once at each.
 func evidenceOf(e *environment, packages ...observed.Package) []fact.Evidence {
 	var out []fact.Evidence
 	for _, p := range packages {
-		out = append(out, fact.Evidence{Fact: e.at(observed.Packages), Path: p.Path, Value: p.Name + " " + p.Version})
+		seen := fact.Evidence{Fact: e.at(observed.Packages), Path: p.Path, Value: p.Name + " " + p.Version}
+		if !slices.Contains(out, seen) {
+			out = append(out, seen)
+		}
+	}
+	return out
+}
+
+// maxPaths bounds the files that are evidence of one finding.
+const maxPaths = 8
+
+// paths points at files that a field is about.
+func (e *environment) paths(field string, names ...string) []fact.Evidence {
+	var out []fact.Evidence
+	for _, name := range names[:min(len(names), maxPaths)] {
+		out = append(out, fact.Evidence{Fact: e.at(field), Path: name})
 	}
 	return out
 }
@@ -115,6 +131,12 @@ func (e *environment) pip(verb string, args ...string) string {
 	}
 	if verb == "uninstall" {
 		verb += " -y"
+	}
+	if _, managed := get[string](e, observed.Managed); managed && verb != "show" && verb != "check" {
+		verb += " --break-system-packages" // what pip put there went there the same way
+	}
+	if _, ok := e.installed("pip"); !ok && e.Kind != locate.KindSystem {
+		return fmt.Sprintf("python3 -m pip --python %s %s %s", quote(e.Prefix), verb, line) // poetry and pdm leave pip out
 	}
 	return fmt.Sprintf("%s -m pip %s %s", quote(e.Python), verb, line)
 }

@@ -161,6 +161,15 @@ var cases = []struct {
 			}})
 		}
 	}, nil},
+	{"record: metadata deleted", func(m *machine) {
+		m.dist("scipy", "1.14.0")
+		m.Remove(m.site + "/scipy-1.14.0.dist-info/METADATA")
+		m.dist("joblib", "1.4.2")
+		m.File(m.site+"/joblib-1.4.2.dist-info/METADATA", nil)
+	}, []want{
+		{"python.record-torn", check.Error, "1 file missing (scipy-1.14.0.dist-info/METADATA)"},
+		{"python.record-torn", check.Error, "1 file cut short (joblib-1.4.2.dist-info/METADATA)"},
+	}},
 	{"onnxruntime twice", func(m *machine) {
 		for i, name := range []string{"onnxruntime", "onnxruntime-gpu"} {
 			m.Install(m.site, fakeenv.Dist{Name: name, Version: "1.20.0", Files: map[string][]byte{
@@ -176,6 +185,19 @@ var cases = []struct {
 		m.Text("/srv/app/rich/data.txt", "") // a directory without __init__.py hides nothing
 		m.Text("/srv/app/setup.py", "")
 	}, []want{{"python.module-shadowed", check.Error, "/srv/app/torch.py instead of the installed torch"}}},
+	{"shadow: a module of the standard library", func(m *machine) {
+		m.Text("/usr/lib/python3.11/random.py", "")
+		m.Text("/usr/lib/python3.11/logging/__init__.py", "")
+		m.Text("/usr/lib/python3.11/site.py", "")
+		m.Text("/usr/lib/python3.11/test/__init__.py", "")
+		m.Target.ProjectDir = "/srv/app"
+		m.Text("/srv/app/random.py", "")
+		m.Text("/srv/app/os.py", "") // loaded before the project is searched
+		m.Text("/srv/app/site.py", "")
+		m.Text("/srv/app/test/__init__.py", "")
+		m.Text("/srv/app/logging/app.log", "")
+		m.Text("/srv/app/train.py", "")
+	}, []want{{"python.module-shadowed", check.Warning, "/srv/app/random.py instead of the standard library's module"}}},
 	{"shadow: PYTHONPATH", func(m *machine) {
 		m.dist("rich", "13.0.0")
 		m.Target.Env["PYTHONPATH"] = "/srv/lib"

@@ -59,10 +59,7 @@ func (e *environment) reportUnknownDriver(detail string) {
 }
 
 func (e *environment) compareDriver(torch observed.TorchBuild, driver string, row tables.DriverRow) {
-	minimum := row.Linux
-	if e.ctx.Facts.Bool("os.wsl") {
-		minimum = row.Windows // in WSL the driver is that of Windows
-	}
+	minimum := e.minimumDriver(row)
 	if order, ok := tables.CompareDrivers(driver, minimum); !ok || order >= 0 {
 		return
 	}
@@ -88,11 +85,9 @@ func (e *environment) driverRemedies(driver, minimum string) []check.Remedy {
 	for _, wheel := range []struct {
 		major int
 		index string
-	}{{12, "cu126"}, {11, "cu118"}} {
-		row, _ := tables.Drivers.Minimum(wheel.major)
-		if order, ok := tables.CompareDrivers(driver, row.Linux); ok && order >= 0 {
-			return append(out, e.install("Or install a wheel for the driver that is there.",
-				"--force-reinstall", "torch", "--index-url", "https://download.pytorch.org/whl/"+wheel.index))
+	}{{12, defaultTag}, {11, "cu118"}} {
+		if e.runsMajor(driver, wheel.major) {
+			return append(out, e.fromIndex("Or install a wheel for the driver that is there.", "", wheel.index))
 		}
 	}
 	return out
@@ -196,8 +191,7 @@ func (e *environment) archRemedy(d device) check.Remedy {
 	rows := tables.Archs.Rows
 	for i := len(rows) - 1; i >= 0; i-- {
 		if runs, ok := rows[i].Runs(d.Capability); ok && runs {
-			return e.install("Install a build with code for the device.",
-				"--force-reinstall", "torch"+rows[i].Torch, "--index-url", "https://download.pytorch.org/whl/"+rows[i].CUDA)
+			return e.fromIndex("Install a build with code for the device.", rows[i].Torch, rows[i].CUDA)
 		}
 	}
 	return check.Remedy{

@@ -121,8 +121,8 @@ var moduleShadowed = check.Check{
 	Code: "python.module-shadowed", Title: "File hides an installed package", Area: areaPython,
 	Needs: []string{observed.Envs},
 	Doc: check.Doc{
-		Meaning:    "A file or directory of your own has the name of an installed package, and Python imports it instead.",
-		Detection:  "The project directory and PYTHONPATH are listed and compared with the modules that installed packages own.",
+		Meaning:    "A file or directory of your own has the name of an installed package or of a module of the standard library, and Python imports it instead; so does every package that imports that module.",
+		Detection:  "The project directory and PYTHONPATH are listed and compared with the modules that installed packages own and with those of the standard library that are not loaded before a script starts.",
 		Cause:      "The directory of the script and PYTHONPATH are searched before the installed packages. The message is often \"partially initialized module\" or \"has no attribute\".",
 		Fix:        "Rename the file, and delete its __pycache__ entry.",
 		Verify:     "Print the module's __file__ from the project directory.",
@@ -145,11 +145,15 @@ func reportShadow(e *environment, s observed.Shadow) {
 	if s.By == "PYTHONPATH" {
 		where = "PYTHONPATH names its directory"
 	}
+	title, hidden := "File hides the installed package "+s.Distribution, "the installed "+s.Distribution
+	if s.Distribution == "" {
+		title, hidden = "File hides the module "+s.Module+" of the standard library", "the standard library's module"
+	}
 	e.report(check.Finding{
-		Severity: severity, Confidence: 0.9, Subject: s.Path,
-		Detail:   fmt.Sprintf("\"import %s\" finds %s instead of the installed %s when %s.", s.Module, s.Path, s.Distribution, where),
-		Cause:    "The file has the name of an installed package and stands earlier on the module search path.",
-		Evidence: e.ctx.Evidence(e.at(observed.Shadows)),
+		Severity: severity, Confidence: 0.9, Subject: s.Path, Title: title,
+		Detail:   fmt.Sprintf("\"import %s\" finds %s instead of %s when %s.", s.Module, s.Path, hidden, where),
+		Cause:    "The file stands earlier on the module search path than the module of the same name.",
+		Evidence: e.paths(observed.Shadows, s.Path),
 		Remedies: []check.Remedy{{
 			ID: "rename", Summary: "Give the file another name.", Kind: check.Advice, Risk: check.Low,
 			Preview: []string{"mv " + quote(s.Path) + " " + quote(renamed(s.Path))},

@@ -64,13 +64,14 @@ func byName(list []observed.Package) map[string][]observed.Package {
 }
 
 // conflicts lists every requirement that is not met, as `pip check` does, of
-// the distributions that an import uses and the environment itself owns.
+// the distributions that an import uses and the environment itself owns; those of
+// the operating system are left out.
 func (e *environment) conflicts() []conflict { return e.graph().conflicts() }
 
 func findConflicts(index map[string][]observed.Package) []conflict {
 	var out []conflict
 	for _, all := range index {
-		if all[0].Scope == locate.ScopeBase {
+		if all[0].Scope == locate.ScopeBase || distributionOwned(all[0]) {
 			continue
 		}
 		for _, text := range all[0].Requires {
@@ -81,6 +82,14 @@ func findConflicts(index map[string][]observed.Package) []conflict {
 	}
 	slices.SortFunc(out, func(a, b conflict) int { return strings.Compare(a.String(), b.String()) })
 	return out
+}
+
+// distributionOwned reports whether the package manager of the operating system
+// installed p. It splits and renames what Python packages require, and keeps
+// them together by its own means, so Requires-Dist says little there.
+func distributionOwned(p observed.Package) bool {
+	system := strings.HasPrefix(p.Path, "/usr/lib/python3") || strings.HasPrefix(p.Path, "/usr/lib64/python3")
+	return system && p.Installer != "pip" && p.Installer != "uv"
 }
 
 func violates(index map[string][]observed.Package, owner observed.Package, text string) (conflict, bool) {

@@ -62,11 +62,15 @@ func reportDuplicate(e *environment, name, site string, copies []observed.Packag
 		versions = append(versions, p.Version)
 	}
 	severity := check.Error
-	if len(slices.Compact(slices.Clone(versions))) == 1 {
+	if len(unique(slices.Clone(versions))) == 1 {
 		severity = check.Warning
+		if !slices.ContainsFunc(copies, func(p observed.Package) bool { return !distributionOwned(p) }) {
+			return // the distribution ships both forms of metadata of one install
+		}
 	}
 	e.report(check.Finding{
 		Severity: severity,
+		Title:    fmt.Sprintf("%s is installed %s", name, times(len(copies))),
 		Detail:   fmt.Sprintf("%s has %d copies of %s: %s.", site, len(copies), name, strings.Join(versions, " and ")),
 		Cause:    "An install replaced the files of another without removing its metadata.",
 		Evidence: evidenceOf(e, copies...),
@@ -76,14 +80,22 @@ func reportDuplicate(e *environment, name, site string, copies []observed.Packag
 	})
 }
 
+func times(n int) string {
+	if n == 2 {
+		return "twice"
+	}
+	return fmt.Sprintf("%d times", n)
+}
+
 func reinstallOnce(e *environment, name string, copies int) check.Remedy {
 	var preview []string
 	for range copies {
 		preview = append(preview, e.pip("uninstall", name))
 	}
+	clauses, _ := e.demands(name)
 	return check.Remedy{
 		ID: "reinstall-once", Summary: "Uninstall every copy and install the package once.", Kind: check.InstallPackages,
-		Risk: check.Medium, Preview: append(preview, e.pip("install", name)),
+		Risk: check.Medium, Preview: append(preview, e.pip("install", name+strings.Join(clauses, ","))),
 	}
 }
 
@@ -96,9 +108,10 @@ func lookConda(e *environment) {
 			continue
 		}
 		e.report(check.Finding{
+			Title:    fmt.Sprintf("conda's %s was replaced by version %s", c.Name, p.Version),
 			Detail:   fmt.Sprintf("conda records %s %s, and version %s is installed in its place.", c.Name, c.Version, p.Version),
 			Cause:    "pip replaced a package that conda owns; the next conda command may mix the two.",
-			Evidence: append(evidenceOf(e, p), e.ctx.Evidence(e.at(observed.Conda))...),
+			Evidence: append(evidenceOf(e, p), e.paths(observed.Conda, c.Path)...),
 			Explains: []string{codeNumPyABI, codeConflict, codeRecordTorn},
 			Remedies: []check.Remedy{{
 				ID: "reinstall-conda", Summary: "Remove pip's copy and let conda install its own again.", Kind: check.Advice, Risk: check.Medium,
@@ -146,16 +159,17 @@ func reportDamage(e *environment, d dist.Damage) {
 	}
 	f := check.Finding{
 		Severity: check.Error,
+		Title:    "Install of " + d.Name + " is incomplete",
 		Detail:   d.Name + " " + d.Version + ": " + describeDamage(d) + ".",
 		Cause:    "An install or uninstall was interrupted, or the files were removed by hand.",
 		Evidence: e.ctx.Evidence(e.at(observed.Damaged)),
 		Explains: []string{codeTorchNotLoadable, codeNotLoadable},
-		Remedies: []check.Remedy{e.install("Install the same version again.", "--force-reinstall", "--no-deps", d.Name+"=="+d.Version)},
+		Remedies: []check.Remedy{e.reinstall("Install the same version again.", d.Name, "--no-deps")},
 		Verify:   []string{e.pip("show", "--files", d.Name)},
 	}
 	if broken == 0 {
 		f.Severity, f.Explains = check.Warning, nil
-		f.Title = "Installed files were changed"
+		f.Title = "Installed files of " + d.Name + " were changed"
 		f.Cause = "The files were edited after the install, or another package overwrote them."
 	}
 	e.report(f)
@@ -189,7 +203,7 @@ func reportResidues(e *environment, residues []string) {
 		Title:    "Leftovers of an uninstall that was cut short",
 		Detail:   fmt.Sprintf("pip left %s that it ignores as an invalid distribution: %s.", plural(len(residues), "leftover"), listed(residues)),
 		Cause:    "pip renames what it removes and was stopped before it could delete or restore it.",
-		Evidence: e.ctx.Evidence(e.at(observed.Residues)),
+		Evidence: e.paths(observed.Residues, residues...),
 		Remedies: []check.Remedy{{ID: "remove-residues", Summary: "Delete the leftovers.", Kind: check.Advice, Risk: check.Low, Preview: lines}},
 		Verify:   []string{e.pipCheck()},
 	})
@@ -216,6 +230,21 @@ var fileClobbered = check.Check{
 	}),
 }
 
+// installOneOf installs those of two packages that others require, with their
+// bounds, or where none is required leaves the choice.
+func (e *environment) installOneOf(names [2]string) []string {
+	var wanted []string
+	for _, name := range names {
+		if clauses, required := e.demands(pep508.Normalize(name)); required {
+			wanted = append(wanted, name+strings.Join(clauses, ","))
+		}
+	}
+	if len(wanted) > 0 {
+		return []string{e.pip("install", append([]string{"--no-deps"}, wanted...)...)}
+	}
+	return []string{e.pip("install", names[1]) + "   # or " + names[0]}
+}
+
 func reportClobber(e *environment, c dist.Clobber) {
 	severity, whose := check.Warning, "whose file is there could not be told"
 	if c.Native {
@@ -229,11 +258,11 @@ func reportClobber(e *environment, c dist.Clobber) {
 		Detail: fmt.Sprintf("%s and %s both install %s with different content, for example %s; %s.",
 			c.Owners[0], c.Owners[1], plural(c.Count, "file"), c.Paths[0], whose),
 		Cause:    "Two builds of the same libraries are installed in one environment.",
-		Evidence: e.ctx.Evidence(e.at(observed.Clobbered)),
+		Evidence: e.paths(observed.Clobbered, c.Paths...),
 		Explains: []string{codeRecordTorn, codeTorchNotLoadable, codeNotLoadable},
 		Remedies: []check.Remedy{{
 			ID: "keep-one", Summary: "Uninstall both and install the one that is needed.", Kind: check.InstallPackages, Risk: check.Medium,
-			Preview: []string{e.pip("uninstall", c.Names[0], c.Names[1]), e.pip("install", c.Names[1]) + "   # or " + c.Names[0]},
+			Preview: append([]string{e.pip("uninstall", c.Names[0], c.Names[1])}, e.installOneOf(c.Names)...),
 		}},
 		Verify: []string{e.pip("show", c.Names[0], c.Names[1])},
 	})

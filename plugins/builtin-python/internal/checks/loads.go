@@ -5,7 +5,6 @@ package checks
 import (
 	"fmt"
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/elfdeps"
@@ -64,7 +63,7 @@ func reportLoad(e *environment, l observed.Load) {
 		Cause:    "The package that brings the library is missing, torn, or made for another release.",
 		Evidence: e.ctx.Evidence(e.at(observed.Loads)),
 		Explains: []string{codeArch},
-		Remedies: []check.Remedy{e.install("Install the framework and its libraries again.", "--force-reinstall", e.pinned(l.Framework))},
+		Remedies: []check.Remedy{e.reinstall("Install the framework and its libraries again.", l.Framework)},
 		Verify:   []string{e.imports("import " + l.Framework)},
 	}
 	if len(l.Missing) > 0 {
@@ -82,15 +81,6 @@ func mapKeys(m map[string]string) []string {
 		out = append(out, k)
 	}
 	return out
-}
-
-// pinned is the framework in its installed version, so that a reinstall does
-// not change it.
-func (e *environment) pinned(name string) string {
-	if p, ok := e.installed(name); ok {
-		return name + "==" + p.Version
-	}
-	return name
 }
 
 // providerRemedy names the requirement of the framework that is not met and by
@@ -123,7 +113,7 @@ var libraryPathHijack = check.Check{
 	Needs: []string{observed.Envs},
 	Doc: check.Doc{
 		Meaning:    "A framework loads a library from LD_LIBRARY_PATH instead of the one that was installed with it. With another version of that library the import fails with \"undefined symbol\".",
-		Detection:  "The loader's search is followed. Where LD_LIBRARY_PATH answers for a library that the environment brings itself, the symbols that are needed are compared with those that the found file exports.",
+		Detection:  "The loader's search is followed. Where LD_LIBRARY_PATH answers for a library that the environment brings itself, the symbols that are needed are compared with those that the found file exports; of the system's libraries that it replaces, the symbol versions.",
 		Cause:      "LD_LIBRARY_PATH names a CUDA toolkit, and it is searched before the RUNPATH of the nvidia packages' libraries.",
 		Fix:        "Take the directory off LD_LIBRARY_PATH. Wheels with CUDA need no toolkit.",
 		Verify:     "Import the framework with LD_LIBRARY_PATH unset.",
@@ -133,6 +123,10 @@ var libraryPathHijack = check.Check{
 		loads, _ := get[[]observed.Load](e, observed.Loads)
 		seen := map[string]bool{}
 		for _, l := range loads {
+			if unmet := unmetOf(l, true); len(unmet) > 0 && !seen[unmet[0].Library] {
+				seen[unmet[0].Library] = true
+				reportOldLibrary(e, l.Framework, unmet)
+			}
 			for _, h := range l.Hijacks {
 				if !seen[h.Path] {
 					seen[h.Path] = true
@@ -149,11 +143,8 @@ func reportHijack(e *environment, framework string, h elfdeps.Hijack) {
 		Detail:   fmt.Sprintf("%s loads %s and not %s, which was installed with it.", h.NeededBy, h.Path, h.Bundled),
 		Cause:    "LD_LIBRARY_PATH is searched before the library's own search path.",
 		Evidence: e.ctx.Evidence(e.at(observed.Loads)),
-		Remedies: []check.Remedy{{
-			ID: "unset-library-path", Summary: "Start the program without LD_LIBRARY_PATH.", Kind: check.SetEnv, Risk: check.Low,
-			Preview: []string{"unset LD_LIBRARY_PATH"},
-		}},
-		Verify: []string{"env -u LD_LIBRARY_PATH " + e.imports("import "+framework)},
+		Remedies: []check.Remedy{unsetLibraryPath()},
+		Verify:   []string{"env -u LD_LIBRARY_PATH " + e.imports("import "+framework)},
 	}
 	if len(h.Undefined) > 0 {
 		f.Severity, f.Confidence = check.Error, 1
@@ -162,41 +153,9 @@ func reportHijack(e *environment, framework string, h elfdeps.Hijack) {
 	e.report(f)
 }
 
-var glibcTooOld = check.Check{
-	Code: "glibc.too-old", Title: "System libraries are older than a package needs", Area: areaPython,
-	Needs: []string{observed.Envs},
-	Doc: check.Doc{
-		Meaning:    "The import stops with \"version `GLIBC_2.32' not found\" or \"version `GLIBCXX_3.4.29' not found\".",
-		Detection:  "The symbol versions that a framework's libraries want are compared with those that the system's libraries define, as the loader does.",
-		Cause:      "The package was built on a newer system than this one, or installed from a file that its tags do not allow here.",
-		Fix:        "Install an older release of the package, or run in a newer system or container. For libstdc++ a conda environment with libstdcxx-ng helps.",
-		Verify:     "Import the package.",
-		References: []string{"https://peps.python.org/pep-0600/", "https://refspecs.linuxfoundation.org/LSB_5.0.0/LSB-Core-generic/LSB-Core-generic/symversion.html"},
-	},
-	Run: perEnvironment(func(e *environment) {
-		loads, _ := get[[]observed.Load](e, observed.Loads)
-		for _, l := range loads {
-			if len(l.Unmet) > 0 {
-				reportUnmet(e, l)
-			}
-		}
-	}),
-}
-
-func reportUnmet(e *environment, l observed.Load) {
-	var reasons []string
-	for _, u := range l.Unmet {
-		reasons = append(reasons, fmt.Sprintf("%s wants %s of %s", u.NeededBy, u.Version, u.Library))
+func unsetLibraryPath() check.Remedy {
+	return check.Remedy{
+		ID: "unset-library-path", Summary: "Start the program without LD_LIBRARY_PATH.", Kind: check.SetEnv, Risk: check.Low,
+		Preview: []string{"unset LD_LIBRARY_PATH"},
 	}
-	slices.Sort(reasons)
-	e.report(check.Finding{
-		Detail:   fmt.Sprintf("%s cannot be loaded: %s, which defines no such version.", l.Framework, listed(reasons)),
-		Cause:    "The package was built for a newer system.",
-		Evidence: e.ctx.Evidence(e.at(observed.Loads), "os.glibc", "os.pretty_name"),
-		Remedies: []check.Remedy{{
-			ID: "older-release", Summary: "Let pip choose a release for this system.", Kind: check.InstallPackages, Risk: check.Medium,
-			Preview: []string{e.pip("install", "--force-reinstall", "--only-binary", ":all:", l.Framework)},
-		}},
-		Verify: []string{e.imports("import " + l.Framework)},
-	})
 }

@@ -50,7 +50,12 @@ func lookNumPy(e *environment) {
 		return
 	}
 	installed, _ := e.installed("numpy")
+	title := ""
+	if len(packages) == 1 {
+		title = fmt.Sprintf("%s %s is built for NumPy 1, and numpy %s is installed", packages[0].Name, packages[0].Version, numpy)
+	}
 	e.report(check.Finding{
+		Title:    title,
 		Detail:   fmt.Sprintf("numpy %s is installed, but %s.", numpy, listed(reasons)),
 		Cause:    "NumPy 2 changed the binary interface of its arrays.",
 		Evidence: evidenceOf(e, append(packages, installed)...),

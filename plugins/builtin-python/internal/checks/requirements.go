@@ -77,18 +77,105 @@ func reportConflicts(e *environment, conflicts []conflict) {
 	texts, owners, packages := describeConflicts(conflicts)
 	e.report(check.Finding{
 		Severity: check.Warning,
+		Title:    conflictTitle(conflicts),
 		Detail:   listed(texts) + ".",
 		Cause:    "The packages were not installed together.",
 		Evidence: evidenceOf(e, packages...),
-		Remedies: []check.Remedy{e.install("Resolve the packages and what they need in one step.", append([]string{"--upgrade"}, owners...)...)},
-		Verify:   []string{e.pipCheck()},
+		Remedies: []check.Remedy{
+			e.install("Install versions that every installed package accepts.", e.accepted(conflicts)...),
+			e.install("Where there are none, let pip choose other releases of the packages too.", append([]string{"--upgrade"}, owners...)...),
+		},
+		Verify: []string{e.pipCheck()},
 	})
+}
+
+// conflictTitle names the package where only one is at fault; "" leaves the
+// title of the check.
+func conflictTitle(conflicts []conflict) string {
+	first := conflicts[0]
+	for _, c := range conflicts[1:] {
+		if pep508.Normalize(c.requirement.Name) != pep508.Normalize(first.requirement.Name) {
+			return ""
+		}
+	}
+	who := first.owner.Name + " requires"
+	if len(conflicts) > 1 {
+		who = fmt.Sprintf("%d packages require", len(conflicts))
+	}
+	if first.found.Version == "" {
+		return fmt.Sprintf("%s is not installed, and %s it", first.requirement.Name, who)
+	}
+	return fmt.Sprintf("%s %s is not what %s", first.found.Name, first.found.Version, who)
+}
+
+// accepted is one requirement for each package at fault, with what all
+// installed packages demand of it: to obey one owner alone would break another.
+func (e *environment) accepted(conflicts []conflict) []string {
+	var out []string
+	for _, c := range conflicts {
+		name := pep508.Normalize(c.requirement.Name)
+		clauses, _ := e.demands(name)
+		out = append(out, c.requirement.Name+strings.Join(clauses, ","))
+	}
+	slices.SortFunc(out, func(a, b string) int { return strings.Compare(strings.ToLower(a), strings.ToLower(b)) })
+	return slices.CompactFunc(out, strings.EqualFold)
+}
+
+// demands lists the clauses by which installed packages bound a package, and
+// whether any requires it.
+func (e *environment) demands(name string) (clauses []string, required bool) {
+	for _, all := range e.packages() {
+		for _, text := range all[0].Requires {
+			r, err := pep508.Parse(text)
+			if err != nil || pep508.Normalize(r.Name) != name {
+				continue
+			}
+			required = true
+			for clause := range strings.SplitSeq(r.SpecifierText, ",") {
+				clauses = append(clauses, strings.TrimSpace(clause))
+			}
+		}
+	}
+	return tightest(unique(slices.DeleteFunc(clauses, func(c string) bool { return c == "" }))), required
+}
+
+// tightest keeps the highest lower and the lowest upper bound, and every clause
+// of another form.
+func tightest(clauses []string) []string {
+	best := map[string]pep440.Version{}
+	var out []string
+	for _, c := range clauses {
+		op, v, ok := bound(c)
+		if !ok {
+			out = append(out, c)
+			continue
+		}
+		if old, seen := best[op]; !seen || (v.Compare(old) > 0) == (op == ">=") {
+			best[op] = v
+		}
+	}
+	for op, v := range best {
+		out = append(out, op+v.String())
+	}
+	slices.Sort(out)
+	return out
+}
+
+// bound cuts ">=1.2" and "<2".
+func bound(clause string) (op string, v pep440.Version, ok bool) {
+	for _, op := range []string{">=", "<"} {
+		text, found := strings.CutPrefix(clause, op)
+		if v, err := pep440.Parse(strings.TrimSpace(text)); found && err == nil {
+			return op, v, true
+		}
+	}
+	return "", pep440.Version{}, false
 }
 
 func describeConflicts(conflicts []conflict) (texts, owners []string, packages []observed.Package) {
 	for _, c := range conflicts {
 		texts = append(texts, c.String())
-		owners = append(owners, c.owner.Name, c.wanted())
+		owners = append(owners, c.owner.Name)
 		packages = append(packages, c.owner)
 		if c.found.Version != "" {
 			packages = append(packages, c.found)

@@ -22,10 +22,6 @@ func (e *environment) hasGPU() bool {
 	return n > 0
 }
 
-// torchIndex is the place of torch's wheels for a CUDA release that the driver
-// carries; cu126 runs on every driver from 525 on and on the most devices.
-const torchIndex = "https://download.pytorch.org/whl/cu126"
-
 var torchCPUWheel = check.Check{
 	Code: "torch.cpu-wheel-on-gpu-host", Title: "torch is built without CUDA on a machine with a GPU", Area: areaFrameworks,
 	Needs: []string{gpuCount, need(observed.Torch)},
@@ -54,7 +50,7 @@ var torchCPUWheel = check.Check{
 }
 
 func (e *environment) cudaTorch() check.Remedy {
-	return e.install("Install the CUDA build of torch.", "--force-reinstall", "torch", "--index-url", torchIndex)
+	return e.fromIndex("Install the CUDA build of torch and what is compiled against it.", "", e.cudaTag())
 }
 
 var torchROCmWheel = check.Check{
@@ -121,16 +117,20 @@ func lookSpecial(e *environment, code string, f check.Finding) {
 		return
 	}
 	texts, _, packages := describeConflicts(mine)
+	f.Title = conflictTitle(mine)
 	f.Detail = listed(texts) + "."
 	f.Evidence = evidenceOf(e, packages...)
-	f.Remedies = []check.Remedy{e.install("Install the versions that are required.", unique(wanted)...)}
+	if f.Remedies == nil {
+		f.Remedies = []check.Remedy{e.install("Install the versions that are required.", unique(wanted)...)}
+	}
 	f.Verify = []string{e.pipCheck()}
 	e.report(f)
 }
 
-func isTorchCompanion(name string) bool {
-	return slices.Contains([]string{"torchvision", "torchaudio", "torchtext"}, name)
-}
+// torchCompanions are compiled against one build of torch.
+var torchCompanions = []string{"torchvision", "torchaudio", "torchtext"}
+
+func isTorchCompanion(name string) bool { return slices.Contains(torchCompanions, name) }
 
 var torchCompanionMismatch = check.Check{
 	Code: codeCompanion, Title: "torchvision or torchaudio does not fit torch", Area: areaFrameworks,
@@ -144,11 +144,28 @@ var torchCompanionMismatch = check.Check{
 		References: []string{"https://github.com/pytorch/vision#installation", "https://pytorch.org/audio/stable/installation.html"},
 	},
 	Run: perEnvironment(func(e *environment) {
-		lookSpecial(e, codeCompanion, check.Finding{Cause: "torch and its companion were not installed together."})
-		for _, name := range []string{"torchvision", "torchaudio", "torchtext"} {
+		lookSpecial(e, codeCompanion, check.Finding{
+			Cause:    "torch and its companion were not installed together.",
+			Remedies: []check.Remedy{e.fitCompanions()},
+		})
+		for _, name := range torchCompanions {
 			lookLocalTags(e, name)
 		}
 	}),
+}
+
+// fitCompanions keeps torch, which everything else was chosen for, and lets pip
+// find the companions that are built for it.
+func (e *environment) fitCompanions() check.Remedy {
+	names := e.torchFamily()
+	args := append([]string{"--upgrade"}, names...)
+	if torch, ok := e.version("torch"); ok {
+		args[1] += "==" + torch.String()
+		if torchBuildTag.MatchString(torch.Local()) {
+			args = append(args, "--index-url", indexOf(torch))
+		}
+	}
+	return e.install("Install the companions that are built for this torch.", args...)
 }
 
 // lookLocalTags compares builds where both versions name theirs and the
@@ -174,7 +191,7 @@ func lookLocalTags(e *environment, name string) {
 }
 
 func indexOf(torch pep440.Version) string {
-	return "https://download.pytorch.org/whl/" + torch.Local()
+	return torchWheels + torch.Local()
 }
 
 // cudaMajor reads "12" of "12.4".

@@ -121,6 +121,13 @@ var torchCases = []struct {
 			}.Bytes(),
 		}})
 	}, []want{{"glibc.too-old", check.Error, "wants GLIBC_2.38 of /lib/x86_64-linux-gnu/libc.so.6"}}},
+	{"libstdc++ too old for the second who needs it", func(m *machine) {
+		oldLibstdcxx(m, "/lib/x86_64-linux-gnu")
+	}, []want{{"glibc.too-old", check.Error, "b.so wants GLIBCXX_3.4.29 of /lib/x86_64-linux-gnu/libstdc++.so.6, which"}}},
+	{"an old libstdc++ on the library path", func(m *machine) {
+		oldLibstdcxx(m, "/opt/matlab/lib")
+		m.Target.Env["LD_LIBRARY_PATH"] = "/opt/matlab/lib"
+	}, []want{{"python.ld-library-path-hijack", check.Error, "b.so wants GLIBCXX_3.4.29 of /opt/matlab/lib/libstdc++.so.6, which"}}},
 	{"numpy without its BLAS", func(m *machine) {
 		m.Install(m.site, fakeenv.Dist{Name: "numpy", Version: "2.1.0", Files: map[string][]byte{
 			"numpy/__init__.py": nil,
@@ -129,6 +136,22 @@ var torchCases = []struct {
 			}.Bytes(),
 		}})
 	}, []want{{"frameworks.not-loadable", check.Error, "libscipy_openblas64_.so is missing"}}},
+}
+
+// oldLibstdcxx has a NumPy of two libraries, of which only the second is too
+// new for the libstdc++ in dir.
+func oldLibstdcxx(m *machine, dir string) {
+	m.File(dir+"/libstdc++.so.6", fakeenv.Library{Soname: "libstdc++.so.6", Offers: []string{"GLIBCXX_3.4.9", "GLIBCXX_3.4.11"}}.Bytes())
+	wants := func(versions ...string) map[string][]string { return map[string][]string{"libstdc++.so.6": versions} }
+	m.Install(m.site, fakeenv.Dist{Name: "numpy", Version: "2.1.0", Files: map[string][]byte{
+		"numpy/__init__.py": nil,
+		"numpy/_core/_multiarray_umath.cpython-311-x86_64-linux-gnu.so": fakeenv.Library{
+			Needed: []string{"libstdc++.so.6", "b.so"}, RPath: "$ORIGIN", Wants: wants("GLIBCXX_3.4.9"),
+		}.Bytes(),
+		"numpy/_core/b.so": fakeenv.Library{
+			Soname: "b.so", Needed: []string{"libstdc++.so.6"}, Wants: wants("GLIBCXX_3.4.11", "GLIBCXX_3.4.21", "GLIBCXX_3.4.29", "GLIBCXX_3.4.9"),
+		}.Bytes(),
+	}})
 }
 
 func TestTorchMachines(t *testing.T) {

@@ -12,7 +12,8 @@ import (
 // TestPip: what a person copies must survive the shell; an unquoted ">" would
 // write a file and drop the bound.
 func TestPip(t *testing.T) {
-	e := &environment{Environment: observed.Environment{Prefix: "/my env", Python: "/my env/bin/python3", Kind: "venv"}}
+	e := withPackages("/my env", observed.Package{Name: "pip", Version: "24.0"})
+	e.Environment = observed.Environment{Prefix: "/my env", Python: "/my env/bin/python3", Kind: "venv"}
 	if got, want := e.pip("install", "torch>=2.4", "numpy<2"), `'/my env/bin/python3' -m pip install 'torch>=2.4' 'numpy<2'`; got != want {
 		t.Errorf("pip: %s, want %s", got, want)
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/dist"
@@ -14,7 +15,7 @@ import (
 )
 
 // shadows looks in the project and on PYTHONPATH, which are searched before
-// the installed packages, for modules of the same name.
+// the standard library and the installed packages, for modules of the same name.
 func (o *observer) shadows(_ context.Context, inv *inventory) {
 	var found []observed.Shadow
 	if dir := o.target.ProjectDir; dir != "" {
@@ -41,8 +42,14 @@ func (o *observer) shadowsIn(dir, by string, inv *inventory) []observed.Shadow {
 		if !ok {
 			continue
 		}
-		if d := inv.owner(module); d != nil && !d.Editable && d.Site != dir {
-			out = append(out, observed.Shadow{Module: module, Distribution: d.Name, Path: path.Join(dir, e.Name()), By: by})
+		s := observed.Shadow{Module: module, Path: path.Join(dir, e.Name()), By: by}
+		if d := inv.owner(module); d != nil {
+			s.Distribution = d.Name
+			if !d.Editable && d.Site != dir {
+				out = append(out, s)
+			}
+		} else if o.isStandard(module) {
+			out = append(out, s)
 		}
 	}
 	return out
@@ -60,6 +67,23 @@ func (o *observer) moduleName(dir string, e fs.DirEntry) (string, bool) {
 	}
 	module, ok := strings.CutSuffix(name, ".py")
 	return module, ok && !isEntryPoint(module)
+}
+
+// startupModules are loaded before the directory of the script is searched, so
+// that a file of their name hides nothing; the others are directories that
+// projects have and nobody imports from the standard library.
+var startupModules = []string{
+	"abc", "codecs", "encodings", "genericpath", "importlib", "io", "ntpath", "os", "posixpath", "site", "stat", "zipimport",
+	"test", "idlelib", "lib2to3", "turtledemo", "sitecustomize", "usercustomize",
+}
+
+// isStandard reports whether a module of the standard library has this name.
+func (o *observer) isStandard(module string) bool {
+	if o.env.Stdlib == "" || slices.Contains(startupModules, module) {
+		return false
+	}
+	name := path.Join(o.env.Stdlib, module)
+	return o.target.Exists(name+".py") || o.target.Exists(path.Join(name, "__init__.py"))
 }
 
 func isEntryPoint(module string) bool {

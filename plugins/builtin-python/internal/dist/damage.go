@@ -19,7 +19,7 @@ import (
 
 // Damage is what an install lacks of what its RECORD promises.
 //
-// Looked at are the shared libraries and the package roots (six.py,
+// Looked at are METADATA, the shared libraries and the package roots (six.py,
 // torch/__init__.py), because their loss is what breaks an import, and looking
 // at every file of an environment takes a hundred times as long. Sizes are
 // compared for all of them, hashes for roots of at most maxHashed bytes of
@@ -58,6 +58,7 @@ func Inspect(t *fact.Target, d *Distribution) *Damage {
 		return nil
 	}
 	damage := &Damage{Name: d.Name, Version: d.Version, Path: d.Path}
+	damage.lookMetadata(t, d)
 	for _, e := range d.Record.Natives {
 		damage.look(t, d, e, false)
 	}
@@ -68,6 +69,22 @@ func Inspect(t *fact.Target, d *Distribution) *Damage {
 		return nil
 	}
 	return damage
+}
+
+// lookMetadata stats METADATA only where none was read: without it the
+// distribution has no name for pip and importlib.metadata.
+func (m *Damage) lookMetadata(t *fact.Target, d *Distribution) {
+	if d.Egg || d.Metadata.Name != "" {
+		return
+	}
+	name := path.Base(d.Path) + "/METADATA"
+	info, err := t.Stat(path.Join(d.Site, name))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		add(&m.Missing, &m.MissingCount, name)
+	case err == nil && info.Mode().IsRegular() && info.Size() == 0:
+		add(&m.Truncated, &m.TruncatedCount, name)
+	}
 }
 
 func (m *Damage) look(t *fact.Target, d *Distribution, e Entry, root bool) {

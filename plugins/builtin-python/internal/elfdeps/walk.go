@@ -61,6 +61,8 @@ type Unmet struct {
 	Version  string `json:"version"`
 	Library  string `json:"library"`
 	NeededBy string `json:"needed_by"`
+	// FromEnvironment tells that LD_LIBRARY_PATH led to the library.
+	FromEnvironment bool `json:"from_environment,omitempty"`
 }
 
 // Hijack is a library of the environment whose place another one from
@@ -103,11 +105,23 @@ type walk struct {
 	result Result
 	// loaded holds the names that need no search any more.
 	loaded map[string]bool
+	// outside is where names led that are not the environment's own: whoever
+	// needs one of them later has to be content with the same file.
+	outside map[string]foreign
 }
+
+// foreign is a library that is not of the environment.
+type foreign struct {
+	file            string
+	fromEnvironment bool
+}
+
+// maxUnmet bounds what one walk lists.
+const maxUnmet = 256
 
 // Walk loads the roots and everything that they need.
 func (l *Loader) Walk(roots []string) Result {
-	w := &walk{Loader: l, loaded: map[string]bool{}}
+	w := &walk{Loader: l, loaded: map[string]bool{}, outside: map[string]foreign{}}
 	level := w.open(nil, roots)
 	for len(level) > 0 && !w.result.Truncated {
 		level = w.next(level)
@@ -135,6 +149,7 @@ func (w *walk) next(level []*node) []*node {
 // nothing to walk.
 func (w *walk) need(n *node, name string) (string, bool) {
 	if name == "" || w.loaded[path.Base(name)] {
+		w.checkVersions(n, name)
 		return "", false
 	}
 	w.loaded[path.Base(name)] = true
@@ -148,8 +163,12 @@ func (w *walk) need(n *node, name string) (string, bool) {
 	if how == fromEnvironment {
 		w.noteHijack(n, name, file)
 	}
-	w.checkVersions(n, name, file)
-	return file, w.isInside(file)
+	if w.isInside(file) {
+		return file, true
+	}
+	w.outside[path.Base(name)] = foreign{file, how == fromEnvironment}
+	w.checkVersions(n, name)
+	return file, false
 }
 
 // open reads files in parallel and drops those that cannot be walked.
@@ -237,15 +256,21 @@ func isDriver(name string) bool {
 	return false
 }
 
-func (w *walk) checkVersions(n *node, name, file string) {
+// checkVersions compares the symbol versions that n wants of a library from
+// outside with those that it defines. One that defines none is taken, with a
+// warning, by the loader too.
+func (w *walk) checkVersions(n *node, name string) {
 	wanted := n.object.Needs[name]
-	if len(wanted) == 0 || w.isInside(file) {
+	f, ok := w.outside[path.Base(name)]
+	if len(wanted) == 0 || !ok {
 		return
 	}
-	have := w.definedBy(file)
+	have := w.definedBy(f.file)
 	for _, version := range wanted {
-		if len(have) > 0 && !have[version] {
-			w.result.Unmet = append(w.result.Unmet, Unmet{Version: version, Library: file, NeededBy: n.object.Path})
+		if len(have) > 0 && !have[version] && len(w.result.Unmet) < maxUnmet {
+			w.result.Unmet = append(w.result.Unmet, Unmet{
+				Version: version, Library: f.file, NeededBy: n.object.Path, FromEnvironment: f.fromEnvironment,
+			})
 		}
 	}
 }

@@ -105,9 +105,10 @@ type CondaPackage struct {
 
 // Shadow is a file or directory that hides an installed package.
 type Shadow struct {
-	// Module is the import name, Distribution the package that is hidden.
+	// Module is the import name, Distribution the package that is hidden, ""
+	// for a module of the standard library.
 	Module       string `json:"module"`
-	Distribution string `json:"distribution"`
+	Distribution string `json:"distribution,omitempty"`
 	Path         string `json:"path"`
 	// By is "project" or "PYTHONPATH".
 	By string `json:"by"`

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package checks
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/elfdeps"
+	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/observed"
+	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/pep440"
+	"github.com/bulkhead-ml/bulkhead/sdk/check"
+)
+
+var glibcTooOld = check.Check{
+	Code: "glibc.too-old", Title: "System libraries are older than a package needs", Area: areaPython,
+	Needs: []string{observed.Envs},
+	Doc: check.Doc{
+		Meaning:    "The import stops with \"version `GLIBC_2.32' not found\" or \"version `GLIBCXX_3.4.29' not found\".",
+		Detection:  "The symbol versions that a framework's libraries want are compared with those that the system's libraries define, as the loader does.",
+		Cause:      "The package was built on a newer system than this one, or installed from a file that its tags do not allow here.",
+		Fix:        "Install an older release of the package, or run in a newer system or container. For libstdc++ a conda environment with libstdcxx-ng helps.",
+		Verify:     "Import the package.",
+		References: []string{"https://peps.python.org/pep-0600/", "https://refspecs.linuxfoundation.org/LSB_5.0.0/LSB-Core-generic/LSB-Core-generic/symversion.html"},
+	},
+	Run: perEnvironment(func(e *environment) {
+		loads, _ := get[[]observed.Load](e, observed.Loads)
+		for _, l := range loads {
+			if unmet := unmetOf(l, false); len(unmet) > 0 {
+				reportUnmet(e, l.Framework, unmet)
+			}
+		}
+	}),
+}
+
+// unmetOf picks the versions that LD_LIBRARY_PATH is to blame for, or the others.
+func unmetOf(l observed.Load, fromEnvironment bool) []elfdeps.Unmet {
+	return slices.DeleteFunc(slices.Clone(l.Unmet), func(u elfdeps.Unmet) bool { return u.FromEnvironment != fromEnvironment })
+}
+
+func reportUnmet(e *environment, framework string, unmet []elfdeps.Unmet) {
+	e.report(check.Finding{
+		Title:    fmt.Sprintf("%s needs a newer %s than the system has", framework, path.Base(unmet[0].Library)),
+		Detail:   fmt.Sprintf("%s cannot be loaded: %s, which defines no such version.", framework, listed(describeUnmet(unmet))),
+		Cause:    "The package was built for a newer system.",
+		Evidence: append(e.paths(observed.Loads, unmet[0].Library, unmet[0].NeededBy), e.ctx.Evidence("os.glibc", "os.pretty_name")...),
+		Explains: []string{codeTorchNotLoadable, codeNotLoadable},
+		Remedies: []check.Remedy{{
+			ID: "older-release", Summary: "Let pip choose a release for this system.", Kind: check.InstallPackages, Risk: check.Medium,
+			Preview: []string{e.pip("install", "--force-reinstall", "--only-binary", ":all:", framework)},
+		}},
+		Verify: []string{e.imports("import " + framework)},
+	})
+}
+
+// reportOldLibrary blames LD_LIBRARY_PATH for a system library that is too old:
+// the system's own may well do.
+func reportOldLibrary(e *environment, framework string, unmet []elfdeps.Unmet) {
+	library := unmet[0].Library
+	e.report(check.Finding{
+		Subject:  library,
+		Title:    fmt.Sprintf("%s from LD_LIBRARY_PATH is too old for %s", path.Base(library), framework),
+		Detail:   fmt.Sprintf("%s cannot be loaded: %s, which defines no such version.", framework, listed(describeUnmet(unmet))),
+		Cause:    "LD_LIBRARY_PATH is searched before the system's directories.",
+		Evidence: e.paths(observed.Loads, library, unmet[0].NeededBy),
+		Explains: []string{codeTorchNotLoadable, codeNotLoadable},
+		Remedies: []check.Remedy{unsetLibraryPath()},
+		Verify:   []string{"env -u LD_LIBRARY_PATH " + e.imports("import "+framework)},
+	})
+}
+
+// describeUnmet names for each library and each family of versions the newest
+// that is wanted: whoever has it has those before it.
+func describeUnmet(unmet []elfdeps.Unmet) []string {
+	newest := map[[2]string]elfdeps.Unmet{}
+	for _, u := range unmet {
+		family, _ := splitSymbolVersion(u.Version)
+		key := [2]string{u.Library, family}
+		if old, ok := newest[key]; !ok || laterSymbolVersion(u.Version, old.Version) {
+			newest[key] = u
+		}
+	}
+	var out []string
+	for _, u := range newest {
+		out = append(out, fmt.Sprintf("%s wants %s of %s", path.Base(u.NeededBy), u.Version, u.Library))
+	}
+	slices.Sort(out)
+	return out
+}
+
+// splitSymbolVersion cuts "GLIBCXX_3.4.29".
+func splitSymbolVersion(version string) (family, number string) {
+	at := strings.LastIndexByte(version, '_')
+	return version[:max(at, 0)], version[at+1:]
+}
+
+func laterSymbolVersion(a, b string) bool {
+	_, x := splitSymbolVersion(a)
+	_, y := splitSymbolVersion(b)
+	v, errA := pep440.Parse(x)
+	w, errB := pep440.Parse(y)
+	if errA != nil || errB != nil {
+		return a > b
+	}
+	return v.Compare(w) > 0
+}
