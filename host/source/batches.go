@@ -23,7 +23,7 @@ func (t *Table) Batches(ctx context.Context) iter.Seq2[arrow.RecordBatch, error]
 			yield(nil, err)
 			return
 		}
-		defer records.close()
+		defer func() { _ = records.close() }() // it was only read
 		b := newBuilder(t, records, yield)
 		defer b.build.Release()
 		err = eachRow(ctx, records, len(t.columns), new(int64), b.row)

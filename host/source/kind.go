@@ -42,13 +42,13 @@ func classify(value []byte) kind {
 	return kindText
 }
 
-// column is the kind of a column that holds the kinds of set.
-func (set kind) column() kind {
-	switch set {
+// column is the kind of a column that holds the kinds of k.
+func (k kind) column() kind {
+	switch k {
 	case 0, kindFloat, kindInt | kindFloat:
 		return kindFloat
 	case kindInt, kindBool:
-		return set
+		return k
 	}
 	return kindText
 }

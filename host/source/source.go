@@ -126,7 +126,7 @@ func Open(ctx context.Context, spec Spec) (*Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer records.close()
+	defer func() { _ = records.close() }() // it was only read
 	t := &Table{spec: spec, nulls: newNullSet(spec.Nulls), info: info}
 	if err := t.scan(ctx, records); err != nil {
 		return nil, err

@@ -145,10 +145,9 @@ func (s *checkService) Check(ctx context.Context, req *pluginv1.CheckRequest) (*
 
 // wireHooks change a transform on the wire, below the SDK.
 type wireHooks struct {
-	validate func(*pluginv1.ValidateResponse)
-	lenient  bool                                   // an unknown kernel becomes the kernel copy
-	swallow  func(*pluginv1.Batch) bool             // batches that never arrive
-	end      func(o *pluginv1.Open, rows int) error // what a transform ends with
+	lenient bool                                   // an unknown kernel becomes the kernel copy
+	swallow func(*pluginv1.Batch) bool             // batches that never arrive
+	end     func(o *pluginv1.Open, rows int) error // what a transform ends with
 }
 
 type kernelService struct {

@@ -4,6 +4,7 @@ package checks
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -114,7 +115,7 @@ var pipLine = regexp.MustCompile(`^(\S+) \S+ (?:requires|has requirement) ([A-Za
 func pipCheck(t *testing.T, python, prefix string) []string {
 	t.Helper()
 	out, err := exec.Command(python, "-m", "pip", "--disable-pip-version-check", "--python", prefix, "check").Output()
-	if _, failed := err.(*exec.ExitError); err != nil && !failed {
+	if _, failed := errors.AsType[*exec.ExitError](err); err != nil && !failed {
 		t.Skip("no pip: ", err)
 	}
 	var pairs []string

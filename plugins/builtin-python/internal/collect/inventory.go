@@ -70,16 +70,6 @@ func (inv *inventory) scope(d *dist.Distribution) string {
 	return ""
 }
 
-// find returns the distribution that an import uses: the first in search order.
-func (inv *inventory) find(name string) *dist.Distribution {
-	for _, d := range inv.all {
-		if d.Key == name {
-			return d
-		}
-	}
-	return nil
-}
-
 // module returns the first site that has a package or module of a name.
 func (inv *inventory) module(name string) (string, bool) {
 	for i := range inv.sites {

@@ -84,7 +84,7 @@ func (m *Ridge) cholesky(x *mat.Dense, y *mat.VecDense) bool {
 		gram.SetSym(j, j, gram.At(j, j)+m.Alpha)
 	}
 	var chol mat.Cholesky
-	if !chol.Factorize(gram) || chol.Cond() > 1e14 { //nolint:misspell // the name in gonum
+	if !chol.Factorize(gram) || chol.Cond() > 1e14 {
 		return false
 	}
 	var rhs, w mat.VecDense
@@ -101,7 +101,7 @@ func (m *Ridge) cholesky(x *mat.Dense, y *mat.VecDense) bool {
 func (m *Ridge) leastNorm(x *mat.Dense, y *mat.VecDense) error {
 	a, b := reduce(x, y)
 	var svd mat.SVD
-	if !svd.Factorize(a, mat.SVDThin) { //nolint:misspell // the name in gonum
+	if !svd.Factorize(a, mat.SVDThin) {
 		return errors.New("linear: the singular value decomposition did not converge")
 	}
 	var u, v mat.Dense
@@ -138,7 +138,7 @@ func reduce(x *mat.Dense, y *mat.VecDense) (*mat.Dense, *mat.VecDense) {
 	aug.Slice(0, n, 0, p).(*mat.Dense).Copy(x)
 	aug.SetCol(p, y.RawVector().Data)
 	var qr mat.QR
-	qr.Factorize(aug) //nolint:misspell // the name in gonum
+	qr.Factorize(aug)
 	var r mat.Dense
 	qr.RTo(&r)
 	rows := p + 1
