@@ -146,10 +146,6 @@ func (e explanation) WriteJSON(w io.Writer) error { return writeJSON(w, e) }
 
 // WriteText writes the page for a person.
 func (e explanation) WriteText(w io.Writer, opt report.Options) error {
-	width := uint(min(max(opt.Width, 40), 100))
-	if opt.Width == 0 {
-		width = 80
-	}
 	from := e.Area
 	if e.Plugin != "" {
 		from += ", plugin " + e.Plugin
@@ -162,7 +158,7 @@ func (e explanation) WriteText(w io.Writer, opt report.Options) error {
 		if part.text == "" {
 			continue
 		}
-		text := wordwrap.WrapString(report.Clean(part.text), width-2)
+		text := wordwrap.WrapString(report.Clean(part.text), uint(width(opt)-2))
 		fmt.Fprintf(w, "\n%s\n  %s\n", part.title, strings.ReplaceAll(text, "\n", "\n  "))
 	}
 	return nil
@@ -172,9 +168,9 @@ func (e explanation) WriteText(w io.Writer, opt report.Options) error {
 func (l codeList) WriteJSON(w io.Writer) error { return writeJSON(w, l) }
 
 // WriteText writes one line for each code.
-func (l codeList) WriteText(w io.Writer, _ report.Options) error {
+func (l codeList) WriteText(w io.Writer, opt report.Options) error {
 	for _, e := range l.Codes {
-		fmt.Fprintf(w, "%-34s %s\n", e.Code, report.CleanLine(e.Title))
+		writeTerm(w, opt, 0, 35, e.Code, e.Title)
 	}
 	return nil
 }

@@ -94,7 +94,8 @@ func (l pluginList) WriteText(w io.Writer, opt report.Options) error {
 		if p.Digest != "" {
 			pin = "pinned"
 		}
-		fmt.Fprintf(w, "%-12s %-8s %-9s %-8s %s\n", p.Name, cmp.Or(p.Version, "-"), p.Origin, pin, report.CleanLine(p.Summary))
+		head := fmt.Sprintf("%s %s, %s, %s", p.Name, cmp.Or(p.Version, "without a version"), p.Origin, pin)
+		writeTerm(w, opt, 0, 40, head, cmp.Or(p.Summary, "no manifest, so no summary and no grants"))
 		if opt.Verbose {
 			fmt.Fprintf(w, "    %s\n    %s\n", report.CleanLine(p.Executable), cmp.Or(p.Digest, "no digest"))
 			for _, g := range p.Grants {
@@ -172,32 +173,31 @@ func (d description) WriteText(w io.Writer, opt report.Options) error {
 	for _, c := range d.d.GetCollectors() {
 		fmt.Fprintf(w, "\ncollector %s, %s\n", report.CleanLine(c.GetName()), count(len(c.GetFacts()), "fact", "facts"))
 		for _, f := range c.GetFacts() {
-			fmt.Fprintf(w, "  %-34s %s\n", report.CleanLine(f.GetAddress()), report.CleanLine(f.GetSummary()))
+			writeTerm(w, opt, 2, 37, f.GetAddress(), f.GetSummary())
 		}
 	}
 	if len(d.d.GetChecks()) > 0 {
 		fmt.Fprintln(w, "\nchecks")
 	}
 	for _, c := range d.d.GetChecks() {
-		fmt.Fprintf(w, "  %-34s %s\n", report.CleanLine(c.GetCode()), report.CleanLine(c.GetTitle()))
-		writeSettings(w, c.GetConfig(), opt)
+		writeTerm(w, opt, 2, 37, c.GetCode(), c.GetTitle())
+		if opt.Verbose {
+			writeSettings(w, c.GetConfig(), opt)
+		}
 	}
 	for _, k := range d.d.GetKernels() {
 		fmt.Fprintf(w, "\nkernel %s (%s)\n  %s\n", report.CleanLine(k.GetName()), k.GetCompartment(), report.CleanLine(k.GetSummary()))
-		writeSettings(w, k.GetConfig(), report.Options{Verbose: true})
+		writeSettings(w, k.GetConfig(), opt)
 	}
 	return nil
 }
 
 func writeSettings(w io.Writer, s *pluginv1.Schema, opt report.Options) {
-	if !opt.Verbose {
-		return
-	}
 	for _, at := range s.GetAttributes() {
-		fmt.Fprintf(w, "    %-20s %s%s\n", report.CleanLine(at.GetName()), report.CleanLine(at.GetDescription()), defaultText(at))
+		writeTerm(w, opt, 4, 25, at.GetName(), at.GetDescription()+defaultText(at))
 	}
 	for _, b := range s.GetBlocks() {
-		fmt.Fprintf(w, "    %-20s %s\n", report.CleanLine(b.GetType())+" {}", report.CleanLine(b.GetDescription()))
+		writeTerm(w, opt, 4, 25, b.GetType()+" {}", b.GetDescription())
 	}
 }
 
