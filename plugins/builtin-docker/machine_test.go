@@ -3,9 +3,8 @@
 package main
 
 import (
-	"os"
+	"cmp"
 	"path"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -13,6 +12,7 @@ import (
 
 	"github.com/bulkhead-ml/bulkhead/sdk/check"
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
+	"github.com/bulkhead-ml/bulkhead/sdk/plugintest"
 )
 
 // machine is a fake machine.
@@ -27,75 +27,24 @@ type machine struct {
 
 func (m machine) target(t *testing.T) *fact.Target {
 	t.Helper()
-	root := t.TempDir()
+	files := map[string]string{}
 	for _, f := range txtar.Parse([]byte(m.tree)).Files {
-		full := filepath.Join(root, f.Name)
-		if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(full, f.Data, 0o644); err != nil {
-			t.Fatal(err)
-		}
+		files["/"+f.Name] = string(f.Data)
 	}
-	system := "linux"
-	if m.os != "" {
-		system = m.os
-	}
-	return &fact.Target{
-		Root: root, ProcessDir: "/proc/self", Env: m.env, Home: "/home/ada", ProjectDir: "/home/ada/train", OS: system, Arch: "amd64",
-	}
+	target := plugintest.Machine(t, files)
+	target.Env, target.OS = m.env, cmp.Or(m.os, target.OS)
+	return target
 }
 
-func (m machine) observe(t *testing.T) fact.Set {
-	t.Helper()
-	facts, diags := fact.Observe(t.Context(), m.target(t), collectors()...)
-	for _, d := range diags {
-		t.Fatal(d)
-	}
-	declared := declaredFacts()
-	for _, f := range facts {
-		if !declared[withoutKey(f.Address)] {
-			t.Errorf("fact %s is not declared by a collector", f.Address)
-		}
-	}
-	for address, value := range m.facts {
-		var r fact.Recorder
-		r.Add(address, value)
-		facts = append(facts, r.Facts()...)
-	}
-	return fact.NewSet(facts)
-}
-
-func declaredFacts() map[string]bool {
-	out := map[string]bool{}
-	for _, c := range collectors() {
-		for _, f := range c.Facts {
-			out[f.Address] = true
-		}
-	}
-	return out
-}
-
-func withoutKey(address string) string {
-	before, rest, keyed := strings.Cut(address, "[")
-	if !keyed {
-		return address
-	}
-	return before + rest[strings.LastIndexByte(rest, ']')+1:]
-}
-
-// diagnose returns the findings by code.
+// diagnose returns the findings by code, and fails for one that is not whole.
 func (m machine) diagnose(t *testing.T) map[string][]check.Finding {
 	t.Helper()
-	out := map[string][]check.Finding{}
-	for _, o := range check.Run(t.Context(), m.observe(t), checks(), nil) {
-		if strings.HasPrefix(o.Reason, "panic") {
-			t.Fatalf("%s: %s", o.Code, o.Reason)
-		}
-		for _, f := range o.Findings {
-			out[f.Code] = append(out[f.Code], f)
+	facts := append(plugintest.Observe(t, m.target(t), collectors()...), plugintest.Facts(m.facts)...)
+	out := plugintest.Diagnose(t, facts, checks(), nil)
+	for code, findings := range out {
+		for _, f := range findings {
 			if f.Detail == "" || f.Cause == "" || len(f.Evidence) == 0 || len(f.Remedies) == 0 || len(f.Verify) == 0 {
-				t.Errorf("%s lacks a part: %+v", f.Code, f)
+				t.Errorf("%s lacks a part: %+v", code, f)
 			}
 		}
 	}

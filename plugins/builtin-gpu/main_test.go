@@ -5,14 +5,9 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"io/fs"
 	"maps"
 	"net"
 	"os"
-	"path"
-	"path/filepath"
-	"slices"
-	"strings"
 	"testing"
 
 	"google.golang.org/grpc"
@@ -22,8 +17,8 @@ import (
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-gpu/internal/collect"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-gpu/internal/machinetest"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-gpu/internal/tables"
-	"github.com/bulkhead-ml/bulkhead/sdk/fact"
 	"github.com/bulkhead-ml/bulkhead/sdk/plugin"
+	"github.com/bulkhead-ml/bulkhead/sdk/plugintest"
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
 )
 
@@ -73,35 +68,14 @@ func TestOverTheWire(t *testing.T) {
 	}
 }
 
-type grant struct{ Kind, Path, Name, Why string }
-
-func manifest(t *testing.T) []grant {
-	t.Helper()
+func TestManifest(t *testing.T) {
 	data, err := os.ReadFile("manifest.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var m struct {
-		Name, Summary, Licence string
-		Grants                 []grant
-	}
-	if err := json.Unmarshal(data, &m); err != nil {
-		t.Fatal(err)
-	}
-	if m.Name != "gpu" || m.Summary == "" || m.Licence != "Apache-2.0" {
-		t.Errorf("manifest of %q, %q, %q", m.Name, m.Summary, m.Licence)
-	}
-	return m.Grants
-}
-
-func TestGrantsAreWellFormed(t *testing.T) {
-	seen := map[string]bool{}
-	for _, g := range manifest(t) {
-		subject := g.Path + g.Name
-		if g.Why == "" || subject == "" || seen[g.Kind+subject] || !slices.Contains([]string{"read", "device", "env"}, g.Kind) {
-			t.Errorf("grant %+v is malformed or stands twice", g)
-		}
-		seen[g.Kind+subject] = true
+	var m struct{ Name, Summary, Licence string }
+	if err := json.Unmarshal(data, &m); err != nil || m.Name != "gpu" || m.Summary == "" || m.Licence != "Apache-2.0" {
+		t.Errorf("manifest of %q, %q, %q, %v", m.Name, m.Summary, m.Licence, err)
 	}
 }
 
@@ -123,80 +97,5 @@ func TestGrantsSuffice(t *testing.T) {
 		"/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c": "\x06\x00\x00\x00\x01",
 	})
 	env := map[string]string{"CUDA_HOME": "/home/user/cuda", "CUDA_VISIBLE_DEVICES": "0"}
-	whole := tree.Target(t, env)
-	view := &fact.Target{Root: granted(t, whole, manifest(t)), ProcessDir: whole.ProcessDir, Env: env, OS: whole.OS, Arch: whole.Arch}
-	want, got := values(t, whole), values(t, view)
-	for address, value := range want {
-		if got[address] != value {
-			t.Errorf("%s\n  whole %s\nthrough grants %s", address, value, got[address])
-		}
-	}
-}
-
-func values(t *testing.T, target *fact.Target) map[string]string {
-	t.Helper()
-	observed, diags := fact.Observe(t.Context(), target, collect.Collectors(nil)...)
-	if len(diags) > 0 {
-		t.Fatal(diags)
-	}
-	out := map[string]string{}
-	for _, f := range observed {
-		out[f.Address] = string(f.Value) + f.Unknown
-	}
-	return out
-}
-
-// granted copies what the grants name. A link that is granted itself becomes
-// the file behind it, as a bind mount makes it; links inside a granted
-// directory stay links.
-func granted(t *testing.T, target *fact.Target, grants []grant) string {
-	t.Helper()
-	root := t.TempDir()
-	err := filepath.WalkDir(target.Root, func(name string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		rel, _ := filepath.Rel(target.Root, name)
-		exact, ok := covered("/"+filepath.ToSlash(rel), grants, target)
-		if !ok || d.IsDir() {
-			return nil
-		}
-		place := filepath.Join(root, rel)
-		if err := os.MkdirAll(filepath.Dir(place), 0o755); err != nil {
-			return err
-		}
-		if d.Type()&fs.ModeSymlink == 0 {
-			return os.Link(name, place)
-		}
-		if !exact {
-			text, err := os.Readlink(name)
-			if err != nil {
-				return err
-			}
-			return os.Symlink(text, place)
-		}
-		if behind, err := filepath.EvalSymlinks(name); err == nil {
-			return os.Link(behind, place)
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return root
-}
-
-// covered reports whether a grant names the path or a directory above it, and
-// whether it names the path itself.
-func covered(name string, grants []grant, target *fact.Target) (exact, ok bool) {
-	for _, g := range grants {
-		pattern := strings.Replace(g.Path, "${process}", target.ProcessDir, 1)
-		pattern = strings.Replace(pattern, "$CUDA_HOME", target.Env["CUDA_HOME"], 1)
-		for p := name; p != "/" && g.Path != ""; p = path.Dir(p) {
-			if match, _ := path.Match(pattern, p); match {
-				exact, ok = exact || p == name, true
-			}
-		}
-	}
-	return exact, ok
+	plugintest.GrantsSuffice(t, "manifest.json", tree.Target(t, env), collect.Collectors(nil)...)
 }

@@ -30,11 +30,11 @@ const (
 func file(name, content string) map[string]string { return map[string]string{name: content} }
 
 func (m machine) sees(address string, value any) machine {
-	m.facts = maps.Clone(m.facts)
-	if m.facts == nil {
-		m.facts = map[string]any{}
+	m.others = maps.Clone(m.others)
+	if m.others == nil {
+		m.others = map[string]any{}
 	}
-	m.facts[address] = value
+	m.others[address] = value
 	return m
 }
 

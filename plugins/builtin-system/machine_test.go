@@ -4,105 +4,45 @@ package main
 
 import (
 	"maps"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/bulkhead-ml/bulkhead/sdk/check"
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
+	"github.com/bulkhead-ml/bulkhead/sdk/plugintest"
 )
 
 // machine is a fake machine: the files of its root and what is not in files.
 type machine struct {
 	files map[string]string
-	links map[string]string
 	env   map[string]string
 	disks map[string]fact.Usage
-	// facts of other plugins.
-	facts map[string]any
+	// others are facts of other plugins.
+	others map[string]any
 }
 
 // target writes the machine to a directory.
 func (m machine) target(t *testing.T) *fact.Target {
 	t.Helper()
-	root := t.TempDir()
-	for name, content := range m.files {
-		full := filepath.Join(root, name)
-		if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(full, []byte(content), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for name, to := range m.links {
-		full := filepath.Join(root, name)
-		if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Symlink(to, full); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return &fact.Target{
-		Root: root, ProcessDir: "/proc/self", Env: m.env, Filesystems: m.disks,
-		Home: "/home/ada", ProjectDir: "/home/ada/train", OS: "linux", Arch: "amd64",
-	}
+	target := plugintest.Machine(t, m.files)
+	target.Env, target.Filesystems = m.env, m.disks
+	return target
 }
 
 // observe runs the collectors, as the host would.
 func (m machine) observe(t *testing.T) fact.Set {
 	t.Helper()
-	facts, diags := fact.Observe(t.Context(), m.target(t), collectors()...)
-	for _, d := range diags {
-		t.Fatal(d)
-	}
-	declared := declaredFacts()
-	for _, f := range facts {
-		if !declared[withoutKey(f.Address)] {
-			t.Errorf("fact %s is not declared by a collector", f.Address)
-		}
-	}
-	for address, value := range m.facts {
-		var r fact.Recorder
-		r.Add(address, value)
-		facts = append(facts, r.Facts()...)
-	}
-	return fact.NewSet(facts)
+	return fact.NewSet(m.facts(t))
 }
 
-func declaredFacts() map[string]bool {
-	out := map[string]bool{}
-	for _, c := range collectors() {
-		for _, f := range c.Facts {
-			out[f.Address] = true
-		}
-	}
-	return out
-}
-
-func withoutKey(address string) string {
-	before, rest, keyed := strings.Cut(address, "[")
-	if !keyed {
-		return address
-	}
-	return before + rest[strings.LastIndexByte(rest, ']')+1:]
+func (m machine) facts(t *testing.T) []fact.Fact {
+	t.Helper()
+	return append(plugintest.Observe(t, m.target(t), collectors()...), plugintest.Facts(m.others)...)
 }
 
 // diagnose runs collectors and checks; settings that config leaves out are defaults.
 func (m machine) diagnose(t *testing.T, config map[string][]byte) map[string][]check.Finding {
 	t.Helper()
-	out := map[string][]check.Finding{}
-	for _, o := range check.Run(t.Context(), m.observe(t), checks(), config) {
-		if strings.HasPrefix(o.Reason, "panic") {
-			t.Fatalf("%s: %s", o.Code, o.Reason)
-		}
-		if len(o.Findings) > 0 {
-			out[o.Code] = o.Findings
-		}
-	}
-	return out
+	return plugintest.Diagnose(t, m.facts(t), checks(), config)
 }
 
 // with returns a copy with more files and variables.

@@ -3,31 +3,18 @@
 package main
 
 import (
-	"os"
-	"runtime"
-	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/bulkhead-ml/bulkhead/sdk/check"
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
+	"github.com/bulkhead-ml/bulkhead/sdk/plugintest"
 )
 
 // TestThisMachine compares the facts of the machine that runs the test with
 // what system calls say.
 func TestThisMachine(t *testing.T) {
-	env := map[string]string{}
-	for _, pair := range os.Environ() {
-		name, value, _ := strings.Cut(pair, "=")
-		env[name] = value
-	}
-	home, _ := os.UserHomeDir()
-	target := &fact.Target{Root: "/", Live: true, ProcessDir: "/proc/self", Env: env, Home: home, OS: "linux", Arch: runtime.GOARCH}
-	facts, diags := fact.Observe(t.Context(), target, collectors()...)
-	for _, d := range diags {
-		t.Error(d)
-	}
-	set := fact.NewSet(facts)
+	set := fact.NewSet(plugintest.Observe(t, plugintest.ThisMachine(), collectors()...))
 	for _, f := range set.All() {
 		t.Logf("%s = %s %s", f.Address, f.Value, f.Unknown)
 	}

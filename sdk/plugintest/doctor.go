@@ -151,8 +151,8 @@ func idle(ctx context.Context, p *Plugin, call string) error {
 	return err
 }
 
-// check runs every check over facts.
-func check(b *bench, facts []*pluginv1.Fact) (*pluginv1.CheckResponse, error) {
+// judge runs every check over facts.
+func judge(b *bench, facts []*pluginv1.Fact) (*pluginv1.CheckResponse, error) {
 	d, err := b.describe()
 	if err != nil {
 		return nil, err
@@ -199,7 +199,7 @@ func whole(d *pluginv1.DescribeResponse, resp *pluginv1.CheckResponse) error {
 }
 
 func checkNoFacts(b *bench) error {
-	resp, err := check(b, nil)
+	resp, err := judge(b, nil)
 	if err != nil {
 		return err
 	}
@@ -225,10 +225,10 @@ func (b *bench) needs(make func(address string) *pluginv1.Fact) []*pluginv1.Fact
 }
 
 func checkUnknownFacts(b *bench) error {
-	if _, err := check(b, nil); err != nil {
+	if _, err := judge(b, nil); err != nil {
 		return err
 	}
-	resp, err := check(b, b.needs(func(a string) *pluginv1.Fact {
+	resp, err := judge(b, b.needs(func(a string) *pluginv1.Fact {
 		return &pluginv1.Fact{Address: a, Unknown: "permission denied"}
 	}))
 	if err != nil {
@@ -243,11 +243,11 @@ func checkUnknownFacts(b *bench) error {
 }
 
 func checkWrongTypes(b *bench) error {
-	if _, err := check(b, nil); err != nil {
+	if _, err := judge(b, nil); err != nil {
 		return err
 	}
 	for _, value := range []string{`null`, `true`, `-1`, `1e308`, `""`, `"\u001b"`, `[]`, `[null]`, `{}`, `{"a":{"b":[1]}}`} {
-		_, err := check(b, b.needs(func(a string) *pluginv1.Fact {
+		_, err := judge(b, b.needs(func(a string) *pluginv1.Fact {
 			return &pluginv1.Fact{Address: a, ValueJson: []byte(value)}
 		}))
 		if err != nil {
@@ -266,12 +266,12 @@ func checkPure(b *bench) error {
 	if _, ok := errors.AsType[skip](err); err != nil && !ok {
 		return err
 	}
-	first, err := check(b, facts)
+	first, err := judge(b, facts)
 	if err != nil {
 		return err
 	}
 	slices.Reverse(facts)
-	again, err := check(b, facts)
+	again, err := judge(b, facts)
 	if err != nil {
 		return err
 	}

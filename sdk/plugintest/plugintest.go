@@ -18,6 +18,12 @@
 //   - drain: calls in hand end, new ones are refused.
 //
 // Each case passes, fails with what was wrong, or is skipped with the reason.
+//
+// Beside the suite stand the parts of which a plugin's own tests are made: a
+// fake machine of plain files (Machine), the one that runs the test
+// (ThisMachine), collectors and checks run on it (Observe, Diagnose), and the
+// proof that the grants of a manifest are enough for the collectors
+// (GrantsSuffice).
 package plugintest
 
 import (

@@ -91,6 +91,9 @@ func (l *learner) read(in *kernel.Reader) (problem, error) {
 // decide settles the task and encodes the target.
 func (p *problem) decide(w wish) (err error) {
 	if p.decision, err = task.Detect(p.column, w.task); err != nil {
+		if len(w.path) == 0 { // a kernel without the setting task
+			return diag.Errorf("Task that does not fit the target", "The target %q is text, and this kernel learns numbers. Use logistic, knn or auto for classes, or turn the target into numbers.", p.column.Name)
+		}
 		return diag.Errorf("Task that does not fit the target", "%v.", err).At(w.path...)
 	}
 	if w.why != "" {

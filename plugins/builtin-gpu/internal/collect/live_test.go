@@ -3,7 +3,6 @@
 package collect
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -13,6 +12,7 @@ import (
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-gpu/internal/facts"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-gpu/internal/nvml"
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
+	"github.com/bulkhead-ml/bulkhead/sdk/plugintest"
 )
 
 // TestThisMachine compares what is said about the machine of the test with
@@ -21,11 +21,7 @@ func TestThisMachine(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("files of Linux")
 	}
-	target := &fact.Target{Root: "/", Live: true, ProcessDir: "/proc/self", Env: environ(), OS: "linux", Arch: runtime.GOARCH}
-	observed, diags := fact.Observe(context.Background(), target, Collectors(nvml.Read)...)
-	if len(diags) > 0 {
-		t.Fatal(diags)
-	}
+	observed := plugintest.Observe(t, plugintest.ThisMachine(), Collectors(nvml.Read)...)
 	set := fact.NewSet(observed)
 	for _, f := range observed {
 		t.Logf("%s = %s %s", f.Address, f.Value, f.Unknown)
@@ -58,13 +54,4 @@ func nvidiaOnBus(t *testing.T) int {
 		}
 	}
 	return n
-}
-
-func environ() map[string]string {
-	out := map[string]string{}
-	for _, pair := range os.Environ() {
-		name, value, _ := strings.Cut(pair, "=")
-		out[name] = value
-	}
-	return out
 }

@@ -57,3 +57,29 @@ func TestOpenFlavourOfABranchThatServes(t *testing.T) {
 		}
 	}
 }
+
+// TestFabricManagerOfTheDistribution: the package is the one that the
+// distribution has, and where it is installed nothing is installed again.
+func TestFabricManagerOfTheDistribution(t *testing.T) {
+	for _, c := range []struct{ id, like, want string }{
+		{"ubuntu", "debian", "sudo apt install nvidia-fabricmanager-550   # the version must be 550.54.15"},
+		{"linuxmint", "ubuntu debian", "sudo apt install nvidia-fabricmanager-550"},
+		{"rocky", "rhel centos fedora", "sudo dnf module install nvidia-driver:550/fm"},
+		{"sles", "suse", "sudo zypper install cuda-drivers-fabricmanager-550"},
+		{"amzn", "fedora", fabricGuide},
+		{"arch", "", fabricGuide},
+	} {
+		text := words(only(t, nvswitch(server()), nil, release(c.id, c.like)...))
+		if !strings.Contains(text, c.want) || !strings.Contains(text, enableFabric) {
+			t.Errorf("%s: want %s in\n%s", c.id, c.want, text)
+		}
+		if strings.Contains(text, "apt ") && !strings.Contains(c.want, "apt ") {
+			t.Errorf("%s is told to use apt:\n%s", c.id, text)
+		}
+	}
+	installed := with(nvswitch(server()), tree{"/usr/bin/nv-fabricmanager": ""})
+	text := words(only(t, installed, nil, release("ubuntu", "debian")...))
+	if strings.Contains(text, "apt install") || !strings.Contains(text, enableFabric) || !strings.Contains(text, "journalctl -u nvidia-fabricmanager") {
+		t.Errorf("installed and not running:\n%s", text)
+	}
+}

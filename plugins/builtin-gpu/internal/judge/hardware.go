@@ -102,7 +102,7 @@ var fabricManager = check.Check{
 		Cause:      "The package nvidia-fabricmanager is not installed, its service is not enabled, or its version is not the driver's and it stopped.",
 		Fix:        "Install the fabric manager of exactly the driver's version and enable its service.",
 		Verify:     "systemctl is-active nvidia-fabricmanager says active.",
-		References: []string{"https://docs.nvidia.com/datacenter/tesla/fabric-manager-user-guide/index.html"},
+		References: []string{fabricGuide},
 	},
 	Run: seen(judgeFabric),
 }
@@ -117,12 +117,13 @@ func judgeFabric(s *scene) {
 		Detail:     fmt.Sprintf("%s and %s are on the PCI bus, and the fabric manager is not running.", count(int(switches), "NVSwitch bridge"), count(len(s.gpus), "GPU")),
 		Cause:      "The fabric manager is not installed.",
 		Evidence:   s.Evidence(facts.Switches, facts.FabricManager, facts.FabricProgram),
-		Remedies: []check.Remedy{command("start-fabric-manager", "Install the fabric manager of version "+s.driver+" and enable it.", check.Medium,
-			"sudo apt install nvidia-fabricmanager   # the version must be "+s.driver, "sudo systemctl enable --now nvidia-fabricmanager")},
-		Verify: []string{"systemctl is-active nvidia-fabricmanager", "nvidia-smi -q | grep -A 2 Fabric"},
+		Remedies:   []check.Remedy{s.installFabricManager()},
+		Verify:     []string{"systemctl is-active nvidia-fabricmanager", "nvidia-smi -q | grep -A 2 Fabric"},
 	}
 	if s.Facts.Bool(facts.FabricProgram) {
 		f.Cause = "The fabric manager is installed and its service is not running."
+		f.Remedies = []check.Remedy{command("start-fabric-manager", "Enable the fabric manager, whose version must be "+s.driver+".", check.Medium,
+			enableFabric, "journalctl -u nvidia-fabricmanager -n 20   # if it stops again")}
 	}
 	s.Report(f)
 }

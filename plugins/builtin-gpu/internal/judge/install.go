@@ -63,6 +63,31 @@ func (s *scene) family() string {
 	return ""
 }
 
+const (
+	fabricGuide  = "https://docs.nvidia.com/datacenter/tesla/fabric-manager-user-guide/index.html"
+	enableFabric = "sudo systemctl enable --now nvidia-fabricmanager"
+)
+
+// installFabricManager proposes the package of the driver's branch, which has
+// another name in each family of distributions.
+func (s *scene) installFabricManager() check.Remedy {
+	const id = "start-fabric-manager"
+	summary := "Install the fabric manager of version " + s.driver + " and enable it."
+	branch, _, _ := strings.Cut(s.driver, ".")
+	var line string
+	switch s.distribution() {
+	case "debian", "ubuntu":
+		line = "sudo apt install nvidia-fabricmanager-" + branch
+	case "rhel", "rocky", "almalinux":
+		line = "sudo dnf module install nvidia-driver:" + branch + "/fm"
+	case "sles", "opensuse-leap":
+		line = "sudo zypper install cuda-drivers-fabricmanager-" + branch
+	default:
+		return advice(id, summary+" NVIDIA's guide names the package of each distribution.", fabricGuide, enableFabric)
+	}
+	return command(id, summary, check.Medium, line+"   # the version must be "+s.driver, enableFabric)
+}
+
 // rebuildInitramfs is the command that makes the boot image anew.
 func (s *scene) rebuildInitramfs() string {
 	switch s.family() {

@@ -1,25 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package machinetest builds machines out of plain files for the tests of the
-// gpu plugin. A Tree maps paths to contents; a content "-> TEXT" makes a
-// symbolic link, and a path that ends in "/" an empty directory.
+// gpu plugin, with the GPUs, drivers and toolkits that they have.
 package machinetest
 
 import (
 	"maps"
-	"os"
-	"path"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
+	"github.com/bulkhead-ml/bulkhead/sdk/plugintest"
 )
 
 // Kernel is the release that the machines run.
 const Kernel = "6.1.0-18-amd64"
 
-// Tree is the files of a machine.
+// Tree is the files of a machine, written as plugintest.Machine reads them.
 type Tree map[string]string
 
 // CPUOnly is a machine with a PCI bus and no NVIDIA device on it.
@@ -114,38 +111,12 @@ func (t Tree) Toolkit(dir, version string) {
 	t[dir+"/bin/nvcc"] = ""
 }
 
-// Target writes the tree below a temporary directory, device nodes readable by
-// everybody, and describes it as a recorded machine with an environment.
+// Target writes the tree below a temporary directory and describes it as a
+// recorded machine with an environment, without a project.
 func (t Tree) Target(tb testing.TB, env map[string]string) *fact.Target {
 	tb.Helper()
-	root := tb.TempDir()
-	for name, content := range t {
-		if err := write(root, name, content); err != nil {
-			tb.Fatal(err)
-		}
-	}
-	if env == nil {
-		env = map[string]string{}
-	}
-	return &fact.Target{Root: root, ProcessDir: "/proc/self", Env: env, OS: "linux", Arch: "amd64", Home: "/home/user"}
-}
-
-func write(root, name, content string) error {
-	host := filepath.Join(root, filepath.FromSlash(name))
-	if strings.HasSuffix(name, "/") {
-		return os.MkdirAll(host, 0o755)
-	}
-	if err := os.MkdirAll(filepath.Dir(host), 0o755); err != nil {
-		return err
-	}
-	if link, ok := strings.CutPrefix(content, "-> "); ok {
-		return os.Symlink(link, host)
-	}
-	if err := os.WriteFile(host, []byte(content), 0o644); err != nil {
-		return err
-	}
-	if path.Dir(name) == "/dev" {
-		return os.Chmod(host, 0o666)
-	}
-	return nil
+	target := plugintest.Machine(tb, t)
+	target.Home, target.ProjectDir = "/home/user", ""
+	maps.Copy(target.Env, env)
+	return target
 }

@@ -77,11 +77,7 @@ func (e *environment) compareDriver(torch observed.TorchBuild, driver string, ro
 // driverRemedies offers a newer driver, and the newest wheel index that the
 // present driver can run where there is one.
 func (e *environment) driverRemedies(driver, minimum string) []check.Remedy {
-	out := []check.Remedy{{
-		ID: "upgrade-driver", Kind: check.Advice, Risk: check.High,
-		Summary: "Install NVIDIA driver " + minimum + " or newer, and restart the machine.",
-		Preview: []string{"nvidia-smi --query-gpu=driver_version --format=csv   # after the restart: " + minimum + " or newer"},
-	}}
+	out := []check.Remedy{e.newerDriver(minimum)}
 	for _, wheel := range []struct {
 		major int
 		index string

@@ -61,27 +61,41 @@ func isBystander(top string) bool {
 // claim is one path as two distributions claim it.
 type claim struct{ first, second Entry }
 
+// owned is a path as one distribution claims it.
+type owned struct {
+	by    *Distribution
+	entry Entry
+}
+
+// maxClaimants bounds the distributions that are compared over one path: each
+// new one is compared with all before it.
+const maxClaimants = 8
+
 func compareUnder(top string, owners []*Distribution, pairs map[[2]*Distribution][]claim) {
-	type owned struct {
-		by    *Distribution
-		entry Entry
-	}
-	seen := map[string]owned{}
+	seen := map[string][]owned{}
 	for _, d := range owners {
 		for _, e := range d.Record.Under(top) {
 			if !matters(e.Path) {
 				continue
 			}
-			before, ok := seen[e.Path]
-			switch {
-			case !ok:
-				seen[e.Path] = owned{d, e}
-			case before.by.Key != d.Key && e.Hash != "" && before.entry.Hash != "" && e.Hash != before.entry.Hash:
-				key := [2]*Distribution{before.by, d}
-				pairs[key] = append(pairs[key], claim{before.entry, e})
+			before := seen[e.Path]
+			for _, o := range before {
+				if o.disputes(d, e) {
+					key := [2]*Distribution{o.by, d}
+					pairs[key] = append(pairs[key], claim{o.entry, e})
+				}
+			}
+			if len(before) < maxClaimants {
+				seen[e.Path] = append(before, owned{d, e})
 			}
 		}
 	}
+}
+
+// disputes reports whether another distribution claims the path with other
+// content. What has no hash is content that nobody knows.
+func (o owned) disputes(d *Distribution, e Entry) bool {
+	return o.by.Key != d.Key && e.Hash != "" && o.entry.Hash != "" && e.Hash != o.entry.Hash
 }
 
 // matters keeps what can be imported or loaded.

@@ -44,6 +44,55 @@ func TestFindClobbers(t *testing.T) {
 	}
 }
 
+// TestClobberOfMany: every two of the claimants with different content are a
+// pair, whichever stands first, and equal content is none.
+func TestClobberOfMany(t *testing.T) {
+	const plain, other, third = "p/x.so,sha256=a,1\n", "p/x.so,sha256=b,1\n", "p/x.so,sha256=c,1\n"
+	for _, c := range []struct {
+		name    string
+		records []string
+		want    string
+	}{
+		{"three contents", []string{plain, other, third}, "d0-d1 d0-d2 d1-d2"},
+		{"the first agrees with nobody", []string{third, plain, plain}, "d0-d1 d0-d2"},
+		{"the last two dispute", []string{"q/y.so,sha256=a,1\n", plain, other}, "d1-d2"},
+		{"the first is of unknown content", []string{"p/x.so,,\n", plain, other}, "d1-d2"},
+		{"two and two", []string{plain, other, plain, other}, "d0-d1 d0-d3 d1-d2 d2-d3"},
+		{"all agree", []string{plain, plain, plain}, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var dists []*Distribution
+			for i, record := range c.records {
+				dists = append(dists, claimant(fmt.Sprint("d", i), record))
+			}
+			var got []string
+			for _, clobber := range FindClobbers(fakeenv.New(t).Target, dists) {
+				got = append(got, strings.Join(clobber.Names[:], "-"))
+			}
+			if s := strings.Join(got, " "); s != c.want {
+				t.Errorf("pairs %q, want %q", s, c.want)
+			}
+		})
+	}
+}
+
+// TestClobberClaimantsAreBounded: a hundred distributions that claim one path
+// are not compared each with each.
+func TestClobberClaimantsAreBounded(t *testing.T) {
+	var dists []*Distribution
+	for i := range 100 {
+		dists = append(dists, claimant(fmt.Sprintf("d%03d", i), fmt.Sprintf("p/x.so,sha256=%d,1\n", i)))
+	}
+	got := FindClobbers(fakeenv.New(t).Target, dists)
+	if len(got) < 99 || len(got) > 100*maxClaimants {
+		t.Errorf("%d pairs", len(got))
+	}
+	last := got[len(got)-1]
+	if last.Owners[0] > last.Owners[1] {
+		t.Errorf("owners %q are not in name order", last.Owners)
+	}
+}
+
 // TestClobberWinner: size tells whose file is there, and for equal sizes the
 // content does.
 func TestClobberWinner(t *testing.T) {
@@ -78,7 +127,7 @@ func TestClobberBounds(t *testing.T) {
 			t.Errorf("%d paths are listed", len(c.Paths))
 		}
 	}
-	if len(got) != 2 || got[0].Count != 5000 {
+	if len(got) != 3 || got[0].Count != 5000 {
 		t.Errorf("%d pairs", len(got))
 	}
 }
