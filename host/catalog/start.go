@@ -42,18 +42,39 @@ type Launcher struct {
 	// contexts of their own, and a plugin outlives the call that started it.
 	Lifetime context.Context
 
-	mu    sync.Mutex
-	slots map[string]*slot
+	mu     sync.Mutex
+	slots  map[string]*slot
+	closed bool
 }
+
+// ErrClosed means that a launcher was asked for a plugin after Close.
+var ErrClosed = errors.New("the host is closing its plugins and starts no other")
 
 // slot is the place of one plugin: its supervisor and the process it has now.
 type slot struct {
 	entry      *Entry
 	view       target.View
 	supervisor *plugin.Supervisor
+	turn       chan struct{} // held by the one that starts and describes
 
-	mu      sync.Mutex
+	mu      sync.Mutex // never held over a wait
 	current *Running
+}
+
+// is returns what is known of a process, nil for another than the last.
+func (s *slot) is(p *plugin.Process) *Running {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.current != nil && s.current.Process == p {
+		return s.current
+	}
+	return nil
+}
+
+func (s *slot) set(r *Running) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.current = r
 }
 
 // Running is a started plugin.
@@ -74,17 +95,20 @@ func (l *Launcher) Start(ctx context.Context, name string) (*Running, error) {
 	if !ok {
 		return nil, fmt.Errorf("no plugin %q is installed; `bulkhead plugin list` shows those that are", name)
 	}
-	return l.start(ctx, l.slot(e))
+	s, err := l.slot(e)
+	if err != nil {
+		return nil, err
+	}
+	return l.start(ctx, s)
 }
 
 // slot returns the place of a plugin, made when it is first asked for.
-func (l *Launcher) slot(e *Entry) *slot {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if s, ok := l.slots[e.Name]; ok {
-		return s
+func (l *Launcher) slot(e *Entry) (*slot, error) {
+	if s, err := l.find(e.Name); s != nil || err != nil {
+		return s, err
 	}
-	s := &slot{entry: e}
+	// Looking at the machine may take its time, and others need not wait for it.
+	s := &slot{entry: e, turn: make(chan struct{}, 1)}
 	spec := l.spec(e)
 	if l.Machine != nil && len(e.Grants) > 0 {
 		s.view = l.Machine.Expand(e.Grants)
@@ -93,11 +117,37 @@ func (l *Launcher) slot(e *Entry) *slot {
 	s.supervisor = plugin.Supervise(l.lifetime(), spec, plugin.Options{
 		Logger: l.Logger, DigestCache: l.cache("digests"), Drain: drain, DrainTimeout: drainTimeout,
 	}, plugin.Backoff{})
-	if l.slots == nil {
+	return l.add(s)
+}
+
+// find returns a place that was made; nil when there is none yet.
+func (l *Launcher) find(name string) (*slot, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return nil, ErrClosed
+	}
+	return l.slots[name], nil
+}
+
+// add keeps a place, unless somebody else was faster.
+func (l *Launcher) add(s *slot) (*slot, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	first, taken := l.slots[s.entry.Name]
+	if l.closed || taken {
+		_ = s.supervisor.Close(context.Background()) // it has started nothing
+	}
+	switch {
+	case l.closed:
+		return nil, ErrClosed
+	case taken:
+		return first, nil
+	case l.slots == nil:
 		l.slots = map[string]*slot{}
 	}
-	l.slots[e.Name] = s
-	return s
+	l.slots[s.entry.Name] = s
+	return s, nil
 }
 
 func (l *Launcher) lifetime() context.Context {
@@ -123,18 +173,25 @@ func (l *Launcher) spec(e *Entry) plugin.Spec {
 // start returns the process of a slot, with its description.
 func (l *Launcher) start(ctx context.Context, s *slot) (*Running, error) {
 	begin := time.Now()
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 	p, err := s.supervisor.Process(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if s.current != nil && s.current.Process == p {
-		return s.current, nil
+	if r := s.is(p); r != nil {
+		return r, nil
 	}
 	r := &Running{Process: p, Entry: s.entry}
 	if r.Description, err = describe(ctx, r, l.spec(s.entry).StartTimeout); err != nil {
-		l.discard(r)
+		// A caller who went away says nothing about the plugin.
+		if ctx.Err() == nil {
+			s.supervisor.Reject(p, err)
+		}
 		return nil, err
 	}
 	if l.Machine != nil {
@@ -142,7 +199,7 @@ func (l *Launcher) start(ctx context.Context, s *slot) (*Running, error) {
 	}
 	r.Started = time.Since(begin)
 	l.remember(p.Digest(), r.Description)
-	s.current = r
+	s.set(r)
 	return r, nil
 }
 
@@ -182,8 +239,12 @@ func (l *Launcher) all() []*slot {
 	return slices.Collect(maps.Values(l.slots))
 }
 
-// Close ends every plugin, all at the same time.
+// Close ends every plugin, all at the same time, also those that are being
+// started, and starts no other.
 func (l *Launcher) Close(ctx context.Context) error {
+	l.mu.Lock()
+	l.closed = true
+	l.mu.Unlock()
 	slots := l.all()
 	errs := make([]error, len(slots))
 	var wg sync.WaitGroup
@@ -196,14 +257,4 @@ func (l *Launcher) Close(ctx context.Context) error {
 	}
 	wg.Wait()
 	return errors.Join(errs...)
-}
-
-// discard ends a plugin that nobody will use. That it did not end in peace is
-// of no use to the caller, whose own error says more.
-func (l *Launcher) discard(r *Running) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	if err := r.Close(ctx); err != nil && l.Logger != nil {
-		l.Logger.Debug("plugin discarded", "plugin", r.Entry.Name, "error", err)
-	}
 }

@@ -57,7 +57,7 @@ func cmdWith(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg, len(args) > 0, "with PLUGIN...")
 	for _, name := range args {
 		program := extra("hostile")
-		if strings.HasPrefix(name, "hello-") {
+		if strings.HasPrefix(name, "hello-") || name == "impostor" {
 			program = extra(name)
 		}
 		ts.Check(copyProgram(program, ts.MkAbs(filepath.Join("plugins", exe(name)))))

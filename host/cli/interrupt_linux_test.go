@@ -42,6 +42,13 @@ type started struct {
 // startSleeping starts a run and returns when its kernel hangs in its call.
 func startSleeping(t *testing.T, args ...string) *started {
 	t.Helper()
+	return startPipeline(t, sleeping, args...)
+}
+
+// startPipeline is startSleeping with a configuration of its own, which has a
+// verb for the name of the plugin's file.
+func startPipeline(t *testing.T, hcl string, args ...string) *started {
+	t.Helper()
 	build(t)
 	dir := t.TempDir()
 	// Short, because sockets live below it.
@@ -55,7 +62,7 @@ func startSleeping(t *testing.T, args ...string) *started {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(dir, "rows.csv"), "a,b\n1,2\n")
-	write(t, filepath.Join(dir, "bulkhead.hcl"), fmt.Sprintf(sleeping, s.plugin))
+	write(t, filepath.Join(dir, "bulkhead.hcl"), fmt.Sprintf(hcl, s.plugin))
 	s.cmd = exec.Command(bulkhead(), append([]string{"run"}, args...)...)
 	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = dir, &s.stdout, &s.stderr
 	s.cmd.Env = []string{"HOME=" + dir, "TMPDIR=" + tmp, "PATH=" + os.Getenv("PATH")}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/bulkhead-ml/bulkhead/host/catalog"
@@ -17,13 +18,21 @@ import (
 )
 
 // kernels gives the engine the kernels of running plugins. It kills a plugin
-// that was given up: a call past its budget or timeout was cancelled, and a
-// kernel that does not listen would go on using the processor.
+// in which a call was given up, as soon as no other call needs the process: a
+// call past its budget or timeout was cancelled, and a kernel that does not
+// listen would go on using the processor.
 type kernels struct {
 	launcher *catalog.Launcher
 
-	mu    sync.Mutex
-	calls map[*catalog.Running]int // calls in hand
+	mu   sync.Mutex
+	uses map[*catalog.Running]*use
+}
+
+// use is what calls make of one process.
+type use struct {
+	calls   int           // in hand
+	givenUp bool          // whether a call may still work though nobody waits for it
+	gone    chan struct{} // not nil when the process must not be called any more; closed when it is gone
 }
 
 // killTimeout is what a plugin that was given up gets to end in peace.
@@ -35,31 +44,49 @@ func (k *kernels) Open(ctx context.Context, plugin string) (dataplane.Kernel, er
 	if err != nil {
 		return nil, err
 	}
-	return &watched{
-		Kernel:  dataplane.New(r.Conn(), dataplane.Options{Usage: dataplane.ProcessUsage(r.PID())}),
-		running: r, kernels: k,
-	}, nil
+	w := &watched{kernels: k, plugin: plugin}
+	w.take(r)
+	return w, nil
 }
 
-func (k *kernels) enter(r *catalog.Running) {
+// enter begins a call. For a process that must not be called it begins none and
+// returns what to wait for.
+func (k *kernels) enter(r *catalog.Running) <-chan struct{} {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.calls == nil {
-		k.calls = map[*catalog.Running]int{}
+	if k.uses == nil {
+		k.uses = map[*catalog.Running]*use{}
 	}
-	k.calls[r]++
+	u := k.uses[r]
+	if u == nil {
+		u = &use{}
+		k.uses[r] = u
+	}
+	if u.gone != nil {
+		return u.gone
+	}
+	u.calls++
+	return nil
 }
 
-// leave ends a call. A process whose last call was given up is killed; one that
-// others still use is left to them.
-func (k *kernels) leave(ctx context.Context, r *catalog.Running) {
+// leave ends a call, and the process when it is of no use any more.
+func (k *kernels) leave(r *catalog.Running, givenUp bool) {
 	k.mu.Lock()
-	k.calls[r]--
-	idle := k.calls[r] == 0
-	k.mu.Unlock()
-	if ctx.Err() == nil || !idle {
-		return
+	u := k.uses[r]
+	u.calls--
+	u.givenUp = u.givenUp || givenUp
+	condemned := u.givenUp && u.calls == 0
+	if condemned {
+		u.gone = make(chan struct{})
 	}
+	k.mu.Unlock()
+	if condemned {
+		defer close(u.gone)
+		k.kill(r)
+	}
+}
+
+func (k *kernels) kill(r *catalog.Running) {
 	stop, cancel := context.WithTimeout(context.Background(), killTimeout)
 	defer cancel()
 	if err := r.Close(stop); err != nil {
@@ -67,34 +94,78 @@ func (k *kernels) leave(ctx context.Context, r *catalog.Running) {
 	}
 }
 
-// watched is a kernel whose calls are counted, and whose errors tell why the
-// process is gone.
+// watched is the kernels of a plugin, whatever process it has. Calls are
+// counted, and their errors tell why the process is gone.
 type watched struct {
-	dataplane.Kernel
-	running *catalog.Running
 	kernels *kernels
+	plugin  string
+	running *catalog.Running
+	kernel  dataplane.Kernel
+}
+
+func (w *watched) take(r *catalog.Running) {
+	w.running, w.kernel = r, dataplane.New(r.Conn(), dataplane.Options{Usage: dataplane.ProcessUsage(r.PID())})
+}
+
+// call makes one call. Kernels keep nothing from call to call, so that a process
+// that was killed for another's call is replaced in silence.
+func (w *watched) call(ctx context.Context, do func(dataplane.Kernel) error) error {
+	for {
+		gone := w.kernels.enter(w.running)
+		if gone == nil {
+			break
+		}
+		select {
+		case <-gone:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		r, err := w.kernels.launcher.Start(ctx, w.plugin)
+		if err != nil {
+			return &dataplane.TransportError{Op: "start", Code: codes.Unavailable, Message: err.Error()}
+		}
+		w.take(r)
+	}
+	err := do(w.kernel)
+	err = w.cause(err)
+	w.kernels.leave(w.running, givenUp(ctx, err))
+	return err
+}
+
+// givenUp reports whether the plugin may still work on a call that is over: it
+// was cancelled, or the host did not want to hear the rest. A kernel's own error
+// and a lost connection end its work.
+func givenUp(ctx context.Context, err error) bool {
+	_, transport := errors.AsType[*dataplane.TransportError](err)
+	_, refused := errors.AsType[*diag.Diagnostic](err)
+	return ctx.Err() != nil || err != nil && !transport && !refused
 }
 
 // Validate passes on, with the cause of death.
-func (w *watched) Validate(ctx context.Context, open dataplane.Open) ([]*diag.Diagnostic, error) {
-	diags, err := w.Kernel.Validate(ctx, open)
-	return diags, w.cause(err)
+func (w *watched) Validate(ctx context.Context, open dataplane.Open) (diags []*diag.Diagnostic, err error) {
+	err = w.call(ctx, func(k dataplane.Kernel) (err error) {
+		diags, err = k.Validate(ctx, open)
+		return err
+	})
+	return diags, err
 }
 
 // Fit passes on, with the cause of death.
-func (w *watched) Fit(ctx context.Context, open dataplane.Open, in dataplane.Batches, progress func(dataplane.Progress)) ([]byte, *dataplane.Outcome, error) {
-	w.kernels.enter(w.running)
-	defer w.kernels.leave(ctx, w.running)
-	state, out, err := w.Kernel.Fit(ctx, open, in, progress)
-	return state, out, w.cause(err)
+func (w *watched) Fit(ctx context.Context, open dataplane.Open, in dataplane.Batches, progress func(dataplane.Progress)) (state []byte, out *dataplane.Outcome, err error) {
+	err = w.call(ctx, func(k dataplane.Kernel) (err error) {
+		state, out, err = k.Fit(ctx, open, in, progress)
+		return err
+	})
+	return state, out, err
 }
 
 // Transform passes on, with the cause of death.
-func (w *watched) Transform(ctx context.Context, open dataplane.Open, state []byte, in dataplane.Batches, out func(batch) error) (*dataplane.Outcome, error) {
-	w.kernels.enter(w.running)
-	defer w.kernels.leave(ctx, w.running)
-	outcome, err := w.Kernel.Transform(ctx, open, state, in, out)
-	return outcome, w.cause(err)
+func (w *watched) Transform(ctx context.Context, open dataplane.Open, state []byte, in dataplane.Batches, out func(batch) error) (outcome *dataplane.Outcome, err error) {
+	err = w.call(ctx, func(k dataplane.Kernel) (err error) {
+		outcome, err = k.Transform(ctx, open, state, in, out)
+		return err
+	})
+	return outcome, err
 }
 
 // cause keeps the kind of a transport error, which the engine retries, and puts

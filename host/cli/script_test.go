@@ -47,10 +47,14 @@ func isolate(env *testscript.Env) error {
 	return nil
 }
 
-// condition knows [venv]: a python3 that makes virtual environments.
+// condition knows [venv]: a python3 that makes virtual environments, and [root]:
+// the user who may do everything.
 func condition(name string) (bool, error) {
-	if name == "venv" {
+	switch name {
+	case "venv":
 		return exec.Command("python3", "-c", "import venv").Run() == nil, nil
+	case "root":
+		return os.Geteuid() == 0, nil
 	}
 	return false, nil
 }

@@ -179,6 +179,9 @@ func do(command string) []byte {
 			return []byte(err.Error())
 		}
 		return text
+	case "stdin":
+		text, err := io.ReadAll(os.Stdin)
+		return fmt.Appendf(nil, "%q, %v", text, err)
 	case "stderr":
 		_, _ = os.Stderr.WriteString(argument + "\n")
 	case "raw": // past go-plugin's redirection, as the Go runtime and C do

@@ -33,6 +33,7 @@ type Process struct {
 	done    chan struct{}
 	detach  func() bool // stops listening to the context of Launch
 	closing sync.Once
+	leaving atomic.Bool // Close was called
 	serving atomic.Bool // Launch has succeeded, so that watch will find the cause of death
 	closed  error
 
@@ -73,6 +74,7 @@ func (p *Process) Exit() *Death {
 // plugin does. The error is the drain's, or says that the plugin survived
 // SIGKILL. Further calls return the same.
 func (p *Process) Close(ctx context.Context) error {
+	p.leaving.Store(true)
 	p.closing.Do(func() {
 		drained := p.drain(ctx)
 		p.kill(Closed, "")
@@ -120,6 +122,20 @@ func (p *Process) dying() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.cause != ""
+}
+
+// ending reports whether the plugin is gone or on its way out, though nobody may
+// know the cause yet.
+func (p *Process) ending() bool {
+	if p.leaving.Load() || p.dying() {
+		return true
+	}
+	select {
+	case <-p.runner.process.Done():
+		return true
+	default:
+		return false
+	}
 }
 
 // watch waits for the end, finds its cause and clears up.

@@ -62,18 +62,20 @@ func (e *CrashLoopError) Error() string {
 func (e *CrashLoopError) Unwrap() error { return e.Last }
 
 // errClosed is what a closed supervisor answers.
-var errClosed = errors.New("the supervisor is closed")
+var errClosed = errors.New("the host is closing its plugins and starts no other")
 
 // Supervisor keeps one plugin available. It starts the plugin when it is first
 // asked for, and again when it is asked for after a death, with pauses that grow.
 // What a plugin kept in memory is lost in a restart: its users must set it up anew
-// whenever Process returns another one.
+// whenever Process returns another one. It is safe for concurrent use.
 type Supervisor struct {
-	ctx     context.Context // ends the plugin, whoever asked for it
-	cancel  context.CancelFunc
-	spec    Spec
-	options Options
-	backoff Backoff
+	ctx      context.Context // ends the plugin, whoever asked for it
+	cancel   context.CancelFunc
+	stopping context.Context // ends pauses and starts, and no plugin that has started
+	stop     context.CancelFunc
+	spec     Spec
+	options  Options
+	backoff  Backoff
 
 	mu      chan struct{} // a lock that can be waited for with a context
 	closed  sync.Once
@@ -88,60 +90,109 @@ type Supervisor struct {
 // kills the plugin, as does Close.
 func Supervise(ctx context.Context, spec Spec, options Options, backoff Backoff) *Supervisor {
 	ctx, cancel := context.WithCancel(ctx)
-	return &Supervisor{ctx: ctx, cancel: cancel, spec: spec, options: options, backoff: backoff.withDefaults(), mu: make(chan struct{}, 1)}
+	stopping, stop := context.WithCancel(ctx)
+	return &Supervisor{
+		ctx: ctx, cancel: cancel, stopping: stopping, stop: stop,
+		spec: spec, options: options, backoff: backoff.withDefaults(), mu: make(chan struct{}, 1),
+	}
 }
 
-// Process returns the running plugin, and starts it if need be. ctx bounds the
-// wait for others and for the pause; a start takes no longer than StartTimeout. After too many deaths in a row it returns a
-// [CrashLoopError] for good.
+// Process returns the running plugin, and starts it if need be. A plugin that is
+// on its way out does not count as running. ctx bounds the wait and nothing else:
+// a start goes on for those who ask next, for no longer than Spec.StartTimeout.
+// After too many deaths in a row it returns a [CrashLoopError] for good.
 func (s *Supervisor) Process(ctx context.Context) (*Process, error) {
+	if err := s.lock(ctx); err != nil {
+		return nil, err
+	}
+	if s.stopping.Err() != nil {
+		s.unlock()
+		return nil, s.ended()
+	}
+	if err := s.bury(ctx); err != nil {
+		s.unlock()
+		return nil, err
+	}
+	if p := s.process; p != nil {
+		s.unlock()
+		return p, nil
+	}
+	if err := s.admit(ctx); err != nil {
+		s.unlock()
+		return nil, err
+	}
+	result := make(chan started, 1)
+	go func() {
+		defer s.unlock()
+		result <- s.start()
+	}()
 	select {
-	case s.mu <- struct{}{}:
-		defer func() { <-s.mu }()
+	case r := <-result:
+		return r.process, r.err
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	if s.ctx.Err() != nil {
-		return nil, errClosed
-	}
-	if s.running() {
-		return s.process, nil
-	}
-	if s.deaths >= s.backoff.Tries {
-		return nil, &CrashLoopError{s.spec.Name, s.deaths, s.last}
-	}
-	if err := s.wait(ctx); err != nil {
-		return nil, err
-	}
-	return s.start()
 }
 
-// running reports whether the plugin lives, and counts its death if it does not.
-func (s *Supervisor) running() bool {
-	if s.process == nil {
-		return false
+type started struct {
+	process *Process
+	err     error
+}
+
+func (s *Supervisor) lock(ctx context.Context) error {
+	select {
+	case s.mu <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
-	death := s.process.Exit()
-	if death == nil {
-		return true
+}
+
+func (s *Supervisor) unlock() { <-s.mu }
+
+// ended is why nothing is started any more.
+func (s *Supervisor) ended() error {
+	if s.ctx.Err() != nil && !errors.Is(context.Cause(s.ctx), context.Canceled) {
+		return context.Cause(s.ctx)
 	}
-	if death.At.Sub(s.born) >= s.backoff.Calm {
-		s.deaths = 0
+	return errClosed
+}
+
+// bury waits for the end of a plugin that is dying and counts its death. It is
+// an error of the caller's context when that takes too long.
+func (s *Supervisor) bury(ctx context.Context) error {
+	p := s.process
+	if p == nil || !p.ending() {
+		return nil
+	}
+	select {
+	case <-p.Done():
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 	s.process = nil
-	s.failed(death, death.At)
-	return false
+	if death := p.Exit(); death.Cause != Closed { // the host's own will is no failure
+		s.failed(death, death.At, p)
+	}
+	return nil
 }
 
-func (s *Supervisor) failed(err error, at time.Time) {
+// failed counts a failure, after a long life as the first one.
+func (s *Supervisor) failed(err error, at time.Time, of *Process) {
+	if of != nil && at.Sub(s.born) >= s.backoff.Calm {
+		s.deaths = 0
+	}
 	s.deaths++
 	s.last, s.diedAt = err, at
 }
 
-// wait lets the pause after the last death pass.
-func (s *Supervisor) wait(ctx context.Context) error {
-	if s.deaths == 0 {
+// admit says no to a crash loop and lets the pause after the last death pass.
+func (s *Supervisor) admit(ctx context.Context) error {
+	switch {
+	case s.deaths == 0:
 		return nil
+	case s.deaths >= s.backoff.Tries:
+		return &CrashLoopError{s.spec.Name, s.deaths, s.last}
 	}
 	timer := time.NewTimer(time.Until(s.diedAt.Add(s.backoff.pause(s.deaths))))
 	defer timer.Stop()
@@ -150,34 +201,63 @@ func (s *Supervisor) wait(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
-	case <-s.ctx.Done():
-		return errClosed
+	case <-s.stopping.Done():
+		return s.ended()
 	}
 }
 
-func (s *Supervisor) start() (*Process, error) {
-	process, err := Launch(s.ctx, s.spec, s.options)
+// start launches the plugin. Close ends a start that is under way.
+func (s *Supervisor) start() started {
+	life, kill := context.WithCancelCause(s.ctx)
+	aborted := context.AfterFunc(s.stopping, func() { kill(errClosed) })
+	process, err := Launch(life, s.spec, s.options)
+	if !aborted() { // closed in the meantime
+		if err == nil {
+			err = errClosed
+			within(process.Done(), killTime)
+		}
+		return started{nil, err}
+	}
 	if err != nil {
-		s.failed(err, time.Now())
-		return nil, err
+		kill(nil)
+		s.failed(err, time.Now(), nil)
+		return started{nil, err}
 	}
 	s.process, s.born = process, time.Now()
-	return process, nil
+	return started{process, nil}
 }
 
-// Close ends the plugin as Process.Close does, and starts no other.
+// Reject ends a plugin that started and turned out to be of no use. That counts
+// as a failure, with the reason given.
+func (s *Supervisor) Reject(p *Process, reason error) {
+	ctx, cancel := context.WithTimeout(s.ctx, killTime)
+	defer cancel()
+	if s.lock(ctx) != nil {
+		return // closed, and the plugin with it
+	}
+	defer s.unlock()
+	if s.process != p {
+		return
+	}
+	p.kill(Closed, "")
+	within(p.Done(), killTime)
+	s.process = nil
+	s.failed(reason, time.Now(), p)
+}
+
+// Close ends the plugin as Process.Close does, also one that is being started,
+// and starts no other.
 func (s *Supervisor) Close(ctx context.Context) (err error) {
 	s.closed.Do(func() {
-		select {
-		case s.mu <- struct{}{}:
-			defer func() { <-s.mu }()
-			if s.process != nil {
-				err = s.process.Close(ctx)
-			}
-		case <-ctx.Done():
-			err = context.Cause(ctx)
+		defer s.cancel()
+		s.stop()
+		if err = s.lock(ctx); err != nil {
+			return
 		}
-		s.cancel()
+		defer s.unlock()
+		if s.process != nil {
+			err = s.process.Close(ctx)
+		}
 	})
 	return err
 }

@@ -9,6 +9,8 @@ import (
 	"errors"
 	"testing"
 	"time"
+
+	"google.golang.org/grpc"
 )
 
 func supervise(t *testing.T, kind string, backoff Backoff) *Supervisor {
@@ -93,5 +95,81 @@ func TestPauses(t *testing.T) {
 		if got := b.pause(deaths); got != want*time.Second {
 			t.Errorf("after %d deaths %v", deaths, got)
 		}
+	}
+}
+
+// Close ends a start that is under way, and whoever waits for it.
+func TestSupervisorClosesDuringAStart(t *testing.T) {
+	s := supervise(t, "silent", Backoff{})
+	results := make(chan error, 2)
+	for range 2 {
+		go func() {
+			_, err := s.Process(context.Background())
+			results <- err
+		}()
+	}
+	time.Sleep(200 * time.Millisecond)
+	defer timed(t, bound/3)()
+	if err := s.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := <-results; !errors.Is(err, errClosed) {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
+// Nobody gets a process that is being closed, and closing is no failure.
+func TestSupervisorSkipsTheDying(t *testing.T) {
+	s := supervise(t, "good", Backoff{Tries: 1})
+	first, err := s.Process(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := make(chan struct{})
+	first.options.Drain = func(context.Context, *grpc.ClientConn) error {
+		close(closed)
+		time.Sleep(200 * time.Millisecond)
+		return nil
+	}
+	go first.Close(context.Background())
+	<-closed
+	second, err := s.Process(context.Background())
+	if err != nil || second == first {
+		t.Fatal(second, err)
+	}
+	if got, err := call(second, "echo:x"); err != nil || got != "x" {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
+func TestSupervisorRejects(t *testing.T) {
+	s := supervise(t, "good", Backoff{Tries: 1})
+	p, err := s.Process(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	reason := errors.New("it describes itself wrongly")
+	s.Reject(p, reason)
+	if p.Exit() == nil {
+		t.Error("the rejected plugin lives")
+	}
+	if _, err := s.Process(context.Background()); !errors.Is(err, reason) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// The start goes on for others when one caller leaves.
+func TestSupervisorOutlivesACaller(t *testing.T) {
+	s := supervise(t, "good", Backoff{})
+	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+	defer cancel()
+	if p, err := s.Process(ctx); err == nil {
+		t.Skipf("process %d was started within a millisecond", p.PID())
+	}
+	p, err := s.Process(context.Background())
+	if err != nil || p.Exit() != nil || s.deaths != 0 {
+		t.Fatalf("%v, %v, %d deaths", p, err, s.deaths)
 	}
 }

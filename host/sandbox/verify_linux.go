@@ -87,12 +87,16 @@ func statusFields(pid int) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	return parseStatus(string(text)), nil
+}
+
+func parseStatus(text string) map[string]string {
 	fields := make(map[string]string)
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(text) {
 		name, value, _ := strings.Cut(line, ":")
 		fields[name] = strings.Join(strings.Fields(value), " ")
 	}
-	return fields, nil
+	return fields
 }
 
 // gone reports whether a process that was not waited for has ended.

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package catalog
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/bulkhead-ml/bulkhead/host/plugin"
+	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
+)
+
+// launcher knows real plugins, by the names of their programs.
+func launcher(t *testing.T, names ...string) *Launcher {
+	t.Helper()
+	c, err := Open(nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if _, err := c.AddPath(program(t, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l := &Launcher{Catalog: c, Logger: hclog.NewNullLogger()}
+	t.Cleanup(func() { _ = l.Close(context.Background()) })
+	return l
+}
+
+func mustStart(t *testing.T, l *Launcher, name string) *Running {
+	t.Helper()
+	r, err := l.Start(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// answers reports whether a plugin can be called.
+func answers(ctx context.Context, r *Running) error {
+	_, err := pluginv1.NewPluginServiceClient(r.Conn()).Describe(ctx, &pluginv1.DescribeRequest{})
+	return r.CallError(err)
+}
+
+func kill9(t *testing.T, r *Running) {
+	t.Helper()
+	if err := syscall.Kill(r.PID(), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	// It is dead when nobody has its number any more, which is some time before
+	// the host knows the cause and has cleared up.
+	for syscall.Kill(r.PID(), 0) == nil {
+		time.Sleep(100 * time.Microsecond)
+	}
+	time.Sleep(5 * time.Millisecond) // for the goroutine that waits for it
+}
+
+// soon fails the test when the rest of it takes longer than the limit.
+func soon(t *testing.T, limit time.Duration) func() {
+	begin := time.Now()
+	return func() {
+		t.Helper()
+		if took := time.Since(begin); took > limit {
+			t.Errorf("took %v, more than %v", took, limit)
+		}
+	}
+}
+
+// A plugin that dies between two uses is there again for the second, even when
+// nobody has seen yet that it is dead.
+func TestLauncherRestartsAfterKill(t *testing.T) {
+	l := launcher(t, "hello-check")
+	first := mustStart(t, l, "hello-check")
+	kill9(t, first)
+	second := mustStart(t, l, "hello-check")
+	if second.PID() == first.PID() {
+		t.Fatalf("process %d again", first.PID())
+	}
+	if err := answers(t.Context(), second); err != nil {
+		t.Error(err)
+	}
+	if err := answers(t.Context(), first); err == nil || !strings.Contains(err.Error(), "signal killed") {
+		t.Errorf("the first says %v", err)
+	}
+	if running := l.Running(); len(running) != 1 || running[0] != second {
+		t.Errorf("running %v", running)
+	}
+}
+
+func TestLauncherCrashLoop(t *testing.T) {
+	for name, tt := range map[string]struct {
+		after func(*testing.T, *Running)
+		want  []string
+	}{
+		"hello-check": {kill9, []string{"failed 5 times in a row", "signal killed"}},
+		"exit-start":  {nil, []string{"failed 5 times in a row", "exit status 3", "no licence found"}},
+		"wrong-code":  {nil, []string{"failed 5 times in a row", "describes itself wrongly", "EVIL!"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := launcher(t, name)
+			var loop *plugin.CrashLoopError
+			for range 6 {
+				r, err := l.Start(t.Context(), name)
+				if errors.As(err, &loop) {
+					break
+				}
+				if (err == nil) != (tt.after != nil) {
+					t.Fatal(err)
+				}
+				if err == nil {
+					tt.after(t, r)
+				}
+			}
+			if loop == nil || loop.Deaths != 5 {
+				t.Fatalf("no crash loop: %v", loop)
+			}
+			for _, text := range tt.want {
+				if !strings.Contains(loop.Error(), text) {
+					t.Errorf("%q lacks %q", loop, text)
+				}
+			}
+		})
+	}
+}
+
+// What the host ended itself is no crash, however often.
+func TestLauncherForgivesWhatTheHostClosed(t *testing.T) {
+	defer soon(t, 20*time.Second)()
+	l := launcher(t, "hello-check")
+	for range 7 {
+		r := mustStart(t, l, "hello-check")
+		go r.Close(context.Background())
+		_ = answers(t.Context(), r)
+		_ = r.Close(context.Background())
+	}
+}
+
+// Many who ask at once get one process, of each of two plugins.
+func TestLauncherConcurrentStarts(t *testing.T) {
+	l := launcher(t, "hello-check", "crash-check")
+	var wg sync.WaitGroup
+	got := make([]*Running, 8)
+	for i := range got {
+		wg.Go(func() {
+			var err error
+			if got[i], err = l.Start(t.Context(), []string{"hello-check", "crash-check"}[i%2]); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	for i, r := range got {
+		if r != got[i%2] {
+			t.Errorf("start %d gave another process", i)
+		}
+	}
+	if got[0] == got[1] || len(l.Running()) != 2 {
+		t.Errorf("running %v", l.Running())
+	}
+}
+
+// A start that hangs keeps nobody from looking, from leaving or from closing.
+func TestLauncherHangingStart(t *testing.T) {
+	defer soon(t, 5*time.Second)()
+	l := launcher(t, "hang-start", "hello-check")
+	hanging := make(chan error, 1)
+	go func() {
+		_, err := l.Start(context.Background(), "hang-start")
+		hanging <- err
+	}()
+	mustStart(t, l, "hello-check")
+	if n := len(l.Running()); n != 1 {
+		t.Errorf("%d plugins run", n)
+	}
+	brief, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if _, err := l.Start(brief, "hang-start"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a caller in a hurry got %v", err)
+	}
+	closing := soon(t, 2*time.Second)
+	if err := l.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	closing()
+	if err := <-hanging; err == nil {
+		t.Error("a plugin that never answered has started")
+	}
+	if _, err := l.Start(t.Context(), "hello-check"); !errors.Is(err, ErrClosed) {
+		t.Errorf("after Close: %v", err)
+	}
+}
+
+// A plugin lives as long as the launcher and not as long as the call that
+// started it.
+func TestLauncherLifetime(t *testing.T) {
+	l := launcher(t, "hello-check")
+	life, end := context.WithCancel(context.Background())
+	defer end()
+	l.Lifetime = life
+	call, over := context.WithCancel(t.Context())
+	r, err := l.Start(call, "hello-check")
+	if err != nil {
+		t.Fatal(err)
+	}
+	over()
+	if err := answers(t.Context(), r); err != nil {
+		t.Errorf("after its call: %v", err)
+	}
+	end()
+	select {
+	case <-r.Done():
+	case <-time.After(5 * time.Second):
+		t.Error("the plugin outlives the launcher")
+	}
+}
