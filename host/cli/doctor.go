@@ -48,7 +48,9 @@ func (m *machineFlags) machine() (*target.Machine, error) {
 	case m.snapshot != "":
 		return nil, nil
 	case m.root != "":
-		machine, err = target.At(m.root, m.project, m.pythons)
+		if machine, err = target.At(m.root, m.project, m.pythons); err == nil {
+			err = machine.LooksLikeOne()
+		}
 	default:
 		machine, err = target.This(m.project, m.pythons)
 	}

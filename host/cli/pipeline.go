@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/bulkhead-ml/bulkhead/host/config"
 	"github.com/bulkhead-ml/bulkhead/host/dataplane"
@@ -23,6 +24,8 @@ type work struct {
 	pipeline pipeline.Pipeline
 	settings map[string]config.Settings
 	catalog  config.Catalog
+	// worked is the time that the calls of each plugin's kernels took.
+	worked map[string]time.Duration
 }
 
 // openPipeline loads the configuration at the arguments and binds the pipeline
@@ -56,6 +59,7 @@ func (s *session) work(ctx context.Context, name string) (*work, error) {
 	w := &work{
 		session: s, block: block, pipeline: pipeline.Pipeline{Name: block.Name},
 		settings: map[string]config.Settings{}, catalog: config.NewCatalog(s.describe(ctx)),
+		worked: map[string]time.Duration{},
 	}
 	if diags := config.Bind(s.cfg, w.catalog); diags.HasErrors() {
 		return nil, s.wrongBinding(diags)

@@ -174,6 +174,7 @@ func keep(save string) pipeline.Keep {
 func (w *work) result(ctx context.Context, rep *report.Run, result *pipeline.Result, err error) {
 	for _, n := range result.Nodes {
 		rep.Nodes = append(rep.Nodes, w.node(n))
+		w.count(n)
 	}
 	rep.Status = string(result.Status)
 	if result.Status == pipeline.Partial {
@@ -222,6 +223,16 @@ func (w *work) node(n *pipeline.NodeResult) report.Node {
 	return out
 }
 
+// count adds the calls of a node to the time of its plugin.
+func (w *work) count(n *pipeline.NodeResult) {
+	plugin, _, _ := strings.Cut(n.Use, ".")
+	for _, call := range []*pipeline.Call{n.Fit, n.Transform} {
+		if call != nil {
+			w.worked[plugin] += call.Metrics.Wall
+		}
+	}
+}
+
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // finish fills in what is known at the end.
@@ -236,6 +247,9 @@ func (w *work) finish(rep *report.Run) {
 		if !seen[r.Entry.Name] {
 			rep.Plugins = append(rep.Plugins, reportPlugin(r))
 		}
+	}
+	for i, p := range rep.Plugins {
+		rep.Plugins[i].DurationMS += milliseconds(w.worked[p.Name])
 	}
 	sortPlugins(rep.Plugins)
 }

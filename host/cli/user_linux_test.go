@@ -30,7 +30,7 @@ func diagnoseAs(t *testing.T, credential *syscall.Credential) []reportedPlugin {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(home) })
-	for _, dir := range []string{home, filepath.Join(home, "machine"), filepath.Join(home, "tmp")} {
+	for _, dir := range []string{home, filepath.Join(home, "machine"), filepath.Join(home, "machine", "etc"), filepath.Join(home, "tmp")} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}

@@ -146,6 +146,23 @@ func At(root, projectDir string, pythons []string) (*Machine, error) {
 	return m, nil
 }
 
+// landmarks are directories of which every machine has one, and MachineFile
+// for a recording that needs none.
+var landmarks = []string{"etc", "usr", "proc", "sys", "lib", "bin", "opt", "var", "home", "nix", "Windows", "Library", MachineFile}
+
+// LooksLikeOne returns an error when the root holds nothing that a machine's
+// "/" does: an empty mount point, or a directory named by mistake, would be
+// found healthy.
+func (m *Machine) LooksLikeOne() error {
+	for _, name := range landmarks {
+		if _, err := os.Lstat(m.host("/" + name)); err == nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s does not look like the root of a machine: it has no etc, usr, proc or other top directory; "+
+		"is the disk mounted there, and is it the directory that holds them", m.Root)
+}
+
 type recording struct {
 	Env         map[string]string `json:"env"`
 	Home        string            `json:"home"`

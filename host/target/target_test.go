@@ -201,3 +201,19 @@ func TestMessage(t *testing.T) {
 		t.Errorf("a plugin sees %v", got)
 	}
 }
+
+func TestLooksLikeOne(t *testing.T) {
+	for _, name := range []string{"etc", "nix", "Windows", MachineFile} {
+		root := t.TempDir()
+		if err := os.Mkdir(filepath.Join(root, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := (&Machine{Root: root}).LooksLikeOne(); err != nil {
+			t.Errorf("with %s: %v", name, err)
+		}
+	}
+	err := (&Machine{Root: t.TempDir()}).LooksLikeOne()
+	if err == nil || !strings.Contains(err.Error(), "is the disk mounted") {
+		t.Errorf("an empty directory: %v", err)
+	}
+}
