@@ -155,6 +155,9 @@ func (p *page) bars(key string, v any) {
 	}
 }
 
+// widestScore is the room for a score such as 4.941e-324.
+const widestScore = 12
+
 func (p *page) bar(name string, v any) {
 	value := v
 	if o, ok := v.(object); ok {
@@ -165,6 +168,7 @@ func (p *page) bar(name string, v any) {
 		p.raw("    " + name + "  " + cut(p.clean(short(v)), p.width-columns(name)-6))
 		return
 	}
-	full := int(f * barWidth) // rounded down: only a score of 1 fills the bar
-	p.raw("    " + name + "  " + strings.Repeat("#", full) + strings.Repeat(".", barWidth-full) + "  " + short(value))
+	length := min(barWidth, p.width-8-columns(name)-widestScore)
+	full := int(f * float64(length)) // rounded down: only a score of 1 fills the bar
+	p.raw("    " + name + "  " + strings.Repeat("#", full) + strings.Repeat(".", length-full) + "  " + short(value))
 }
