@@ -60,7 +60,8 @@ func Call(call, value string) Evidence {
 
 // At builds the address of a fact about one instance:
 // At("python.env", "/opt/venv", "version") is "python.env[/opt/venv].version".
-// An empty field gives the instance itself.
+// An empty field gives the instance itself. Bytes of a key that are not UTF-8
+// become U+FFFD on the wire.
 func At(group, key, field string) string {
 	address := group + "[" + keyEscaper.Replace(key) + "]"
 	if field == "" {

@@ -24,7 +24,9 @@ package schema
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"reflect"
 	"strconv"
 	"strings"
@@ -56,6 +58,9 @@ func Decode(data []byte, config any) error {
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(config); err != nil {
 		return fmt.Errorf("reading settings: %w", err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("reading settings: text after the JSON object")
 	}
 	return nil
 }

@@ -57,6 +57,9 @@ func TestDecode(t *testing.T) {
 	if err := Decode([]byte(`{"treshold": 1}`), &c); err == nil || !strings.Contains(err.Error(), "treshold") {
 		t.Errorf("an unknown name gives %v", err)
 	}
+	if err := Decode([]byte(`{} {}`), &c); err == nil || !strings.Contains(err.Error(), "text after") {
+		t.Errorf("trailing text gives %v", err)
+	}
 	if !json.Valid(Defaults(settings{})) {
 		t.Error("defaults are not JSON")
 	}

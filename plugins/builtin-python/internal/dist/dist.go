@@ -107,10 +107,10 @@ func (d *Distribution) Load(t *fact.Target) {
 	}
 	if len(d.Record.Natives) > 0 {
 		d.Installer = d.readInstaller(t)
-		d.Tags = wheelTags(readHead(t, path.Join(d.Path, "WHEEL")))
+		d.Tags = parseHead(t, path.Join(d.Path, "WHEEL"), wheelTags)
 	}
 	if d.Record.HasDirectURL {
-		d.Editable = isEditable(readHead(t, path.Join(d.Path, "direct_url.json")))
+		d.Editable = parseHead(t, path.Join(d.Path, "direct_url.json"), isEditable)
 	}
 }
 
@@ -122,9 +122,9 @@ func (d *Distribution) loadMetadata(t *fact.Target) {
 	case d.Egg:
 		name = path.Join(d.Path, "PKG-INFO")
 	}
-	d.Metadata = ParseMetadata(readHead(t, name))
+	d.Metadata = parseHead(t, name, ParseMetadata)
 	if d.Egg && !d.EggFile && len(d.Metadata.RequiresDist) == 0 {
-		d.Metadata.RequiresDist = ParseRequiresTxt(readHead(t, path.Join(d.Path, "requires.txt")))
+		d.Metadata.RequiresDist = parseHead(t, path.Join(d.Path, "requires.txt"), ParseRequiresTxt)
 	}
 	if d.Version == "" {
 		d.Version = d.Metadata.Version

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"strings"
+	"sync"
 
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
 )
@@ -18,37 +19,39 @@ type Metadata struct {
 	RequiresDist []string
 }
 
-// firstRead and maxHead bound how much of a metadata file is read: the header
-// nearly always ends within the first, the description that follows is never
-// needed.
-const (
-	firstRead = 12 << 10
-	maxHead   = 512 << 10
-)
+// maxHead bounds how much of a metadata file is read: the header nearly always
+// ends within the first read, the description that follows is never needed.
+const maxHead = 512 << 10
 
-// readHead reads a file up to its first empty line, or nil.
-func readHead(t *fact.Target, name string) []byte {
-	return readUpTo(t, name, firstRead, maxHead, func(data []byte) bool { return headEnd(data) >= 0 })
+// parseHead parses a file up to its first empty line; nil when there is none.
+func parseHead[T any](t *fact.Target, name string, parse func([]byte) T) T {
+	return parseFile(t, name, maxHead, func(data []byte) bool { return headEnd(data) >= 0 }, parse)
 }
 
-// readUpTo reads a file in few calls, since at this size each costs more than
-// the bytes do: one buffer that grows fourfold, until enough says so, the file
-// ends, or limit bytes are read.
-func readUpTo(t *fact.Target, name string, first, limit int, enough func([]byte) bool) []byte {
+// buffers are used again for file after file: thousands of fresh pages cost
+// more than the bytes that are read into them.
+var buffers = sync.Pool{New: func() any { return new(make([]byte, 16<<10)) }}
+
+// parseFile reads a file in few calls, since at this size each costs more than
+// the bytes do: into one buffer that grows fourfold, until enough says so, the
+// file ends, or limit bytes are read. What parse returns must not refer to the
+// bytes that it is given; they are nil when the file cannot be opened.
+func parseFile[T any](t *fact.Target, name string, limit int, enough func([]byte) bool, parse func([]byte) T) T {
 	f, err := t.Open(name)
 	if err != nil {
-		return nil
+		return parse(nil)
 	}
 	defer f.Close()
-	buf, n := make([]byte, first), 0
-	for {
-		k, err := f.Read(buf[n:])
+	buf := buffers.Get().(*[]byte)
+	defer buffers.Put(buf)
+	for n := 0; ; {
+		k, err := f.Read((*buf)[n:])
 		n += k
-		if err != nil || enough != nil && enough(buf[:n]) || n >= limit {
-			return buf[:n]
+		if err != nil || enough != nil && enough((*buf)[:n]) || n >= limit {
+			return parse((*buf)[:n])
 		}
-		if n == len(buf) {
-			buf = append(buf, make([]byte, 3*len(buf))...)
+		if n == len(*buf) {
+			*buf = append(*buf, make([]byte, 3*len(*buf))...)
 		}
 	}
 }

@@ -32,23 +32,27 @@ type Record struct {
 	// HasDirectURL tells that direct_url.json is there.
 	HasDirectURL bool
 
-	data []byte
+	// lines reads the file again, for the few records that Under is asked of.
+	lines func(parse func([]byte) []Entry) []Entry
 }
 
+// readRecord reads RECORD, or returns nil.
 func readRecord(t *fact.Target, dir string) *Record {
-	data := readUpTo(t, path.Join(dir, "RECORD"), firstRecord, fact.MaxFileBytes, nil)
-	if data == nil {
-		return nil
-	}
-	return ParseRecord(data)
+	name := path.Join(dir, "RECORD")
+	return parseFile(t, name, fact.MaxFileBytes, nil, func(data []byte) *Record {
+		if data == nil {
+			return nil
+		}
+		r := ParseRecord(data)
+		r.lines = func(parse func([]byte) []Entry) []Entry { return parseFile(t, name, fact.MaxFileBytes, nil, parse) }
+		return r
+	})
 }
 
-// firstRecord is the size of the first read; most RECORD files are shorter.
-const firstRecord = 16 << 10
-
-// ParseRecord reads RECORD. Lines that are not in its form are skipped.
+// ParseRecord reads RECORD. Lines that are not in its form are skipped. Under
+// looks at data again.
 func ParseRecord(data []byte) *Record {
-	r := &Record{data: data}
+	r := &Record{lines: func(parse func([]byte) []Entry) []Entry { return parse(data) }}
 	var top []byte
 	for line := range bytes.Lines(data) {
 		r.Files++
@@ -77,13 +81,15 @@ func ParseRecord(data []byte) *Record {
 // Under returns the entries whose first component is top.
 func (r *Record) Under(top string) []Entry {
 	prefix := []byte(top + "/")
-	var out []Entry
-	for line := range bytes.Lines(r.data) {
-		if bytes.HasPrefix(bytes.TrimPrefix(line, []byte(`"`)), prefix) {
-			out = append(out, parseEntry(line))
+	return r.lines(func(data []byte) []Entry {
+		var out []Entry
+		for line := range bytes.Lines(data) {
+			if bytes.HasPrefix(bytes.TrimPrefix(line, []byte(`"`)), prefix) {
+				out = append(out, parseEntry(line))
+			}
 		}
-	}
-	return out
+		return out
+	})
 }
 
 func (r *Record) addTop(top string) {
