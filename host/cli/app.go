@@ -61,6 +61,9 @@ func (a *app) root() *cobra.Command {
 	root.SetErr(a.stderr)
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80"))
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return misuse("%w; `%s --help` lists the flags", err, cmd.CommandPath())
+	})
 	a.globalFlags(root)
 	root.AddCommand(
 		a.doctorCmd(), a.factsCmd(), a.explainCmd(), a.runCmd(), a.planCmd(), a.validateCmd(),

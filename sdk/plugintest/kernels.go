@@ -41,19 +41,12 @@ var lifeRules = []rule{
 // eachKernel applies a rule to every kernel that the plugin describes.
 func eachKernel(f func(*bench, *Plugin, *pluginv1.KernelDescription) error) func(*bench) error {
 	return func(b *bench) error {
-		d, err := b.describe()
-		if err != nil {
-			return err
-		}
-		if len(d.GetKernels()) == 0 {
-			return skip("the plugin has no kernels")
-		}
-		p, err := b.plugin()
+		p, kernels, err := b.kernels()
 		if err != nil {
 			return err
 		}
 		var errs []error
-		for _, k := range d.GetKernels() {
+		for _, k := range kernels {
 			if err := f(b, p, k); err != nil {
 				errs = append(errs, fmt.Errorf("kernel %q: %w", k.GetName(), err))
 			}
@@ -62,15 +55,21 @@ func eachKernel(f func(*bench, *Plugin, *pluginv1.KernelDescription) error) func
 	}
 }
 
-func kernelUnknown(b *bench) error {
+// kernels returns the shared instance and its kernels, or a skip.
+func (b *bench) kernels() (*Plugin, []*pluginv1.KernelDescription, error) {
 	d, err := b.describe()
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	if len(d.GetKernels()) == 0 {
-		return skip("the plugin has no kernels")
+		return nil, nil, skip("the plugin has no kernels")
 	}
 	p, err := b.plugin()
+	return p, d.GetKernels(), err
+}
+
+func kernelUnknown(b *bench) error {
+	p, _, err := b.kernels()
 	if err != nil {
 		return err
 	}
