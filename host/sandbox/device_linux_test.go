@@ -11,9 +11,9 @@ import (
 // driver was reached. Through a plain grant the same node answers EACCES.
 func TestDeviceGrant(t *testing.T) {
 	s, r := look(t, "read:/dev/tty,read:/target/dev/tty,write:/dev/other", func(spec *Spec) {
-		spec.Binds = []Bind{{Source: "/dev/tty", Device: true}, {Source: "/dev/tty"}}
+		spec.Binds = []Bind{{Source: "/dev/tty", Access: Device}, {Source: "/dev/tty"}}
 	})
-	if r.Level != Namespaced {
+	if !r.Level.Confined() || !r.Level.Spaces() {
 		t.Fatalf("level %v, %v", r.Level, r.Fallen)
 	}
 	if got := s.Results["read:/dev/tty"]; !strings.Contains(got, "no such device or address") {
@@ -38,7 +38,7 @@ func TestDeviceTargets(t *testing.T) {
 		"/dev/nvidia0/../../x":      "",
 		"/device/elsewhere/nvidia0": "",
 	} {
-		got, err := Bind{Source: source, Device: true}.target()
+		got, err := Bind{Source: source, Access: Device}.target()
 		if got != want || (err == nil) != (want != "") {
 			t.Errorf("device %s has target %q, %v; want %q", source, got, err, want)
 		}

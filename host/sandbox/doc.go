@@ -7,67 +7,110 @@
 // A level is a conjunction of walls. If one step of a level fails, the level is
 // not reached: the half-built process is discarded and the next lower level is
 // tried, but only when the caller's floor ([Spec.Floor]) allows it. Nothing is
-// best effort inside a level. In this version the levels are, from low to high:
+// best effort inside a level. On Linux the levels are, from low to high:
 //
-//   - none: an environment and standard streams of our making, a session of its
-//     own, and on Linux the parent-death signal. No wall.
-//   - weak: none, plus no_new_privs, no capabilities, lowered rlimits, and for a
-//     root host a uid of its own. The program still sees every file, process
-//     and network that its uid may see.
-//   - namespaced: weak, plus mount, pid, network, ipc and uts namespaces (and a
-//     user namespace for an ordinary user), a private read-only root that holds
-//     only what was granted, and a bounded scratch file system. It needs
-//     Linux 5.14.
+//   - none: an environment, standard streams, descriptors and signals of our
+//     making, a session of its own, and the parent-death signal. No wall.
+//   - weak: none, plus no_new_privs, no capabilities, lowered rlimits, a filter of
+//     system calls (package seccomp), and for a root host a uid of its own. The
+//     program still sees every file that its uid may see.
+//   - walls-only: weak, plus Landlock, which leaves it the files that were granted,
+//     and a host whose memory is hidden from programs of its own uid. It is for
+//     containers and other places where no namespaces can be made.
+//   - namespaced: weak, plus mount, pid, network, ipc, uts and cgroup namespaces
+//     (and a user namespace where the host may not make the others without), and
+//     a private read-only root that holds only what was granted. It is for
+//     kernels without Landlock, and needs Linux 5.14.
+//   - full: namespaced and Landlock.
+//   - full+quota: full in a control group of its own (package cgroup), which
+//     bounds the program with all its descendants. Which resources it bounds
+//     depends on the machine; the report says.
 //
-// The levels walls-only, full and full+quota (seccomp, Landlock, cgroups) are
-// not implemented; their walls are listed as off in every [Report]. On macOS and
-// Windows only none exists, and the report says why.
+// macOS has seatbelt, Windows partial; see their walls in a report. With
+// [Spec.Runtime] a container runtime builds the walls, at level container.
 //
 // A level is verified from outside after the start: /proc/PID/status must show
-// no_new_privs, empty capability sets and the uid that was chosen, and
-// /proc/PID/ns/* must differ from the host's.
+// no_new_privs, a filter that is not the host's, empty capability sets and the
+// uid that was chosen, and /proc/PID/ns/* must differ from the host's. Landlock
+// shows nowhere; that its calls succeeded is the proof.
+//
+// A level that the machine refuses for a reason that lasts is tried once by a
+// process. Later launches leave it out and still list it in Report.Fallen.
 //
 // # The view
 //
-// At namespaced the program sees
+// With namespaces the program sees
 //
-//	/target/...   what [Spec.Binds] grants, read-only, never executable
+//	/target/...   what [Spec.Binds] grants to read or to write, never executable
+//	/plugin/...   files of the plugin itself
+//	/run/secrets  [Spec.Secrets], readable by the program alone
 //	/tmp          scratch: a tmpfs bounded in bytes and inodes; its home, its
 //	              working files and its socket live here
-//	/dev          null zero full random urandom
+//	/dev          null full random urandom, and devices that were granted
 //	/proc         only when [Spec.Proc] is set, and then its own processes only
-//	/lib /usr/lib the loader and the libraries, executable, only when the
-//	              program is dynamically linked
+//	/lib /usr/lib the loader and the libraries, only when the program, or one that
+//	              it may start, is dynamically linked
 //
-// and nothing else: the old root is unmounted and the new one is read-only.
+// code at its own place where [Library] or [Exec] grants it, and nothing else:
+// the old root is unmounted and the new one is read-only. Landlock then allows
+// the same once more, by inode. At walls-only the same objects stay at their own
+// places, and Landlock alone refuses the others; there it does not keep a
+// readable file from being mapped as code, and the files that the program writes
+// are bounded each and not in their number.
+//
 // The program itself is not in the view. It is executed from [Spec.Exe], the
 // open file that the caller has verified, so that no path is looked up twice.
+// Its descriptor lies at a number beyond RLIMIT_NOFILE, and the filter allows to
+// execute that descriptor only: the launch is the only execution ever, unless
+// [Exec] grants others.
+//
+// Descriptors are the standard streams, then [Spec.Inherit] from 3 upwards, and no
+// others.
 //
 // # Identity
 //
 // Under a root host the program gets a uid and gid of its own and no groups, or,
 // when asked, keeps uid 0 without capabilities ([Identity]). An ordinary user's
 // program keeps the user's uid, and the user's supplementary groups still count
-// for the files that were granted: only root can drop groups.
+// for the files that were granted: only root can drop groups. Root without
+// CAP_SYS_ADMIN, in a container, is treated like a user: its programs keep uid 0,
+// whose processes the kernel does not count, so RLIMIT_NPROC does not bind.
 //
 // # Sources
 //
-// A source is opened once with openat2 and bound by that handle. Symbolic links
-// in a source are followed, and the object found is bound at the target path as
-// it was asked for: a bind of /lib that is a link to usr/lib gives a directory
-// /target/lib. With [Spec.Root] every link is resolved inside that directory, so
-// that an image from a stranger cannot point out of itself. Magic links of /proc
-// are never followed.
+// Before the launch the host looks every source up and notes its path without
+// links, its device and its inode. Links are followed if root or the host's own
+// user made them, or, inside [Spec.Root], always, but never out of it, so that an
+// image from a stranger cannot point out of itself. Magic links of /proc are never
+// followed. The launched process opens the noted path, in which no link may be
+// any more, and compares device and inode: a file that was swapped meanwhile is
+// an error of its grant and not a grant of something else.
+//
+// # Refused calls
+//
+// A refused system call gets an error, is counted, and is shown with the grant
+// that would allow it ([Process.Denials]). Some calls no program makes in good
+// faith: they end it, and [Exit] names them. With [Spec.Strict] every refused
+// call does. Both need a listener of the kernel (Linux 5.5), which a container
+// that has one already may lack; then refused calls only get their errors, and
+// the report says so.
 //
 // # How it starts
 //
-// The host executes itself again under the name bulkhead-sandbox-init in the new
-// namespaces. That process reads its plan from fd 3, builds the walls on its main
-// thread and replaces itself with the program. A failed step is reported as
-// {step, errno, path} through fd 4; end of file on fd 4 without a failure means
-// that the program runs, because the descriptor is closed by exec. fd 3 stays
-// open in the host as a lifeline until then. See [MaybeInit].
+// The host compiles a launch into a flat list of system calls before anything is
+// forked; see the launch machine in machine_linux.go. On amd64 a vfork child,
+// which shares the host's memory instead of copying it, carries the list out in
+// forty instructions of assembly and executes the program; the cost does not
+// depend on the size of the host. Elsewhere, or with BULKHEAD_SANDBOX_SHIM=1, the
+// host executes itself under the name bulkhead-sandbox-init and carries the same
+// list out there; see [MaybeInit].
 //
-// Forks happen on one thread that never ends, because the parent-death signal
-// follows the thread that forked, not the process.
+// Forks happen on threads that never end, because the parent-death signal
+// follows the thread that forked, not the process. While a launch is under way
+// the host's PR_SET_DUMPABLE may change; it is put back, or stays 0 while
+// programs run at walls-only or weak.
+//
+// The program is process 1 of its pid namespace: signals of its own with their
+// default action do nothing to it, and a program that starts others has to wait
+// for those that they leave behind.
 package sandbox

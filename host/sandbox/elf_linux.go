@@ -6,31 +6,47 @@ import (
 	"debug/elf"
 	"fmt"
 	"io"
+	"maps"
+	"os"
 	"path"
+	"slices"
 	"strings"
 )
 
 // libraryDirs are the places where a loader looks without configuration.
 var libraryDirs = []string{"/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib"}
 
-// libraryMounts returns what a dynamically linked program needs to start: its
-// loader, the system's library directories and the loader's cache. A static
-// program needs nothing.
-func libraryMounts(exe io.ReaderAt) ([]mount, error) {
-	loader, err := interpreter(exe)
-	if err != nil || loader == "" {
+// loaders lists the loaders that the program, and the programs that it may start,
+// ask for. A static program asks for none.
+func (a *attempt) loaders() ([]string, error) {
+	loader, err := interpreter(a.spec.Exe)
+	if err != nil {
 		return nil, err
 	}
-	out := []mount{{Source: "/etc/ld.so.cache", Target: "/etc/ld.so.cache", Optional: true, Flags: grantFlags, Bind: -1}}
-	covered := false
-	for _, dir := range libraryDirs {
-		out = append(out, mount{Source: dir, Target: dir, Optional: true, Flags: libraryFlags, Bind: -1})
-		covered = covered || below(loader, dir)
+	found := map[string]bool{loader: true}
+	for _, o := range a.objects {
+		if o.bind >= 0 && a.spec.Binds[o.bind].Access == Exec {
+			found[loaderAt(o.source)] = true
+		}
 	}
-	if !covered {
-		out = append(out, mount{Source: loader, Target: loader, Flags: libraryFlags, Bind: -1})
+	delete(found, "")
+	return slices.Sorted(maps.Keys(found)), nil
+}
+
+// loaderAt is the loader of a granted program, or for a directory of programs the
+// machine's usual one; "" when there is none.
+func loaderAt(s source) string {
+	name := s.path
+	if s.dir {
+		name = "/bin/sh"
 	}
-	return out, nil
+	file, err := os.Open(name)
+	if err != nil {
+		return ""
+	}
+	defer file.Close()
+	loader, _ := interpreter(file)
+	return loader
 }
 
 // interpreter returns the loader that an ELF program names, "" for a static one.

@@ -17,18 +17,7 @@ func TestLoader(t *testing.T) {
 	defer exe.Close()
 	loader, err := interpreter(exe)
 	if err != nil || !strings.Contains(loader, "ld-") {
-		t.Fatalf("%q, %v", loader, err)
-	}
-	mounts, err := libraryMounts(exe)
-	if err != nil {
-		t.Fatal(err)
-	}
-	reached := false
-	for _, m := range mounts {
-		reached = reached || below(loader, m.Target)
-	}
-	if !reached {
-		t.Errorf("no mount of %+v holds %s", mounts, loader)
+		t.Errorf("%q, %v", loader, err)
 	}
 }
 

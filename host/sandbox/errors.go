@@ -3,8 +3,10 @@
 package sandbox
 
 import (
+	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 )
 
 // StepError is a step of a level that failed. It drops the level.
@@ -21,7 +23,16 @@ func (e *StepError) Error() string {
 	if e.Path != "" {
 		where += " " + e.Path
 	}
-	return fmt.Sprintf("level %s: step %s: %v", e.Level, where, e.Err)
+	return fmt.Sprintf("level %s: step %s: %v%s", e.Level, where, e.Err, e.Hint())
+}
+
+// Hint tells in words what an errno of a step stands for where the errno alone
+// would mislead; "" otherwise.
+func (e *StepError) Hint() string {
+	if e.Step == "clone" && errors.Is(e.Err, syscall.ENOSPC) {
+		return " (no more namespaces can be made: see /proc/sys/user/max_user_namespaces)"
+	}
+	return ""
 }
 
 // Unwrap returns the reason, for errors.Is with an errno.
@@ -56,11 +67,21 @@ func (e *RefusedError) Error() string {
 		tried[i] = err.Error()
 	}
 	text := fmt.Sprintf("sandbox level %s was required and cannot be reached: %s", e.Floor, strings.Join(tried, "; "))
-	next := e.Floor - 1
-	if next < None {
+	next := nextLower(e.Floor)
+	if next == 0 {
 		return text
 	}
-	return fmt.Sprintf("%s; to run with less protection set `host { sandbox = %q }` or pass `--sandbox %s`", text, next, next)
+	return fmt.Sprintf("%s; to run with less protection set `sandbox { require = %q }` or pass `--sandbox %s`", text, next, next)
+}
+
+// nextLower is the next lower level of this system, 0 when there is none.
+func nextLower(level Level) Level {
+	for _, l := range ladder {
+		if l < level {
+			return l
+		}
+	}
+	return 0
 }
 
 // Unwrap returns the failed attempts.

@@ -16,8 +16,14 @@ func Launch(ctx context.Context, spec Spec) (*Process, error) {
 	if err := spec.check(); err != nil {
 		return nil, err
 	}
+	if spec.Runtime != "" {
+		return launchRuntime(ctx, &spec)
+	}
 	refused := &RefusedError{Floor: spec.Floor.floor()}
-	for level := spec.ceiling(); level >= refused.Floor; level-- {
+	for _, level := range ladder {
+		if level > spec.ceiling() || level < refused.Floor {
+			continue
+		}
 		process, err := launchAt(ctx, &spec, level)
 		if err == nil {
 			process.report.Fallen = texts(refused.Attempts)
@@ -35,7 +41,7 @@ func Launch(ctx context.Context, spec Spec) (*Process, error) {
 // ceiling is the level to try first.
 func (s *Spec) ceiling() Level {
 	if s.Ceiling == 0 {
-		return Namespaced
+		return ladder[0]
 	}
 	return s.Ceiling
 }

@@ -7,43 +7,50 @@ package sandbox
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
+	"path/filepath"
 )
 
-// errPlatform is why only level none exists here.
-var errPlatform = errors.New("this system has no sandbox yet: only Linux has")
-
-// MaybeInit does nothing here: there is no shim on this system.
-func MaybeInit() {}
-
-// launchAt starts the program at level none. The program is executed by the name
-// of the open file: this system cannot execute a descriptor.
-func launchAt(ctx context.Context, spec *Spec, level Level) (*Process, error) {
-	if level > None {
-		return nil, &StepError{Level: level, Step: "platform", Path: runtime.GOOS, Err: errPlatform}
-	}
+// launchPlain starts the program at level none. It is executed by the name of
+// the open file: these systems cannot execute a descriptor.
+func launchPlain(ctx context.Context, spec *Spec) (*Process, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	cmd := &exec.Cmd{Path: spec.Exe.Name(), Args: spec.Args, Env: environment(spec), Dir: spec.PrivateDir}
+	env, err := environment(spec)
+	if err != nil {
+		return nil, &StepError{Level: None, Step: "secrets", Path: spec.PrivateDir, Err: err}
+	}
+	cmd := &exec.Cmd{Path: spec.Exe.Name(), Args: spec.Args, Env: env, Dir: spec.PrivateDir, ExtraFiles: spec.Inherit}
+	connect(cmd, spec)
+	release, err := startTree(cmd)
+	if err != nil {
+		return nil, &StepError{Level: None, Step: "start", Path: spec.Exe.Name(), Err: err}
+	}
+	report := Report{Level: None, Profile: spec.profile(), Walls: walls(nil)}
+	return newProcess(cmd, report, privateDirectory(spec), release), nil
+}
+
+// connect gives a command the caller's pipes.
+func connect(cmd *exec.Cmd, spec *Spec) {
 	if spec.Stdout != nil { // a nil *os.File in an io.Writer is not nil
 		cmd.Stdout = spec.Stdout
 	}
 	if spec.Stderr != nil {
 		cmd.Stderr = spec.Stderr
 	}
-	release, err := startTree(cmd)
-	if err != nil {
-		return nil, &StepError{Level: level, Step: "start", Path: spec.Exe.Name(), Err: err}
-	}
-	dir, _ := os.Open(spec.PrivateDir)
-	return newProcess(cmd, platformReport(), directory{socket: spec.PrivateDir, file: dir}, release), nil
 }
 
-// environment completes the variables that depend on the level.
-func environment(spec *Spec) []string {
+func privateDirectory(spec *Spec) directory {
+	dir, _ := os.Open(spec.PrivateDir)
+	return directory{socket: spec.PrivateDir, file: dir}
+}
+
+// environment completes the variables that depend on the level, and writes the
+// secrets that one of them points to.
+func environment(spec *Spec) ([]string, error) {
 	env := append(platformEnv(), spec.Env...)
 	for _, name := range spec.DirEnv {
 		env = append(env, name+"="+spec.PrivateDir)
@@ -54,21 +61,33 @@ func environment(spec *Spec) []string {
 	if spec.TargetEnv != "" {
 		env = append(env, spec.TargetEnv+"="+spec.Root)
 	}
-	return env
+	dir, err := writeSecrets(spec)
+	if spec.SecretsEnv != "" && dir != "" {
+		env = append(env, spec.SecretsEnv+"="+dir)
+	}
+	return env, err
 }
 
-// platformReport lists the walls that Linux has as off, with the reason.
-func platformReport() Report {
-	r := Report{Level: None}
-	for _, name := range []string{
-		"user namespace", "mount namespace", "pid namespace", "network namespace", "ipc namespace", "uts namespace",
-		"identity", "capabilities", "no_new_privs", "rlimits",
-	} {
-		r.Walls = append(r.Walls, Wall{Name: name, Detail: errPlatform.Error()})
+// writeSecrets puts the secrets into the private directory, each in a file that
+// only the user can read. It returns their directory, "" without any.
+func writeSecrets(spec *Spec) (string, error) {
+	if len(spec.Secrets) == 0 {
+		return "", nil
 	}
-	r.Walls = append(r.Walls,
-		Wall{Name: "environment", On: true, Detail: "only what the host sets"},
-		Wall{Name: "parent death", On: diesWithHost, Detail: parentDeath},
-	)
-	return r
+	if spec.PrivateDir == "" {
+		return "", errors.New("secrets need a private directory: Spec.PrivateDir is empty")
+	}
+	dir := filepath.Join(spec.PrivateDir, "secrets")
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return "", err
+	}
+	for _, s := range spec.Secrets {
+		if !filepath.IsLocal(s.Name) || filepath.Base(s.Name) != s.Name {
+			return "", fmt.Errorf("the secret %q must have a plain file name", s.Name)
+		}
+		if err := os.WriteFile(filepath.Join(dir, s.Name), []byte(s.Value), 0o400); err != nil && !errors.Is(err, os.ErrPermission) {
+			return "", err
+		}
+	}
+	return dir, nil
 }

@@ -6,3 +6,6 @@ package sandbox
 
 // testLimits are the defaults.
 var testLimits = Limits{}
+
+// testEnv is nothing.
+var testEnv []string

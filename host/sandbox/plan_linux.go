@@ -3,147 +3,169 @@
 package sandbox
 
 import (
-	"os"
+	"fmt"
 	"path"
 	"sort"
 	"strings"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-// The descriptors that the shim inherits beside the standard streams.
-const (
-	planFD   = 3
-	statusFD = 4
-	exeFD    = 5
-)
+// object is one file or directory of the machine that the program may use.
+type object struct {
+	source
+	target   string // place in the private root; "" when it is not shown there
+	flags    uint64 // MOUNT_ATTR_* of the whole tree
+	rights   uint64 // what Landlock allows on it
+	bind     int    // index in Spec.Binds, or -1 for one of ours
+	optional bool
 
-// plan is what the host tells the shim. It holds no decision for the shim to
-// make: the shim carries out the steps of one level.
-type plan struct {
-	Level    Level
-	Args     []string
-	Env      []string
-	Dir      string // working directory at levels without a root of their own
-	Root     string // directory inside which grants are resolved
-	Mounts   []mount
-	Proc     bool
-	Scratch  scratch
-	Identity *int // kuid and kgid to take on; nil keeps the present ones
-	DropSet  bool // whether the bounding set and groups can be dropped
-	Limits   []limit
-	Inject   *failure // a step to fail, for tests
+	rule operand // its struct landlock_path_beneath_attr in the program
+	note operand // why an optional object was left out
 }
 
-type scratch struct{ Bytes, Inodes uint64 }
-
-type limit struct {
-	Resource int
-	Value    uint64
-}
-
-// mount is one object of the machine to show in the sandbox.
-type mount struct {
-	Source   string
-	Target   string
-	InRoot   bool // resolve Source inside plan.Root
-	Optional bool
-	Flags    uint64 // MOUNT_ATTR_* to set on the whole tree
-	Bind     int    // index in Spec.Binds, or -1 for one of ours
-}
-
-// failure is a step that went wrong, as the shim reports it.
-type failure struct {
-	Step  string
-	Path  string
-	Errno syscall.Errno
-	Bind  int // index of the required grant that failed, or -1
-}
-
-// status is one record on the status pipe.
-type status struct {
-	Failure *failure
-	Missing []missing
-}
-
-// missing is an optional mount that could not be opened.
-type missing struct {
-	Mount int
-	Errno syscall.Errno
-}
+// fd is the cell of the object's descriptor: the rule names it as well.
+func (o *object) fd() operand { return o.rule + 8 }
 
 const (
 	grantFlags   = unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOEXEC
+	writeFlags   = unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOEXEC
 	libraryFlags = unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV
 	deviceFlags  = unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NOEXEC
 )
 
-// injectFailure is copied into every plan; tests set it.
-var injectFailure *failure
-
-// newPlan lays out one level of a checked specification. uid is the uid of its
-// own that was allocated for the program, or -1.
-func newPlan(s *Spec, level Level, uid int) (*plan, error) {
-	p := &plan{Level: level, Args: s.Args, Root: "/", DropSet: os.Geteuid() == 0, Inject: injectFailure}
-	p.Limits = s.rlimits(level, uid)
-	if level > None && p.DropSet {
-		p.Identity = new(max(uid, 0))
+// flagsOf are the mount flags of an access.
+func flagsOf(a Access) uint64 {
+	switch a {
+	case Write:
+		return writeFlags
+	case Library, Exec:
+		return libraryFlags
+	case Device:
+		return deviceFlags
 	}
-	p.Dir = s.PrivateDir
-	if level == Namespaced {
-		if err := p.layOut(s); err != nil {
-			return nil, err
-		}
-	}
-	p.Env = s.environment(p.Dir, level)
-	return p, nil
+	return grantFlags
 }
 
-// layOut plans the private root.
-func (p *plan) layOut(s *Spec) error {
-	p.Dir, p.Proc = ScratchDir, s.Proc
-	if s.Root != "" {
-		p.Root = s.Root
+// planObjects looks up everything the program is to have, parents before what
+// lies in them.
+func (a *attempt) planObjects() error {
+	if err := a.planBinds(); err != nil {
+		return err
 	}
-	limits := s.Limits.withDefaults()
-	p.Scratch = scratch{limits.ScratchBytes, limits.ScratchInodes}
-	libraries, err := libraryMounts(s.Exe)
-	if err != nil {
-		return &StepError{Level: Namespaced, Step: "read-elf", Path: s.Exe.Name(), Err: err}
+	if !a.walls.mount && !a.walls.landlock {
+		return nil
 	}
-	p.Mounts = append(append(grantMounts(s.Binds), deviceMounts()...), libraries...)
-	// Parents come before what lies in them.
-	sort.SliceStable(p.Mounts, func(i, j int) bool {
-		return strings.Count(p.Mounts[i].Target, "/") < strings.Count(p.Mounts[j].Target, "/")
+	for _, name := range minimalDevices {
+		a.own(path.Join("/dev", name), Device, true)
+	}
+	if err := a.planCode(); err != nil {
+		return err
+	}
+	sort.SliceStable(a.objects, func(i, j int) bool {
+		return strings.Count(a.objects[i].target, "/") < strings.Count(a.objects[j].target, "/")
 	})
 	return nil
 }
 
-func grantMounts(binds []Bind) []mount {
-	var out []mount
-	for i, b := range binds {
-		target, _ := b.target() // checked by Spec.check
-		flags := uint64(grantFlags)
-		if b.Device {
-			flags = deviceFlags
+// planBinds looks up the grants.
+func (a *attempt) planBinds() error {
+	for i, b := range a.spec.Binds {
+		if b.Access == Exec && !a.level.Spaces() {
+			return a.failed("exec-grant", b.Source, errNoExec)
 		}
-		out = append(out, mount{Source: b.Source, Target: target, InRoot: true, Optional: b.Optional, Flags: flags, Bind: i})
+		target, err := b.target()
+		if err != nil {
+			return err
+		}
+		found, err := a.lookUp(b)
+		if err != nil && !b.Optional {
+			return &BindError{Bind: b, Err: err}
+		}
+		if err != nil {
+			a.skip(i, err)
+			continue
+		}
+		a.objects = append(a.objects, object{
+			source: found, target: target, flags: flagsOf(b.Access), rights: rightsOf(b.Access, found.dir), bind: i, optional: b.Optional,
+		})
 	}
-	return out
+	return nil
 }
 
-func deviceMounts() []mount {
-	var out []mount
-	for _, name := range minimalDevices {
-		device := path.Join("/dev", name)
-		out = append(out, mount{Source: device, Target: device, Flags: deviceFlags, Bind: -1})
+func (a *attempt) lookUp(b Bind) (source, error) {
+	if b.File != nil {
+		return sourceOfFile(b.File)
 	}
-	return out
+	return findSource(a.spec.Root, b.Source)
+}
+
+// skip records an optional grant that cannot be given.
+func (a *attempt) skip(bind int, err error) {
+	b := a.spec.Binds[bind]
+	target, _ := b.target() // checked before
+	a.skipped = append(a.skipped, Skipped{Source: b.Source, Target: target, Reason: err.Error()})
+}
+
+// own adds an object of the sandbox itself. One that the machine lacks is left
+// out, since not every machine has every library directory.
+func (a *attempt) own(name string, access Access, required bool) {
+	found, err := findSource("", name)
+	if err != nil {
+		return
+	}
+	o := object{source: found, target: name, flags: flagsOf(access), rights: rightsOf(access, found.dir), bind: -1, optional: !required}
+	if access == Device {
+		o.rights = rightsOf(Device, false) &^ unix.LANDLOCK_ACCESS_FS_IOCTL_DEV
+	}
+	if !a.covered(name) {
+		a.objects = append(a.objects, o)
+	}
+}
+
+// covered reports whether a grant shows that place already.
+func (a *attempt) covered(target string) bool {
+	for _, o := range a.objects {
+		if o.target != "" && below(target, o.target) {
+			return true
+		}
+	}
+	return false
+}
+
+// planCode adds what dynamically linked programs need to start: the system's
+// libraries and the loaders.
+func (a *attempt) planCode() error {
+	loaders, err := a.loaders()
+	if err != nil {
+		return a.failed("read-elf", a.spec.Exe.Name(), err)
+	}
+	if len(loaders) == 0 {
+		return nil
+	}
+	a.own("/etc/ld.so.cache", Read, false)
+	for _, dir := range libraryDirs {
+		a.own(dir, Library, false)
+	}
+	for _, loader := range loaders {
+		if !a.covered(loader) {
+			a.own(loader, Library, true)
+		}
+		a.executable(loader)
+	}
+	return nil
+}
+
+// executable lets Landlock pass a loader, which the kernel executes too.
+func (a *attempt) executable(loader string) {
+	if found, err := findSource("", loader); err == nil {
+		a.objects = append(a.objects, object{source: found, rights: rightsOf(Exec, false), bind: -1, optional: true})
+	}
 }
 
 // environment completes the variables whose values depend on the level.
-func (s *Spec) environment(dir string, level Level) []string {
+func (a *attempt) environment() []string {
+	s, dir := a.spec, a.dir
 	env := append([]string{}, s.Env...)
 	if dir != "" {
 		for _, name := range s.DirEnv {
@@ -151,43 +173,46 @@ func (s *Spec) environment(dir string, level Level) []string {
 		}
 	}
 	if s.SocketEnv != "" && dir != "" {
-		env = append(env, s.SocketEnv+"="+socketDir(level))
+		env = append(env, s.SocketEnv+"="+a.socketDir())
 	}
 	if s.TargetEnv != "" {
-		prefix := s.Root
-		if level == Namespaced {
-			prefix = TargetDir
-		}
-		env = append(env, s.TargetEnv+"="+prefix)
+		env = append(env, s.TargetEnv+"="+pick(a.walls.mount, TargetDir, s.Root))
+	}
+	if s.SecretsEnv != "" && a.secrets != "" {
+		env = append(env, s.SecretsEnv+"="+a.secrets)
 	}
 	return env
 }
 
 // socketDir is the private directory by a short name that works whatever the
-// modes of the directories above it: below namespaced it is the working directory.
-func socketDir(level Level) string {
-	if level == Namespaced {
-		return ScratchDir
-	}
-	return "/proc/self/cwd"
+// modes of the directories above it: without a root it is the working directory.
+func (a *attempt) socketDir() string { return pick(a.walls.mount, ScratchDir, "/proc/self/cwd") }
+
+// limit is one resource of this kernel.
+type limit struct {
+	resource int
+	value    uint64
 }
 
-// rlimits turns the limits into resources of this kernel.
-func (s *Spec) rlimits(level Level, uid int) []limit {
-	if level < Weak {
-		return nil
-	}
-	l := s.Limits.withDefaults()
+// limits turns the specification's limits into resources.
+func (a *attempt) limits() []limit {
+	l := a.spec.Limits.withDefaults()
 	out := []limit{
 		{unix.RLIMIT_NOFILE, l.OpenFiles}, {unix.RLIMIT_CORE, 0}, {unix.RLIMIT_FSIZE, l.FileBytes},
 		{unix.RLIMIT_CPU, l.CPUSeconds}, {unix.RLIMIT_DATA, l.DataBytes}, {unix.RLIMIT_AS, l.AddressSpaceBytes},
 		{unix.RLIMIT_MEMLOCK, l.LockedBytes}, {unix.RLIMIT_MSGQUEUE, 0}, {unix.RLIMIT_SIGPENDING, 128},
 		{unix.RLIMIT_STACK, l.StackBytes}, {unix.RLIMIT_NICE, 0}, {unix.RLIMIT_RTPRIO, 0},
 	}
-	// The count of processes is per uid and user namespace; where those are
-	// shared with others, the limit would strike at their processes too.
-	if counted := uid >= 0 || (level == Namespaced && os.Geteuid() != 0); counted {
+	if a.countsProcesses() {
 		out = append(out, limit{unix.RLIMIT_NPROC, l.Processes})
 	}
 	return out
 }
+
+// countsProcesses reports whether the number of processes can be limited: the
+// kernel counts them per uid and user namespace, and where those are shared with
+// others the limit would strike at their processes too.
+func (a *attempt) countsProcesses() bool { return a.uid >= 0 || a.walls.user && a.host.uid != 0 }
+
+// errNoExec is why a level cannot give an exec grant.
+var errNoExec = fmt.Errorf("programs may be started only where no descendant can outlive the plugin, which takes a pid namespace: %w", unix.ENOTSUP)

@@ -3,14 +3,11 @@
 package sandbox
 
 import (
-	"errors"
-	"unsafe"
+	"encoding/binary"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 )
-
-// The calls below go to the kernel raw: they act on the calling thread, which is
-// the one that executes the program, and need no agreement among the others.
 
 // Bits of the securebits flag word (linux/securebits.h).
 const (
@@ -26,129 +23,95 @@ const (
 		secKeepCapsLocked | secNoAmbientRaise | secNoAmbientLocked
 )
 
-// umask keeps what the program creates to itself.
-func (b *builder) umask() error {
-	unix.Umask(0o077)
-	return nil
+// dropsBounding reports whether the bounding set can be emptied: by root, or by
+// the root of a user namespace. Without the right to, no_new_privs alone keeps
+// an exec from granting anything.
+func (a *attempt) dropsBounding() bool {
+	return a.walls.user || a.host.can(unix.CAP_SETPCAP)
 }
 
-// directory makes the private directory the working directory, while the host's
-// rights still allow to reach it.
-func (b *builder) directory() error {
-	if b.plan.Dir == "" {
-		return nil
+// takesIdentity reports whether credentials are to be changed.
+func (a *attempt) takesIdentity() bool {
+	return a.walls.identity && !a.walls.user && a.host.identities()
+}
+
+// identity is the uid and gid inside the sandbox, or -1 where it stays as it is.
+func (a *attempt) identity() int {
+	if !a.takesIdentity() {
+		return -1
 	}
-	return atPath(b.plan.Dir, -1, unix.Chdir(b.plan.Dir))
+	return max(a.uid, 0)
 }
 
-// privileged reports whether this process holds capabilities to be dropped: the
-// host is root, or the process is root in a user namespace of its own.
-func (b *builder) privileged() bool {
-	return b.plan.DropSet || b.plan.Level == Namespaced
+// mapUser makes the host's user the root of a user namespace. The kernel lets a
+// process map its own uid, once it cannot change its groups any more.
+func (c *compiler) mapUser() {
+	c.write("/proc/self/setgroups", "deny")
+	c.write("/proc/self/uid_map", "0 "+strconv.Itoa(c.a.host.uid)+" 1")
+	c.write("/proc/self/gid_map", "0 "+strconv.Itoa(c.a.host.gid)+" 1")
+}
+
+// write puts a text into a file of the kernel.
+func (c *compiler) write(name, text string) {
+	c.at(name)
+	fd := c.cell()
+	c.call(unix.SYS_OPENAT, unix.AT_FDCWD, name, unix.O_WRONLY|unix.O_CLOEXEC).into(fd)
+	c.call(unix.SYS_WRITE, fd, text, len(text))
+	c.call(unix.SYS_CLOSE, fd)
+}
+
+// cgroupSpace makes the group in which the program now is look like the root of
+// all groups.
+func (c *compiler) cgroupSpace() { c.call(unix.SYS_UNSHARE, unix.CLONE_NEWCGROUP) }
+
+// enterGroup moves the process into its control group.
+func (c *compiler) enterGroup() {
+	for _, f := range c.a.leaf.Files() {
+		c.at(f.Name())
+		c.call(unix.SYS_WRITE, c.file(f), "0", 1)
+	}
 }
 
 // boundingSet takes every capability out of what an exec could ever grant.
-func (b *builder) boundingSet() error {
-	if !b.privileged() {
-		return nil
+func (c *compiler) boundingSet() {
+	for capability := range lastCapability() + 1 {
+		c.call(unix.SYS_PRCTL, unix.PR_CAPBSET_DROP, capability)
 	}
-	for capability := 0; capability <= 63; capability++ {
-		err := prctl(unix.PR_CAPBSET_DROP, uintptr(capability))
-		if errors.Is(err, unix.EINVAL) && capability > unix.CAP_CHECKPOINT_RESTORE {
-			return nil // past the last one that this kernel knows
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // secureBits makes uid 0 an ordinary uid, for good.
-func (b *builder) secureBits() error {
-	if !b.privileged() {
-		return nil
-	}
-	return prctl(unix.PR_SET_SECUREBITS, secureBits)
+func (c *compiler) secureBits() { c.call(unix.SYS_PRCTL, unix.PR_SET_SECUREBITS, secureBits) }
+
+// identity takes on the program's uid and gid and lets go of all groups. The
+// change clears the parent-death signal.
+func (c *compiler) identity() {
+	id := c.a.identity()
+	c.call(unix.SYS_SETGROUPS, 0, 0)
+	c.call(unix.SYS_SETRESGID, id, id, id)
+	c.call(unix.SYS_SETRESUID, id, id, id)
+	c.parentDeath()
 }
 
-// identity takes on the program's uid and gid and lets go of all groups.
-func (b *builder) identity() error {
-	if b.plan.Identity == nil {
-		return nil
-	}
-	id := uintptr(*b.plan.Identity)
-	if _, _, errno := unix.RawSyscall(unix.SYS_SETGROUPS, 0, 0, 0); errno != 0 {
-		return errno
-	}
-	if _, _, errno := unix.RawSyscall(unix.SYS_SETRESGID, id, id, id); errno != 0 {
-		return errno
-	}
-	if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, id, id, id); errno != 0 {
-		return errno
-	}
-	return nil
-}
-
-func (b *builder) noNewPrivileges() error {
-	return prctl(unix.PR_SET_NO_NEW_PRIVS, 1)
-}
+func (c *compiler) noNewPrivileges() { c.call(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1) }
 
 // capabilities empties the remaining sets.
-func (b *builder) capabilities() error {
-	if err := prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL); err != nil {
-		return err
-	}
-	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	var none [2]unix.CapUserData
-	_, _, errno := unix.RawSyscall(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&none[0])), 0)
-	if errno != 0 {
-		return errno
-	}
-	return nil
-}
-
-// closeFiles keeps every descriptor but the standard streams from the program.
-func (b *builder) closeFiles() error {
-	return unix.CloseRange(planFD, ^uint(0), unix.CLOSE_RANGE_CLOEXEC)
+func (c *compiler) capabilities() {
+	c.call(unix.SYS_PRCTL, unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL)
+	header := binary.NativeEndian.AppendUint32(nil, unix.LINUX_CAPABILITY_VERSION_3)
+	none := c.data(make([]byte, 24))
+	c.call(unix.SYS_CAPSET, c.address(c.data(append(header, 0, 0, 0, 0))), c.address(none))
 }
 
 // rlimits lowers the limits, soft and hard alike. A limit that is lower already
 // stays as it is.
-func (b *builder) rlimits() error {
-	for _, l := range b.plan.Limits {
+func (c *compiler) rlimits() {
+	for _, l := range c.a.limits() {
 		var now unix.Rlimit
-		if err := unix.Prlimit(0, l.Resource, nil, &now); err != nil {
-			return err
+		if unix.Prlimit(0, l.resource, nil, &now) != nil {
+			now.Max = 0
 		}
-		value := min(l.Value, now.Max)
-		if err := unix.Prlimit(0, l.Resource, &unix.Rlimit{Cur: value, Max: value}, nil); err != nil {
-			return err
-		}
+		value := min(l.value, now.Max)
+		pair := binary.NativeEndian.AppendUint64(nil, value)
+		c.call(unix.SYS_PRLIMIT64, 0, l.resource, c.address(c.data(binary.NativeEndian.AppendUint64(pair, value))), 0)
 	}
-	return nil
-}
-
-// lifeline arms the parent-death signal again, since a change of credentials
-// clears it, and then makes sure that the parent did not die before.
-func (b *builder) lifeline() error {
-	if err := prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL)); err != nil {
-		return err
-	}
-	poll := []unix.PollFd{{Fd: planFD, Events: unix.POLLIN}}
-	if _, err := unix.Poll(poll, 0); err != nil && err != unix.EINTR {
-		return err
-	}
-	if poll[0].Revents&unix.POLLHUP != 0 {
-		return unix.EPIPE
-	}
-	return nil
-}
-
-func prctl(option int, argument uintptr) error {
-	_, _, errno := unix.RawSyscall6(unix.SYS_PRCTL, uintptr(option), argument, 0, 0, 0, 0)
-	if errno != 0 {
-		return errno
-	}
-	return nil
 }

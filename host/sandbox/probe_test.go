@@ -9,6 +9,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"os"
@@ -53,6 +54,11 @@ func runProbe(kind string) {
 		time.Sleep(time.Minute)
 		return
 	}
+	if program, ok := strings.CutPrefix(kind, "daemon:"); ok {
+		_ = exec.Command(program, "60").Start()
+		time.Sleep(time.Minute)
+		return
+	}
 	s := sight{PID: os.Getpid(), UID: os.Getuid(), Env: os.Environ(), Limits: map[string]uint64{}, Results: map[string]string{}}
 	s.Groups, _ = os.Getgroups()
 	s.Host, _ = os.Hostname()
@@ -77,33 +83,33 @@ func attemptProbe(verb, argument string) string {
 	switch verb {
 	case "read":
 		text, err := os.ReadFile(argument)
-		return outcome(string(text), err)
+		return answer(string(text), err)
 	case "list":
 		entries, err := os.ReadDir(argument)
-		return outcome(strconv.Itoa(len(entries)), err)
+		return answer(strconv.Itoa(len(entries)), err)
 	case "write":
-		return outcome("", os.WriteFile(argument, []byte("x"), 0o600))
+		return answer("", os.WriteFile(argument, []byte("x"), 0o600))
 	case "fill":
-		return outcome("", os.WriteFile(argument, make([]byte, 64<<20), 0o600))
+		return answer("", os.WriteFile(argument, make([]byte, 64<<20), 0o600))
 	case "mkdir":
-		return outcome("", os.Mkdir(argument, 0o700))
+		return answer("", os.Mkdir(argument, 0o700))
 	case "chmod":
-		return outcome("", os.Chmod(argument, 0o777))
+		return answer("", os.Chmod(argument, 0o777))
 	case "dial":
 		c, err := net.DialTimeout("tcp", argument, time.Second)
 		if err == nil {
 			_ = c.Close()
 		}
-		return outcome("", err)
+		return answer("", err)
 	case "unix":
 		c, err := net.DialTimeout("unix", argument, time.Second)
 		if err == nil {
 			_ = c.Close()
 		}
-		return outcome("", err)
+		return answer("", err)
 	case "kill":
 		pid, _ := strconv.Atoi(argument)
-		return outcome("", syscall.Kill(pid, 0))
+		return answer("", syscall.Kill(pid, 0))
 	case "setuid":
 		_, _, errno := syscall.RawSyscall(syscall.SYS_SETUID, 0, 0, 0)
 		if os.Getuid() != 0 || errno != 0 {
@@ -111,11 +117,11 @@ func attemptProbe(verb, argument string) string {
 		}
 		return "ok"
 	case "mount":
-		return outcome("", syscall.Mount("tmpfs", "/tmp", "tmpfs", 0, ""))
+		return answer("", syscall.Mount("tmpfs", "/tmp", "tmpfs", 0, ""))
 	case "chroot":
-		return outcome("", syscall.Chroot("/tmp"))
+		return answer("", syscall.Chroot("/tmp"))
 	case "exec":
-		return outcome("", syscall.Exec(argument, []string{argument}, nil))
+		return answer("", syscall.Exec(argument, []string{argument}, nil))
 	case "child":
 		cmd := exec.Command("/proc/self/exe")
 		cmd.Env = []string{probeEnv + "=sleep"}
@@ -133,10 +139,101 @@ func attemptProbe(verb, argument string) string {
 	case "fds":
 		return strings.Join(openFiles(), " ")
 	}
+	return attemptCall(verb, argument)
+}
+
+// attemptCall tries single system calls and what depends on them.
+func attemptCall(verb, argument string) string {
+	switch verb {
+	case "socket":
+		fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_DGRAM, 0)
+		return answer(strconv.Itoa(fd), err)
+	case "foreign": // a call in the numbering of x32
+		_, _, errno := syscall.RawSyscall(1<<30|syscall.SYS_GETPID, 0, 0, 0)
+		return answer("", errno)
+	case "hostname": // setting it to what it is
+		name, _ := os.Hostname()
+		return answer("", sameName(name))
+	case "openmany":
+		return answer("", openMany(300))
+	case "memory":
+		megabytes, _ := strconv.Atoi(argument)
+		text := make([]byte, megabytes<<20)
+		for i := 0; i < len(text); i += 4096 {
+			text[i] = 1
+		}
+		return "ok " + strconv.Itoa(len(text))
+	case "nothing":
+		return "ok"
+	case "map":
+		return answer("", mapAsCode(argument))
+	case "run":
+		words := strings.Fields(argument)
+		out, err := exec.Command(words[0], words[1:]...).CombinedOutput()
+		return answer(string(out), err)
+	case "secret":
+		name := filepath.Join(os.Getenv("SECRETS"), argument)
+		text, err := os.ReadFile(name)
+		info, statErr := os.Stat(name)
+		if statErr != nil {
+			return statErr.Error()
+		}
+		return answer(fmt.Sprintf("%s %#o", text, info.Mode().Perm()), err)
+	case "overwrite":
+		return answer("", os.WriteFile(filepath.Join(os.Getenv("SECRETS"), argument), []byte("x"), 0o600))
+	case "readfd":
+		fd, _ := strconv.Atoi(argument)
+		text := make([]byte, 64)
+		n, err := syscall.Read(fd, text)
+		return answer(string(text[:max(n, 0)]), err)
+	case "writefd":
+		fd, _ := strconv.Atoi(argument)
+		_, err := syscall.Write(fd, []byte("hello"))
+		return answer("", err)
+	case "status":
+		text, err := os.ReadFile("/proc/self/status")
+		return answer(parseStatus(string(text))[argument], err)
+	case "cgroup":
+		text, err := os.ReadFile("/proc/self/cgroup")
+		return answer(strings.ReplaceAll(string(text), "\n", " "), err)
+	}
 	return "none"
 }
 
-func outcome(text string, err error) string {
+// sameName reports no error if the program is under the machine's name.
+func sameName(name string) error {
+	if name == "bulkhead" {
+		return errors.New("another name")
+	}
+	return nil
+}
+
+func openMany(n int) error {
+	for range n {
+		if _, err := syscall.Dup(0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func mapAsCode(name string) error {
+	file, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	text, err := syscall.Mmap(int(file.Fd()), 0, 1, syscall.PROT_READ|syscall.PROT_EXEC, syscall.MAP_PRIVATE)
+	if err == nil {
+		_ = syscall.Munmap(text)
+	}
+	return err
+}
+
+func answer(text string, err error) string {
+	if errno, ok := errors.AsType[syscall.Errno](err); ok && errno == 0 {
+		err = nil
+	}
 	if err != nil {
 		return err.Error()
 	}
@@ -182,7 +279,7 @@ func testSpec(t *testing.T, kind string) (Spec, *bytes.Buffer, func()) {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(private) })
 	spec := Spec{
-		Exe: exe, Args: []string{"probe"}, Env: []string{probeEnv + "=" + kind},
+		Exe: exe, Args: []string{"probe"}, Env: append([]string{probeEnv + "=" + kind}, testEnv...),
 		DirEnv: []string{"TMPDIR", "HOME"}, TargetEnv: "TARGET", PrivateDir: private,
 		Stdout: w, Stderr: os.Stderr, Limits: testLimits,
 	}
@@ -206,7 +303,7 @@ func look(t *testing.T, kind string, change func(*Spec)) (sight, Report) {
 	finish()
 	var s sight
 	if err := json.Unmarshal(out.Bytes(), &s); err != nil {
-		t.Fatalf("the probe printed %q: %v (%v)", out.String(), err, p.State())
+		t.Fatalf("the probe printed %q: %v (%v)", out.String(), err, p.Exit())
 	}
 	return s, p.Report()
 }
@@ -220,6 +317,11 @@ func waitFor(t *testing.T, p *Process) {
 		t.Fatal("the program did not end")
 	}
 }
+
+// pause is a moment of waiting for another process.
+func pause() { time.Sleep(2 * time.Millisecond) }
+
+func itoa(n int) string { return strconv.Itoa(n) }
 
 // asRoot skips a test that needs a root host.
 func asRoot(t *testing.T) {

@@ -4,22 +4,29 @@ package sandbox
 
 import (
 	"os"
-	"os/exec"
 	"sync"
 )
 
 // Process is a running program and everything that it may have started.
 type Process struct {
-	cmd     *exec.Cmd
+	started started
 	pid     int
 	report  Report
 	dir     directory
 	release func() // gives the uid, the job handle and the like back
+	denials func() []Denial
 
 	mu     sync.Mutex
 	reaped bool
-	state  *os.ProcessState
+	exit   *Exit
 	done   chan struct{}
+}
+
+// started is a process of the operating system that was not waited for yet.
+type started interface {
+	kill()       // ends it and its group; only before reap
+	await()      // returns when it has ended, and leaves its id its own
+	reap() *Exit // gives its id back
 }
 
 // directory is the private directory of a program.
@@ -28,12 +35,8 @@ type directory struct {
 	file   *os.File // held open by the host; may be nil
 }
 
-// newProcess takes over a started command and begins to wait for it.
-func newProcess(cmd *exec.Cmd, report Report, dir directory, release func()) *Process {
-	p := &Process{cmd: cmd, pid: cmd.Process.Pid, report: report, dir: dir, release: release, done: make(chan struct{})}
-	go p.reap()
-	return p
-}
+// begin waits for the end in the background.
+func (p *Process) begin() { go p.reap() }
 
 // PID is the process id in the host's pid namespace.
 func (p *Process) PID() int { return p.pid }
@@ -53,35 +56,44 @@ func (p *Process) DirFile() *os.File { return p.dir.file }
 // Done is closed when the program has ended and its remains were cleared away.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
-// State is how the program ended; nil while it runs.
-func (p *Process) State() *os.ProcessState {
+// Exit is how the program ended; nil while it runs.
+func (p *Process) Exit() *Exit {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.state
+	return p.exit
+}
+
+// Denials lists what the program was refused so far, where the level can tell.
+// The list is complete when Done is closed.
+func (p *Process) Denials() []Denial {
+	if p.denials == nil {
+		return nil
+	}
+	return p.denials()
 }
 
 // Kill ends the program at once, with everything it started that the level can
-// reach: all of it at namespaced, its process group below. It does not wait and
-// may be called at any time, any number of times.
+// reach: all of it where there is a pid namespace, its process group below. It
+// does not wait and may be called at any time, any number of times.
 func (p *Process) Kill() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.reaped {
-		killTree(p.cmd)
+		p.started.kill()
 	}
 }
 
 // reap waits for the end. The group is killed between the program's death and
 // the moment its pid becomes free for others.
 func (p *Process) reap() {
-	awaitExit(p.pid)
+	p.started.await()
 	p.mu.Lock()
-	killTree(p.cmd)
+	p.started.kill()
 	p.reaped = true
 	p.mu.Unlock()
-	_ = p.cmd.Wait()
+	exit := p.started.reap()
 	p.mu.Lock()
-	p.state = p.cmd.ProcessState
+	p.exit = exit
 	p.mu.Unlock()
 	if p.dir.file != nil {
 		_ = p.dir.file.Close()

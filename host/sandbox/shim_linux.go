@@ -3,22 +3,29 @@
 package sandbox
 
 import (
-	"encoding/json"
+	"encoding/binary"
 	"errors"
+	"io"
 	"os"
 	"runtime"
-	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
 // shimName is the argv[0] by which the host's own binary knows that it is to
-// build walls.
+// carry out a program.
 const shimName = "bulkhead-sandbox-init"
 
-// shimExit is the exit status of a shim that failed; the reason is on the pipe.
+// shimExit is the exit status after a failure; its place is on the socket.
 const shimExit = 126
+
+// The descriptors of a shim: its program, and the files of the program in their
+// order.
+const (
+	shimProgram = 3
+	shimFiles   = 4
+)
 
 // init runs the shim before the packages that the host needs are initialised,
 // which saves several milliseconds for each start.
@@ -38,148 +45,145 @@ func MaybeInit() {
 	os.Exit(runShim())
 }
 
-// builder is the state that the steps of the shim share.
-type builder struct {
-	plan    *plan
-	trees   []int // detached mounts, parallel to plan.Mounts; -1 is missing
-	root    int   // the private root
-	missing []missing
+// header is what goes before the parts of a program on the way to a shim.
+type header struct {
+	Magic                        uint64
+	Ops, Words, Pointers, Socket uint32
 }
 
-// step is one thing to do; its name is what a refusal reports.
-type step struct {
-	name string
-	run  func(*builder) error
-}
+const (
+	shimMagic   = 0x31_6d_69_68_73_68_6b_62 // "bkhshim1"
+	maxShimPart = 1 << 20
+)
 
-// runShim carries out the plan. It returns only when a step failed.
+// runShim carries out the program on the descriptor. It returns only when it failed.
 func runShim() int {
-	b := &builder{root: -1}
-	err := b.readPlan()
-	if err == nil {
-		err = b.build()
+	s, err := readProgram(fdReader(shimProgram))
+	if err != nil {
+		return shimExit
 	}
-	report(status{Failure: describe(err)})
+	unix.CloseOnExec(shimProgram)
+	failed, errno := s.interpret()
+	s.tell(letterFailure, uint32(failed), uint32(errno))
 	return shimExit
 }
 
-// readPlan decodes fd 3, which the host keeps open as the lifeline.
-func (b *builder) readPlan() error {
-	pipe := os.NewFile(planFD, "plan")
-	if err := json.NewDecoder(pipe).Decode(&b.plan); err != nil {
-		return &stepFailure{step: "read-plan", errno: unix.EPROTO}
+// loaded is a program in a shim.
+type loaded struct {
+	ops    []op
+	memory []uint64
+	socket operand
+}
+
+// readProgram decodes a program and gives it real addresses.
+func readProgram(r io.Reader) (*loaded, error) {
+	heads := make([]header, 1)
+	if _, err := io.ReadFull(r, bytesOf(heads)); err != nil {
+		return nil, err
 	}
-	runtime.SetFinalizer(pipe, nil)
-	unix.CloseOnExec(planFD)
+	h := heads[0]
+	if h.Magic != shimMagic || max(h.Ops, h.Words, h.Pointers) > maxShimPart || min(h.Ops, h.Words) == 0 {
+		return nil, errors.New("this is no program for a shim")
+	}
+	s := &loaded{ops: make([]op, h.Ops), memory: make([]uint64, h.Words), socket: operand(h.Socket)}
+	pointers := make([]uint32, h.Pointers)
+	for _, part := range [][]byte{bytesOf(s.ops), bytesOf(s.memory), bytesOf(pointers)} {
+		if _, err := io.ReadFull(r, part); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.check(pointers); err != nil {
+		return nil, err
+	}
+	relocate(s.memory, pointers)
+	return s, nil
+}
+
+// check refuses a program that would reach out of its memory.
+func (s *loaded) check(pointers []uint32) error {
+	end := operand(8*len(s.memory) - 7)
+	for _, at := range pointers {
+		if at%8 != 0 || operand(at) >= end {
+			return errors.New("a pointer lies outside of the memory")
+		}
+	}
+	for _, o := range s.ops {
+		furthest := max(o.Result, o.Note, s.socket)
+		for _, a := range o.Args {
+			furthest = max(furthest, a)
+		}
+		if furthest >= end+4 || o.Skip != opFail && o.Skip > uint32(len(s.ops)) {
+			return errors.New("an instruction reaches outside of the program")
+		}
+	}
 	return nil
 }
 
-// build runs the steps of the level and executes the program.
-func (b *builder) build() error {
-	for _, s := range stepsOf(b.plan.Level) {
-		if in := b.plan.Inject; in != nil && in.Step == s.name {
-			return &stepFailure{step: s.name, errno: in.Errno, bind: -1}
+// interpret is the loop of the raw executor, in Go.
+func (s *loaded) interpret() (failed int, errno unix.Errno) {
+	for i := 0; i < len(s.ops); i++ {
+		o := &s.ops[i]
+		result, errno := s.step(o)
+		if errno == 0 {
+			*s.word(o.Result) = uint32(result)
+			if o.Result == cellReached {
+				s.tell(letterReady, 0, 0)
+			}
+			continue
 		}
-		if err := s.run(b); err != nil {
-			return inStep(s.name, err)
+		*s.word(o.Note) = uint32(errno)
+		if o.Note != cellDrop {
+			s.tell(letterNote, uint32(o.Note), uint32(errno))
 		}
+		if o.Skip == opFail {
+			return i, errno
+		}
+		i += int(o.Skip)
 	}
-	report(status{Missing: b.missing})
-	return inStep("exec", b.exec())
+	return len(s.ops), unix.ENOEXEC
 }
 
-// stepsOf lists what a level does, in order.
-func stepsOf(level Level) []step {
-	lifeline := step{"lifeline", (*builder).lifeline}
-	closeFiles := step{"close-files", (*builder).closeFiles}
-	if level == None {
-		return []step{{"umask", (*builder).umask}, {"directory", (*builder).directory}, closeFiles, lifeline}
+func (s *loaded) step(o *op) (uintptr, unix.Errno) {
+	var a [6]uintptr
+	for i, at := range o.Args {
+		a[i] = uintptr(*(*uint64)(unsafe.Pointer(s.word(at))))
 	}
-	walls := []step{
-		{"umask", (*builder).umask},
-		{"bounding-set", (*builder).boundingSet},
-		{"securebits", (*builder).secureBits},
-		{"identity", (*builder).identity},
-		{"no-new-privs", (*builder).noNewPrivileges},
-		{"capabilities", (*builder).capabilities},
-		closeFiles,
-		{"rlimits", (*builder).rlimits},
-		lifeline,
+	if o.Call == opEqual {
+		if a[0] == a[1] {
+			return 0, 0
+		}
+		return 0, unix.Errno(a[2])
 	}
-	if level == Weak {
-		return append([]step{{"directory", (*builder).directory}}, walls...)
-	}
-	return append(viewSteps(), walls...)
+	result, _, errno := unix.RawSyscall6(uintptr(o.Call), a[0], a[1], a[2], a[3], a[4], a[5])
+	return result, errno
 }
 
-// exec replaces this process by the program behind the inherited descriptor.
-func (b *builder) exec() error {
-	argv, err := syscall.SlicePtrFromStrings(b.plan.Args)
-	if err != nil {
-		return err
-	}
-	envv, err := syscall.SlicePtrFromStrings(b.plan.Env)
-	if err != nil {
-		return err
-	}
-	empty := [1]byte{}
-	_, _, errno := unix.RawSyscall6(unix.SYS_EXECVEAT, exeFD, uintptr(unsafe.Pointer(&empty[0])),
-		uintptr(unsafe.Pointer(&argv[0])), uintptr(unsafe.Pointer(&envv[0])), unix.AT_EMPTY_PATH, 0)
-	return errno
+// word is a 32-bit word of the memory.
+func (s *loaded) word(at operand) *uint32 {
+	return (*uint32)(unsafe.Add(unsafe.Pointer(&s.memory[0]), at))
 }
 
-// stepFailure carries the place of a failure up to the report.
-type stepFailure struct {
-	step  string
-	path  string
-	errno syscall.Errno
-	bind  int
+// tell sends two numbers to the host.
+func (s *loaded) tell(letter byte, a, b uint32) {
+	text := binary.NativeEndian.AppendUint32([]byte{letter}, a)
+	_, _ = unix.Write(int(*s.word(s.socket)), binary.NativeEndian.AppendUint32(text, b))
 }
 
-func (f *stepFailure) Error() string { return f.step + ": " + f.errno.Error() }
+// fdReader reads a descriptor without the runtime's poller, whose own
+// descriptors the program is about to close.
+type fdReader int
 
-// atPath adds the path to an errno; nil stays nil.
-func atPath(path string, bind int, err error) error {
-	if err == nil {
-		return nil
-	}
-	return &stepFailure{path: path, errno: errnoOf(err), bind: bind}
-}
-
-// inStep adds the step to a failure; nil stays nil.
-func inStep(name string, err error) error {
-	if err == nil {
-		return nil
-	}
-	var f *stepFailure
-	if !errors.As(err, &f) {
-		f = &stepFailure{errno: errnoOf(err), bind: -1}
-	}
-	f.step = name
-	return f
-}
-
-func errnoOf(err error) syscall.Errno {
-	var errno syscall.Errno
-	if errors.As(err, &errno) {
-		return errno
-	}
-	return unix.EINVAL
-}
-
-// describe puts a failure into the form of the pipe.
-func describe(err error) *failure {
-	var f *stepFailure
-	if !errors.As(err, &f) {
-		return &failure{Step: "unknown", Errno: unix.EINVAL, Bind: -1}
-	}
-	return &failure{Step: f.step, Path: f.path, Errno: f.errno, Bind: f.bind}
-}
-
-// report writes one record to the status pipe.
-func report(s status) {
-	text, err := json.Marshal(s)
-	if err == nil {
-		_, _ = unix.Write(statusFD, text)
+func (fd fdReader) Read(p []byte) (int, error) {
+	for {
+		n, err := unix.Read(int(fd), p)
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return 0, err
+		case n == 0:
+			return 0, io.EOF
+		default:
+			return n, nil
+		}
 	}
 }

@@ -14,6 +14,13 @@ import (
 // TargetDir is the directory of the sandbox below which every grant appears.
 const TargetDir = "/target"
 
+// PluginDir is the directory of the sandbox for files of the plugin itself, such
+// as the script that an interpreter runs.
+const PluginDir = "/plugin"
+
+// SecretsDir is the directory of a private root that holds Spec.Secrets.
+const SecretsDir = "/run/secrets"
+
 // ScratchDir is the writable directory of a sandbox that has a root of its own.
 const ScratchDir = "/tmp"
 
@@ -35,23 +42,51 @@ const (
 	SameUID
 )
 
-// Bind grants one file or directory of the machine, read-only and with
-// everything mounted below it.
+// Access is what a bind allows.
+type Access int
+
+const (
+	// Read allows to read. Nothing in it can be executed or mapped as code.
+	Read Access = iota
+	// Write allows to read and to write. Nothing in it can be executed.
+	Write
+	// Library allows to read and to map as code: an interpreter's own files.
+	Library
+	// Exec is Library, and the programs in it may be started. It needs a level
+	// with namespaces, since only there no descendant survives.
+	Exec
+	// Device allows the use of a device node, with reads, writes and ioctls as
+	// the node's mode allows. Drivers have a large surface, so this is for
+	// programs that are trusted with the device.
+	Device
+)
+
+// Bind grants one file or directory of the machine, with everything mounted
+// below it.
 type Bind struct {
 	// Source is an absolute path on the machine, or inside Spec.Root.
 	Source string
-	// Target is the absolute path in the sandbox and lies below TargetDir.
-	// Empty means TargetDir + Source. A target inside another bind must exist
-	// there already.
+	// File, when not nil, is the object to bind, opened and verified by the
+	// caller; Source then only names it.
+	File *os.File
+	// Target is the absolute path in the sandbox. For Read and Write it lies
+	// below TargetDir or PluginDir, and empty means TargetDir + Source. For
+	// Library, Exec and Device empty means Source, since programs look for such
+	// files at their own place. A target inside another bind must exist there
+	// already. Where the level has no root of its own the object stays in its
+	// own place and Target does not count.
 	Target string
+	// Access is what the bind allows.
+	Access Access
 	// Optional makes a source that is absent or unreadable an entry in
 	// Report.Skipped instead of an error.
 	Optional bool
-	// Device grants the use of a device node, with reads, writes and ioctls as
-	// the node's mode allows. Such a target lies below /dev and is Source when
-	// empty: libraries open devices at their own place. Drivers have a large
-	// surface, so this is for programs that are trusted with the device.
-	Device bool
+}
+
+// Secret is a value that the program reads from a file of its own.
+type Secret struct {
+	Name  string // a file name: letters, digits, '_', '-' and '.'
+	Value string
 }
 
 // Limits bounds the program's resources. A zero field means the default named
@@ -70,6 +105,11 @@ type Limits struct {
 	Processes     uint64
 	ScratchBytes  uint64 // size of ScratchDir, 16 MiB
 	ScratchInodes uint64 // files in ScratchDir, 256
+
+	// The limits below need a control group. They bound the program with all
+	// its descendants.
+	GroupMemoryBytes uint64  // memory with the page cache that it causes, 1 GiB
+	CPUs             float64 // processors' worth of time per second, 0 is unlimited
 }
 
 // Spec describes one launch.
@@ -99,6 +139,14 @@ type Spec struct {
 	// Standard input is always /dev/null.
 	Stdout, Stderr *os.File
 
+	// Inherit are further descriptors of the program, from 3 upwards.
+	Inherit []*os.File
+	// Secrets are files that only the program can read: in SecretsDir where it
+	// has a root of its own, else in its private directory.
+	Secrets []Secret
+	// SecretsEnv names a variable that is set to the directory of the secrets.
+	SecretsEnv string
+
 	Binds    []Bind
 	Root     string // resolve every source inside this directory; "" is /
 	Proc     bool   // mount a /proc that shows the sandbox's own processes
@@ -106,6 +154,38 @@ type Spec struct {
 	Limits   Limits
 	Floor    Level // lowest acceptable level; zero is the highest
 	Ceiling  Level // highest level to try; zero is the highest
+	// Strict ends the program at its first refused system call, and names it,
+	// instead of answering with an error.
+	Strict bool
+	// Runtime is a container runtime to use instead of the host's own walls:
+	// "runsc", "crun", "runc", "docker" or the path of one. The level is then
+	// Container.
+	Runtime string
+	// Without switches walls off by their names in a Report, for tests of the
+	// others. A level that lacks one of its walls is not reached: the report
+	// says weak at most.
+	Without []string
+}
+
+// profile names the kind of program that the grants make.
+func (s *Spec) profile() string {
+	has := map[Access]bool{}
+	for _, b := range s.Binds {
+		has[b.Access] = true
+	}
+	switch {
+	case has[Exec]:
+		return "tools"
+	case has[Device]:
+		return "gpu"
+	case has[Library]:
+		return "python"
+	case has[Write], len(s.Inherit) > 0:
+		return "kernel"
+	case has[Read]:
+		return "collector"
+	}
+	return "check"
 }
 
 // check refuses a specification that no level could carry out.
@@ -121,6 +201,12 @@ func (s *Spec) check() error {
 			return fmt.Errorf("sandbox: NUL byte in argument or environment %q", text)
 		}
 	}
+	if err := s.checkSecrets(); err != nil {
+		return err
+	}
+	if err := s.checkWithout(); err != nil {
+		return err
+	}
 	seen := make(map[string]bool)
 	for _, b := range s.Binds {
 		target, err := b.target()
@@ -135,19 +221,63 @@ func (s *Spec) check() error {
 	return nil
 }
 
+// secretLimit bounds the secrets of one program together; they live in memory.
+const secretLimit = 1 << 20
+
+// secretBytes is the room that secrets need in a file system of memory pages.
+func secretBytes(secrets []Secret) (total uint64) {
+	for _, s := range secrets {
+		total += uint64(len(s.Value)+4095) &^ 4095
+	}
+	return total
+}
+
+func (s *Spec) checkSecrets() error {
+	seen := make(map[string]bool)
+	for _, secret := range s.Secrets {
+		name := secret.Name
+		plain := strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") == ""
+		if !plain || strings.Trim(name, ".") == "" || len(name) > 255 || seen[name] {
+			return fmt.Errorf("sandbox: secret %q: each needs a name of its own of letters, digits, '_', '-' and '.'", name)
+		}
+		seen[name] = true
+	}
+	if n := secretBytes(s.Secrets); n > secretLimit {
+		return fmt.Errorf("sandbox: the secrets take %d bytes: at most %d fit", n, secretLimit)
+	}
+	return nil
+}
+
+// checkWithout refuses names that are no walls, and a floor that a launch without
+// them could not reach.
+func (s *Spec) checkWithout() error {
+	for _, name := range s.Without {
+		if !slices.Contains(wallNames(), name) {
+			return fmt.Errorf("sandbox: %q is no wall that can be left out: use one of %s", name, strings.Join(wallNames(), ", "))
+		}
+	}
+	if best := reported(ladder[0], s.Without); best < s.Floor.floor() {
+		return fmt.Errorf("sandbox: level %s cannot be reached with walls left out: the highest is %s", s.Floor.floor(), best)
+	}
+	return nil
+}
+
 // target returns the checked place of the bind in the sandbox.
 func (b Bind) target() (string, error) {
 	if !path.IsAbs(b.Source) || strings.ContainsRune(b.Source, 0) {
 		return "", fmt.Errorf("sandbox: grant of %q: the source must be an absolute path", b.Source)
 	}
-	if b.Device {
+	switch b.Access {
+	case Device:
 		return b.deviceTarget()
+	case Library, Exec:
+		return b.ownPlace()
 	}
 	target := b.Target
 	if target == "" {
 		target = path.Join(TargetDir, b.Source)
 	}
-	if path.Clean(target) != target || !below(target, TargetDir) {
+	if path.Clean(target) != target || !below(target, TargetDir) && !below(target, PluginDir) {
 		return "", fmt.Errorf("sandbox: grant of %s: target %q must be a clean path below %s", b.Source, target, TargetDir)
 	}
 	return target, nil
@@ -169,8 +299,26 @@ func (b Bind) deviceTarget() (string, error) {
 	return target, nil
 }
 
-// minimalDevices are the nodes below /dev that every private root has.
-var minimalDevices = []string{"null", "zero", "full", "random", "urandom"}
+// ownPlace is target for code: anywhere but where the sandbox has files of its own.
+func (b Bind) ownPlace() (string, error) {
+	target := b.Target
+	if target == "" {
+		target = path.Clean(b.Source)
+	}
+	if path.Clean(target) != target || !path.IsAbs(target) || target == "/" {
+		return "", fmt.Errorf("sandbox: grant of %s: target %q must be a clean absolute path", b.Source, target)
+	}
+	for _, dir := range []string{"/dev", "/proc", ScratchDir, SecretsDir, TargetDir, PluginDir} {
+		if below(target, dir) {
+			return "", fmt.Errorf("sandbox: grant of %s: target %q lies in %s, which the sandbox makes itself", b.Source, target, dir)
+		}
+	}
+	return target, nil
+}
+
+// minimalDevices are the nodes below /dev that every private root has. /dev/zero
+// is not among them: mapped as shared memory it counts towards no limit.
+var minimalDevices = []string{"null", "full", "random", "urandom"}
 
 // below reports whether name is dir or lies in it; both are clean.
 func below(name, dir string) bool {
@@ -194,5 +342,6 @@ func (l Limits) withDefaults() Limits {
 	fill(&l.Processes, 64)
 	fill(&l.ScratchBytes, 16<<20)
 	fill(&l.ScratchInodes, 256)
+	fill(&l.GroupMemoryBytes, 1<<30)
 	return l
 }

@@ -8,74 +8,133 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 )
 
-// namespaces are the entries of /proc/PID/ns that must differ from the host's.
-var namespaces = []string{"mnt", "pid", "net", "ipc", "uts"}
+// namespaceLinks are the entries of /proc/PID/ns that must differ from the host's.
+var namespaceLinks = []struct {
+	name string
+	on   func(*wallSet) bool
+}{
+	{"user", func(w *wallSet) bool { return w.user }},
+	{"mnt", func(w *wallSet) bool { return w.mount }},
+	{"pid", func(w *wallSet) bool { return w.pid }},
+	{"net", func(w *wallSet) bool { return w.net }},
+	{"ipc", func(w *wallSet) bool { return w.ipc }},
+	{"uts", func(w *wallSet) bool { return w.uts }},
+	{"cgroup", func(w *wallSet) bool { return w.cgroupSpace }},
+}
 
 // verify looks at the running program from outside. It returns false without an
 // error when the program is gone already and there is nothing to look at.
-func (a *attempt) verify() (bool, error) {
+func (a *attempt) verify(pid int) (bool, error) {
 	if a.level == None {
 		return false, nil
 	}
-	pid := a.cmd.Process.Pid
 	err := a.verifyStatus(pid)
-	if err == nil && a.level == Namespaced {
-		err = verifyNamespaces(pid)
+	if err == nil {
+		err = verifyNamespaces(pid, &a.walls)
+	}
+	if injected != nil && injected.step == "verify" {
+		err = injected.errno
 	}
 	if err == nil {
 		return true, nil
 	}
-	if gone(pid) {
+	// A process that ends loses its namespaces before it is seen to be dead.
+	if errors.Is(err, os.ErrNotExist) || gone(pid) {
 		return false, nil
 	}
 	return false, a.failed("verify", "", err)
 }
 
-// verifyStatus checks the credentials of the program.
+// verifyStatus checks the credentials and the filter of the program.
 func (a *attempt) verifyStatus(pid int) error {
 	fields, err := statusFields(pid)
 	if err != nil {
 		return err
 	}
-	uid := os.Geteuid()
-	if a.uid >= 0 {
-		uid = a.uid
+	for name, value := range a.expected() {
+		if fields[name] != value {
+			return fmt.Errorf("/proc/%d/status shows %s %q where %q was built", pid, name, fields[name], value)
+		}
 	}
-	want := map[string]string{"NoNewPrivs": "1", "Uid": strings.TrimSpace(strings.Repeat(strconv.Itoa(uid)+" ", 4))}
+	if a.walls.seccomp && number(fields["Seccomp_filters"]) <= ownFilters() {
+		return fmt.Errorf("/proc/%d/status shows no filter but the host's own", pid)
+	}
+	return nil
+}
+
+// expected are the fields of /proc/PID/status that the walls determine.
+func (a *attempt) expected() map[string]string {
+	uid := a.host.uid
+	if id := a.identity(); id >= 0 {
+		uid = id
+	}
+	want := map[string]string{"Uid": strings.TrimSpace(strings.Repeat(strconv.Itoa(uid)+" ", 4))}
+	if a.walls.privs {
+		want["NoNewPrivs"] = "1"
+	}
+	if a.walls.seccomp {
+		want["Seccomp"] = "2"
+	}
+	if !a.walls.caps {
+		return want
+	}
 	sets := []string{"CapInh", "CapPrm", "CapEff", "CapAmb"}
-	if a.level == Namespaced || a.plan.DropSet {
+	if a.dropsBounding() {
 		sets = append(sets, "CapBnd")
 	}
 	for _, set := range sets {
 		want[set] = "0000000000000000"
 	}
-	for name, value := range want {
-		if fields[name] != value {
-			return fmt.Errorf("/proc/%d/status shows %s %q where %q was built", pid, name, fields[name], value)
-		}
-	}
-	return nil
+	return want
 }
 
-// verifyNamespaces compares the program's namespaces with the host's.
-func verifyNamespaces(pid int) error {
-	names := namespaces
-	if os.Geteuid() != 0 {
-		names = append([]string{"user"}, names...)
+// ownFilters is how many system call filters the host itself is under.
+var ownFilters = sync.OnceValue(func() int {
+	fields, _ := statusFields(os.Getpid())
+	return number(fields["Seccomp_filters"])
+})
+
+// number reads a count; kernels before 5.10 have no such field and count as one.
+func number(text string) int {
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return 1
 	}
-	for _, name := range names {
-		ours, err := os.Readlink("/proc/self/ns/" + name)
+	return n
+}
+
+// ownNamespaces are the host's namespaces.
+var ownNamespaces = sync.OnceValues(func() (map[string]string, error) {
+	out := make(map[string]string)
+	for _, ns := range namespaceLinks {
+		link, err := os.Readlink("/proc/self/ns/" + ns.name)
+		if err != nil {
+			return nil, err
+		}
+		out[ns.name] = link
+	}
+	return out, nil
+})
+
+// verifyNamespaces compares the program's namespaces with the host's.
+func verifyNamespaces(pid int, w *wallSet) error {
+	ours, err := ownNamespaces()
+	if err != nil {
+		return err
+	}
+	for _, ns := range namespaceLinks {
+		if !ns.on(w) {
+			continue
+		}
+		theirs, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/%s", pid, ns.name))
 		if err != nil {
 			return err
 		}
-		theirs, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/%s", pid, name))
-		if err != nil {
-			return err
-		}
-		if ours == theirs {
-			return fmt.Errorf("the program is in the host's %s namespace", name)
+		if ours[ns.name] == theirs {
+			return fmt.Errorf("the program is in the host's %s namespace", ns.name)
 		}
 	}
 	return nil

@@ -3,273 +3,248 @@
 package sandbox
 
 import (
-	"errors"
+	"encoding/binary"
+	"fmt"
 	"path"
-	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
-// viewSteps build the private root and leave the machine's one behind.
-func viewSteps() []step {
-	return []step{
-		{"kernel", (*builder).kernel},
-		{"private-mounts", (*builder).privateMounts},
-		{"open-grants", (*builder).openTrees},
-		{"new-root", (*builder).newRoot},
-		{"mount-grants", (*builder).mountTrees},
-		{"scratch", (*builder).mountScratch},
-		{"proc", (*builder).mountProc},
-		{"pivot-root", (*builder).pivotRoot},
-		{"seal-root", (*builder).sealRoot},
-		{"hostname", (*builder).hostname},
-	}
-}
-
-// kernel refuses kernels that count processes per uid across user namespaces.
-func (b *builder) kernel() error {
-	var u unix.Utsname
-	if err := unix.Uname(&u); err != nil {
-		return err
-	}
-	if !atLeast(unix.ByteSliceToString(u.Release[:]), 5, 14) {
-		return atPath(unix.ByteSliceToString(u.Release[:]), -1, unix.ENOSYS)
-	}
-	return nil
-}
-
-// atLeast compares a release such as "6.1.0-9-amd64" with a version.
-func atLeast(release string, major, minor int) bool {
-	fields := strings.FieldsFunc(release, func(r rune) bool { return r < '0' || r > '9' })
-	if len(fields) < 2 {
-		return false
-	}
-	m, _ := strconv.Atoi(fields[0])
-	n, _ := strconv.Atoi(fields[1])
-	return m > major || m == major && n >= minor
-}
+// These steps build the private root and leave the machine's one behind.
 
 // privateMounts keeps our mounts from the host and the host's from us.
-func (b *builder) privateMounts() error {
-	return unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
+func (c *compiler) privateMounts() {
+	c.call(unix.SYS_MOUNT, "none", "/", 0, unix.MS_REC|unix.MS_PRIVATE, 0)
 }
 
-// openTrees clones every granted tree before any mount of ours could appear in
-// one of them, and sets its flags before it can be reached.
-func (b *builder) openTrees() error {
-	b.trees = make([]int, len(b.plan.Mounts))
-	for i, m := range b.plan.Mounts {
-		tree, err := b.openTree(m)
-		if err == nil {
-			b.trees[i] = tree
+// openGrants opens every object before any mount of ours could hide one. With a
+// private root the trees are cloned, and protected before they can be reached.
+func (c *compiler) openGrants() {
+	how := binary.NativeEndian.AppendUint64(nil, unix.O_PATH|unix.O_CLOEXEC)
+	how = binary.NativeEndian.AppendUint64(how, 0)
+	how = binary.NativeEndian.AppendUint64(how, unix.RESOLVE_NO_SYMLINKS|unix.RESOLVE_NO_MAGICLINKS)
+	howAt, stat := c.address(c.data(how)), c.data(make([]byte, 144))
+	if !c.a.walls.mount && c.a.spec.Proc {
+		c.ownPath("/proc/self", rightsOf(Read, true))
+	}
+	for i := range c.a.objects {
+		o := &c.a.objects[i]
+		c.about(o)
+		o.rule, o.note = c.data([]byte{0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0}), c.cell()
+		checks := c.openObject(o, howAt, stat)
+		if !o.optional {
 			continue
 		}
-		if !m.Optional {
-			return atPath(m.Source, m.Bind, err)
+		for _, r := range checks {
+			r.noted(o.note).otherwiseHere()
 		}
-		b.trees[i] = -1
-		b.missing = append(b.missing, missing{Mount: i, Errno: errnoOf(err)})
+	}
+}
+
+// openObject opens one object and compares its identity with what the host found.
+// It returns the ops that fail when the object cannot be had.
+func (c *compiler) openObject(o *object, how, stat operand) []ref {
+	fd := c.cell()
+	checks := []ref{
+		c.call(unix.SYS_OPENAT2, unix.AT_FDCWD, o.path, how, 24).into(fd),
+		c.call(unix.SYS_FSTAT, fd, c.address(stat)),
+		c.equal(stat, c.value(o.dev), unix.ESTALE),
+		c.equal(stat+8, c.value(o.ino), unix.ESTALE),
+	}
+	if o.target == "" || !c.a.walls.mount {
+		return append(checks, c.call(unix.SYS_FCNTL, fd, unix.F_DUPFD_CLOEXEC, 0).into(o.fd()))
+	}
+	tree := c.cell()
+	checks = append(checks,
+		c.call(unix.SYS_OPEN_TREE, fd, "", unix.OPEN_TREE_CLONE|unix.O_CLOEXEC|unix.AT_RECURSIVE|unix.AT_EMPTY_PATH).into(tree),
+		c.call(unix.SYS_MOUNT_SETATTR, tree, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, c.attributes(o.flags), 32),
+		c.call(unix.SYS_FCNTL, tree, unix.F_DUPFD_CLOEXEC, 0).into(o.fd()),
+		c.call(unix.SYS_CLOSE, tree))
+	return append(checks, c.call(unix.SYS_CLOSE, fd))
+}
+
+// attributes is a struct mount_attr that sets flags.
+func (c *compiler) attributes(flags uint64) operand {
+	return c.address(c.data(append(binary.NativeEndian.AppendUint64(nil, flags), make([]byte, 24)...)))
+}
+
+// rootPlaces are directories of which every machine has one; the private root is
+// mounted over it.
+var rootPlaces = []string{"/tmp", "/run", "/mnt", "/dev"}
+
+// newRoot mounts an empty file system and goes there.
+func (c *compiler) newRoot() {
+	c.call(unix.SYS_UMASK, 0)
+	size := rootBytes + secretBytes(c.a.spec.Secrets)
+	options := fmt.Sprintf("size=%d,nr_inodes=4096,mode=0755", size)
+	var done []ref
+	for i, name := range rootPlaces {
+		mounted := c.call(unix.SYS_MOUNT, "tmpfs", name, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, options)
+		c.call(unix.SYS_CHDIR, name)
+		done = append(done, c.jump())
+		if i < len(rootPlaces)-1 {
+			mounted.otherwiseHere()
+		}
+	}
+	for _, r := range done {
+		r.otherwiseHere()
+	}
+}
+
+// rootBytes is the size of the private root without the secrets; it holds
+// nothing but empty files and directories to mount on.
+const rootBytes = 256 << 10
+
+// pivotRoot makes the private root the root. The old one lies over it until it is
+// dropped, and can be reached by no path.
+func (c *compiler) pivotRoot() {
+	c.call(unix.SYS_PIVOT_ROOT, ".", ".")
+}
+
+// mountGrants puts the objects into the private root.
+func (c *compiler) mountGrants() {
+	made := map[string]bool{"/": true}
+	for i := range c.a.objects {
+		o := &c.a.objects[i]
+		if o.target == "" {
+			continue
+		}
+		c.about(o)
+		c.at(o.target)
+		skip := ref{}
+		if o.optional {
+			skip = c.call(unix.SYS_FCNTL, o.fd(), unix.F_GETFD)
+		}
+		if cover := c.coverOf(i); cover != nil {
+			c.mountInside(o, cover.flags&unix.MOUNT_ATTR_RDONLY != 0)
+		} else {
+			c.mountAt(o, made)
+		}
+		if o.optional {
+			skip.otherwiseHere()
+		}
+	}
+}
+
+// coverOf is the object in which the target of another one lies, if any.
+func (c *compiler) coverOf(i int) *object {
+	for j := i - 1; j >= 0; j-- {
+		if t := c.a.objects[j].target; t != "" && below(c.a.objects[i].target, t) {
+			return &c.a.objects[j]
+		}
 	}
 	return nil
 }
 
-// openTree returns a detached, protected copy of the tree at the mount's source.
-func (b *builder) openTree(m mount) (int, error) {
-	object, err := b.resolve(m)
-	if err != nil {
-		return -1, err
-	}
-	defer unix.Close(object)
-	tree, err := unix.OpenTree(object, "", unix.OPEN_TREE_CLONE|unix.O_CLOEXEC|unix.AT_RECURSIVE|unix.AT_EMPTY_PATH)
-	if err != nil {
-		return -1, err
-	}
-	attr := unix.MountAttr{Attr_set: m.Flags}
-	return tree, unix.MountSetattr(tree, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, &attr)
+// mountAt mounts an object at a place that nothing but ours surrounds.
+func (c *compiler) mountAt(o *object, made map[string]bool) {
+	c.makeParents(o.target, made)
+	c.makeEntry(o.target, o.dir)
+	c.call(unix.SYS_MOVE_MOUNT, o.fd(), "", unix.AT_FDCWD, o.target, unix.MOVE_MOUNT_F_EMPTY_PATH)
 }
 
-// resolve opens the object that a source names. Links are followed, but not out
-// of the root of the plan, and never the magic links of /proc.
-func (b *builder) resolve(m mount) (int, error) {
-	dir := "/"
-	if m.InRoot {
-		dir = b.plan.Root
+// mountInside mounts an object in the tree of another one, where the place must
+// exist: a read-only tree refuses to make it, and in a writable one we do not try.
+func (c *compiler) mountInside(o *object, readOnly bool) {
+	c.here.note = c.cell()
+	if readOnly { // and perhaps left out, so that the place is in our own tmpfs
+		c.makeParents(o.target, map[string]bool{"/": true})
+		c.makeEntry(o.target, o.dir).noted(c.here.note)
 	}
-	root, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return -1, err
-	}
-	defer unix.Close(root)
-	how := unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS}
-	return retryOpen(root, m.Source, &how)
+	how := binary.NativeEndian.AppendUint64(nil, unix.O_PATH|unix.O_CLOEXEC)
+	how = append(how, make([]byte, 8)...)
+	how = binary.NativeEndian.AppendUint64(how, unix.RESOLVE_IN_ROOT|unix.RESOLVE_NO_SYMLINKS)
+	point := c.cell()
+	c.call(unix.SYS_OPENAT2, unix.AT_FDCWD, o.target, c.address(c.data(how)), 24).into(point)
+	c.here.note = 0
+	c.call(unix.SYS_MOVE_MOUNT, o.fd(), "", point, "", unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH)
+	c.call(unix.SYS_CLOSE, point)
 }
 
-// retryOpen repeats an openat2 that lost a race against a rename elsewhere.
-func retryOpen(dir int, name string, how *unix.OpenHow) (fd int, err error) {
-	for range 32 {
-		if fd, err = unix.Openat2(dir, name, how); err != unix.EAGAIN && err != unix.EINTR {
-			return fd, err
-		}
+// makeParents makes the directories above a target.
+func (c *compiler) makeParents(target string, made map[string]bool) {
+	parent := path.Dir(target)
+	if made[parent] {
+		return
 	}
-	return fd, err
+	c.makeParents(parent, made)
+	made[parent] = true
+	c.makeEntry(parent, true)
 }
 
-// newRoot mounts an empty file system over a directory that every machine has.
-func (b *builder) newRoot() (err error) {
-	b.root, err = newTmpfs("256k", "4096", "0755")
-	if err != nil {
-		return err
-	}
-	for _, place := range []string{"/tmp", "/run", "/mnt", "/dev"} {
-		err = unix.MoveMount(b.root, "", unix.AT_FDCWD, place, unix.MOVE_MOUNT_F_EMPTY_PATH)
-		if err == nil {
-			break
-		}
-		err = atPath(place, -1, err)
-	}
-	return err
-}
-
-// newTmpfs makes a detached tmpfs without devices, programs and set-uid bits.
-func newTmpfs(size, inodes, mode string) (int, error) {
-	return newMount("tmpfs", "size", size, "nr_inodes", inodes, "mode", mode)
-}
-
-// newMount makes a detached file system with the options given as pairs.
-func newMount(kind string, options ...string) (int, error) {
-	context, err := unix.Fsopen(kind, unix.FSOPEN_CLOEXEC)
-	if err != nil {
-		return -1, err
-	}
-	defer unix.Close(context)
-	for i := 0; i < len(options); i += 2 {
-		if err := unix.FsconfigSetString(context, options[i], options[i+1]); err != nil {
-			return -1, atPath(options[i]+"="+options[i+1], -1, err)
-		}
-	}
-	if err := unix.FsconfigCreate(context); err != nil {
-		return -1, err
-	}
-	return unix.Fsmount(context, unix.FSMOUNT_CLOEXEC, unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV|unix.MOUNT_ATTR_NOEXEC)
-}
-
-// mountTrees puts the trees into the private root.
-func (b *builder) mountTrees() error {
-	for i, m := range b.plan.Mounts {
-		if b.trees[i] < 0 {
-			continue
-		}
-		if err := b.attach(b.trees[i], m.Target); err != nil {
-			return atPath(m.Target, m.Bind, err)
-		}
-		_ = unix.Close(b.trees[i])
-	}
-	return nil
-}
-
-// attach mounts a detached tree at a target, which it creates.
-func (b *builder) attach(tree int, target string) error {
-	var st unix.Stat_t
-	if err := unix.Fstat(tree, &st); err != nil {
-		return err
-	}
-	point, err := b.mountPoint(target, st.Mode&unix.S_IFMT == unix.S_IFDIR)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(point)
-	return unix.MoveMount(tree, "", point, "", unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH)
-}
-
-// mountPoint opens the target, and makes it and its parents where they are
-// missing. Inside a granted tree nothing can be made: that tree is read-only.
-func (b *builder) mountPoint(target string, dir bool) (int, error) {
-	if fd, err := b.openTarget(target); !errors.Is(err, unix.ENOENT) {
-		return fd, err
-	}
-	parent, err := b.mountPoint(path.Dir(target), true)
-	if err != nil {
-		return -1, err
-	}
-	defer unix.Close(parent)
-	if err := makeEntry(parent, path.Base(target), dir); err != nil {
-		return -1, err
-	}
-	return b.openTarget(target)
-}
-
-// openTarget opens a path of the private root without following any link.
-func (b *builder) openTarget(target string) (int, error) {
-	how := unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_SYMLINKS}
-	return retryOpen(b.root, target, &how)
-}
-
-func makeEntry(parent int, name string, dir bool) error {
+// makeEntry makes a directory or an empty file to mount on; it may exist.
+func (c *compiler) makeEntry(name string, dir bool) ref {
 	if dir {
-		return unix.Mkdirat(parent, name, 0o755)
+		return c.call(unix.SYS_MKDIRAT, unix.AT_FDCWD, name, 0o755).ignored()
 	}
-	fd, err := unix.Openat(parent, name, unix.O_CREAT|unix.O_EXCL|unix.O_WRONLY|unix.O_CLOEXEC, 0o444)
-	if err == nil {
-		_ = unix.Close(fd)
-	}
-	return err
+	return c.call(unix.SYS_MKNODAT, unix.AT_FDCWD, name, unix.S_IFREG|0o444, 0).ignored()
 }
 
-// mountScratch gives the program its only writable directory.
-func (b *builder) mountScratch() error {
-	options := []string{
-		"size", strconv.FormatUint(b.plan.Scratch.Bytes, 10),
-		"nr_inodes", strconv.FormatUint(b.plan.Scratch.Inodes, 10), "mode", "0700",
+// newFiles are the flags of file systems without programs, devices and privilege.
+const newFiles = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
+
+// scratch gives the program its only writable directory, and the host a
+// descriptor of it.
+func (c *compiler) scratch() {
+	l := c.a.spec.Limits.withDefaults()
+	options := fmt.Sprintf("size=%d,nr_inodes=%d,mode=0700", l.ScratchBytes, l.ScratchInodes)
+	if id := c.a.identity(); id > 0 {
+		options += fmt.Sprintf(",uid=%d,gid=%d", id, id)
 	}
-	if id := b.plan.Identity; id != nil {
-		options = append(options, "uid", strconv.Itoa(*id), "gid", strconv.Itoa(*id))
-	}
-	return b.mountNew(ScratchDir, "tmpfs", options...)
+	c.makeEntry(ScratchDir, true)
+	c.call(unix.SYS_MOUNT, "tmpfs", ScratchDir, "tmpfs", newFiles, options)
+	c.openDirectory(ScratchDir)
+	m := c.message(letterDirectory)
+	c.call(unix.SYS_FCNTL, c.dir, unix.F_DUPFD_CLOEXEC, 0).into(m.fd)
+	m.send()
 }
 
-// mountProc shows the sandbox's own processes and nothing else of the kernel.
-func (b *builder) mountProc() error {
-	if !b.plan.Proc {
-		return nil
+// secrets writes the secrets into files of the sealed root.
+func (c *compiler) secrets() {
+	c.makeParents(SecretsDir+"/x", map[string]bool{"/": true})
+	owner := max(c.a.identity(), 0)
+	for _, s := range c.a.spec.Secrets {
+		fd, name := c.cell(), path.Join(SecretsDir, s.Name)
+		c.at(name)
+		c.call(unix.SYS_OPENAT, unix.AT_FDCWD, name, unix.O_CREAT|unix.O_EXCL|unix.O_WRONLY|unix.O_CLOEXEC, 0o400).into(fd)
+		c.call(unix.SYS_WRITE, fd, s.Value, len(s.Value))
+		if owner != 0 {
+			c.call(unix.SYS_FCHOWN, fd, owner, owner)
+		}
+		c.call(unix.SYS_CLOSE, fd)
 	}
-	return b.mountNew("/proc", "proc", "subset", "pid", "hidepid", "invisible")
+	c.ownPath(SecretsDir, rightsOf(Read, true))
 }
 
-func (b *builder) mountNew(target, kind string, options ...string) error {
-	fs, err := newMount(kind, options...)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(fs)
-	return b.attach(fs, target)
+// ownPath adds a Landlock rule for a directory of ours.
+func (c *compiler) ownPath(name string, rights uint64) {
+	rule := c.data(make([]byte, 16))
+	c.call(unix.SYS_OPENAT, unix.AT_FDCWD, name, unix.O_PATH|unix.O_CLOEXEC).into(rule + 8)
+	c.rules = append(c.rules, ownRule{rule, rights})
 }
 
-// pivotRoot makes the private root the root and lets go of the old one.
-func (b *builder) pivotRoot() error {
-	if err := unix.Fchdir(b.root); err != nil {
-		return err
-	}
-	if err := unix.PivotRoot(".", "."); err != nil {
-		return err
-	}
-	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
-		return atPath("old root", -1, err)
-	}
-	return unix.Chdir("/")
+// mountProc shows the sandbox's own processes and nothing else of the kernel. The
+// kernel allows it only while the machine's own /proc is still mounted.
+func (c *compiler) mountProc() {
+	c.makeEntry("/proc", true)
+	c.call(unix.SYS_MOUNT, "proc", "/proc", "proc", newFiles, "subset=pid,hidepid=invisible")
+	c.ownPath("/proc", rightsOf(Read, true))
+}
+
+// dropOldRoot lets go of the machine's root.
+func (c *compiler) dropOldRoot() {
+	c.call(unix.SYS_UMOUNT2, ".", unix.MNT_DETACH)
+	c.call(unix.SYS_CHDIR, "/")
 }
 
 // sealRoot ends all writing to the private root.
-func (b *builder) sealRoot() error {
-	_ = unix.Close(b.root)
-	attr := unix.MountAttr{Attr_set: grantFlags}
-	return unix.MountSetattr(unix.AT_FDCWD, "/", 0, &attr)
+func (c *compiler) sealRoot() {
+	c.call(unix.SYS_MOUNT_SETATTR, unix.AT_FDCWD, "/", 0, c.attributes(grantFlags), 32)
+	c.ownPath("/", unix.LANDLOCK_ACCESS_FS_READ_DIR)
 }
 
 // hostname hides the machine's name.
-func (b *builder) hostname() error {
-	if err := unix.Sethostname([]byte("bulkhead")); err != nil {
-		return err
-	}
-	return unix.Setdomainname([]byte("(none)"))
+func (c *compiler) hostname() {
+	c.call(unix.SYS_SETHOSTNAME, "bulkhead", 8)
+	c.call(unix.SYS_SETDOMAINNAME, "(none)", 6)
 }

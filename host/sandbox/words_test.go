@@ -20,7 +20,7 @@ func TestErrorsInWords(t *testing.T) {
 		"sandbox: cannot grant /data: file does not exist; check the path, or mark the grant optional": &BindError{
 			Bind: Bind{Source: "/data"}, Err: fs.ErrNotExist},
 		"sandbox level namespaced was required and cannot be reached: level namespaced: step clone: permission denied; " +
-			"to run with less protection set `host { sandbox = \"weak\" }` or pass `--sandbox weak`": &RefusedError{
+			"to run with less protection set `sandbox { require = \"walls-only\" }` or pass `--sandbox walls-only`": &RefusedError{
 			Floor: Namespaced, Attempts: []error{step}},
 		// Nothing weaker than nothing can be offered.
 		"sandbox level none was required and cannot be reached: level namespaced: step clone: permission denied; level none: step exec: permission denied": &RefusedError{
@@ -46,8 +46,8 @@ func TestLevelText(t *testing.T) {
 		}
 	}
 	var level Level
-	err := json.Unmarshal([]byte(`"full"`), &level)
-	if want := `unknown sandbox level "full": use namespaced, weak or none`; err == nil || err.Error() != want {
+	err := json.Unmarshal([]byte(`"fuller"`), &level)
+	if want := `unknown sandbox level "fuller": use one of container, full+quota, full, namespaced, walls-only, seatbelt, weak, partial, none`; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
@@ -68,7 +68,7 @@ func TestWhereDevicesAppear(t *testing.T) {
 		{"/dev/null", "", ""}, {"/dev/nvidia0", "/dev/../etc", ""}, {"/dev/nvidia0", "/target/x", ""}, {"nvidia0", "/dev/x", ""},
 		{"/dev/x/null", "", "/dev/x/null"},
 	} {
-		got, err := Bind{Source: tt.source, Target: tt.target, Device: true}.target()
+		got, err := Bind{Source: tt.source, Target: tt.target, Access: Device}.target()
 		if got != tt.want || (err == nil) != (tt.want != "") {
 			t.Errorf("%s at %q: %q, %v", tt.source, tt.target, got, err)
 		}
