@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package selftest
+
+import (
+	"context"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/bulkhead-ml/bulkhead/host/sandbox"
+	"github.com/bulkhead-ml/bulkhead/internal/attack"
+)
+
+// elsewhere carries out what another test has started this binary for; nil where
+// no test does.
+var elsewhere func()
+
+func TestMain(m *testing.M) {
+	sandbox.MaybeInit()
+	attack.MaybeRun()
+	if elsewhere != nil {
+		elsewhere()
+	}
+	os.Exit(m.Run())
+}
+
+// attackAt runs the catalogue with the test binary as attacker. ATTACKS names
+// attacks to try alone.
+func attackAt(t *testing.T, o Options) *Report {
+	t.Helper()
+	var err error
+	if o.Executable, err = os.Executable(); err != nil {
+		t.Fatal(err)
+	}
+	if only := strings.Fields(os.Getenv("ATTACKS")); o.Only == nil {
+		o.Only = only
+	}
+	r, err := Run(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range r.Attacks {
+		t.Logf("%-24s %-5v %-18s %5d ms  %s", a.Name, a.Contained, a.Wall, a.Milliseconds, a.Detail)
+	}
+	return r
+}
+
+// hits are the names of the attacks that got through.
+func (r *Report) hits() (names []string) {
+	for _, a := range r.Attacks {
+		if !a.Contained {
+			names = append(names, a.Name)
+		}
+	}
+	return names
+}
+
+// wantHits compares what got through with what is documented to.
+func wantHits(t *testing.T, r *Report, want ...string) {
+	t.Helper()
+	got := r.hits()
+	for _, name := range got {
+		if !slices.Contains(want, name) {
+			t.Errorf("level %s: %s got through", r.Level, name)
+		}
+	}
+	for _, name := range want {
+		if os.Getenv("ATTACKS") == "" && !slices.Contains(got, name) {
+			t.Errorf("level %s: %s is documented to get through and did not", r.Level, name)
+		}
+	}
+}
+
+func TestTheBestLevelHoldsEverything(t *testing.T) {
+	if sandbox.DefaultFloor != sandbox.WallsOnly {
+		t.Skip("this system has no level that holds everything")
+	}
+	r := attackAt(t, Options{})
+	if r.Level < sandbox.Full {
+		t.Skipf("full cannot be reached here: %v", r.Sandbox.Fallen)
+	}
+	wantHits(t, r)
+	for _, a := range r.Attacks {
+		if a.Milliseconds > 3000 {
+			t.Errorf("%s took %d ms to contain", a.Name, a.Milliseconds)
+		}
+	}
+}
+
+func TestTheCatalogueIsWellFormed(t *testing.T) {
+	seen := map[string]bool{}
+	for _, a := range attack.Catalogue() {
+		if seen[a.Name] || a.Aim == "" || !slices.Contains(attack.Areas, a.Area) {
+			t.Errorf("%+v", a)
+		}
+		seen[a.Name] = true
+	}
+	if len(seen) < 20 {
+		t.Errorf("%d attacks", len(seen))
+	}
+}
+
+func TestUnknownAttack(t *testing.T) {
+	if _, err := Run(context.Background(), Options{Only: []string{"tickle"}}); err == nil || !strings.Contains(err.Error(), `"tickle"`) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestCancelled(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	exe, _ := os.Executable()
+	if _, err := Run(ctx, Options{Executable: exe, Only: []string{"stdin"}}); err == nil {
+		t.Error("a cancelled run has a report")
+	}
+}
