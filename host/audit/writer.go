@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package audit
+
+// run writes batches until the log is closed and empty.
+func (l *Log) run() {
+	defer close(l.done)
+	for range l.wake {
+		l.flush(false)
+	}
+	l.flush(true)
+	if err := l.chain.close(); err != nil {
+		l.note(err)
+	}
+}
+
+// flush writes what waits. At the last time it also tells of lost records when
+// nothing else waits.
+func (l *Log) flush(last bool) {
+	for {
+		b := l.take(last)
+		if len(b.entries) == 0 {
+			return
+		}
+		l.write(b)
+		last = last && len(b.entries) > b.own
+	}
+}
+
+// batch is what one sync brings to disk.
+type batch struct {
+	entries []*entry
+	own     int  // the first entries, which the log added
+	lost    Lost // what the first entry tells of
+}
+
+// take removes a batch from the queue. A rotation is the first of its batch.
+func (l *Log) take(last bool) batch {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var b batch
+	size, n := 0, 0
+	for ; n < len(l.queue) && (n == 0 || l.queue[n].kind != KindRotation); n++ {
+		if size += len(l.queue[n].data) + overhead; size > maxBatch {
+			break
+		}
+	}
+	if e := l.lostEntry(l.chain.now()); e != nil && (n > 0 || last) {
+		b = batch{entries: []*entry{e}, own: 1, lost: l.lost}
+		l.lost = Lost{}
+	}
+	b.entries = append(b.entries, l.queue[:n]...)
+	l.queue = l.queue[n:]
+	for _, e := range b.entries[b.own:] {
+		l.queued -= len(e.data) + overhead
+	}
+	return b
+}
+
+// write commits a batch and keeps the promises of its receipts.
+func (l *Log) write(b batch) {
+	durable := false
+	err := l.chain.commit(b.entries, func() {
+		durable = true
+		l.kept(b)
+	})
+	if err != nil {
+		l.note(err)
+	}
+	if !durable {
+		l.broken(b, err)
+	}
+}
+
+func (l *Log) kept(b batch) {
+	l.mu.Lock()
+	l.anchor = Anchor{l.chain.tail.seq, l.chain.tail.hash}
+	l.mu.Unlock()
+	for _, e := range b.entries[b.own:] {
+		e.receipt.finish(nil)
+	}
+}
+
+// broken counts the records of a batch as lost.
+func (l *Log) broken(b batch, err error) {
+	l.mu.Lock()
+	l.lose(b.lost.Count+len(b.entries)-b.own, err)
+	l.mu.Unlock()
+	for _, e := range b.entries[b.own:] {
+		e.receipt.anchor = Anchor{}
+		e.receipt.finish(err)
+	}
+}
+
+// note keeps the first failure.
+func (l *Log) note(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.failure == nil {
+		l.failure = err
+	}
+}
