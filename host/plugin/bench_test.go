@@ -9,54 +9,138 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
 	goplugin "github.com/hashicorp/go-plugin"
+	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/bulkhead-ml/bulkhead/host/sandbox"
 	"github.com/bulkhead-ml/bulkhead/sdk/handshake"
 )
 
-// BenchmarkStart measures the time from nothing to a plugin's first answer and end,
-// go-plugin as it comes against this package, turn by turn in one run so that
-// both see the same machine. It reports medians.
-func BenchmarkStart(b *testing.B) {
+// running is a plugin under measurement.
+type running struct {
+	conn *grpc.ClientConn
+	stop func()
+}
+
+// variant is one way to start the same program.
+type variant struct {
+	name  string
+	start func(testing.TB) running
+}
+
+// variants are go-plugin as it comes, without TLS and with its own, and this
+// package at each level that works here.
+func variants(b *testing.B) []variant {
 	run, err := os.MkdirTemp("", "plugin-bench")
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer os.RemoveAll(run)
+	b.Cleanup(func() { _ = os.RemoveAll(run) })
 	_ = os.Chmod(run, 0o711)
-	variants := []struct {
-		name  string
-		start func(testing.TB)
-	}{
-		{"bare", bareStart},
-		{"none", levelStart(run, sandbox.None)},
-		{"weak", levelStart(run, sandbox.Weak)},
-		{"namespaced", levelStart(run, sandbox.Namespaced)},
-	}
-	time.Sleep(settled + time.Second) // the test binary is new, and new files are not in the digest cache
-	for _, v := range variants {
-		v.start(b) // fills the caches
-	}
-	took := make([][]time.Duration, len(variants))
-	for b.Loop() {
-		for i, v := range variants {
-			begin := time.Now()
-			v.start(b)
-			took[i] = append(took[i], time.Since(begin))
+	all := []variant{{"bare", bareStart(false)}, {"auto-mtls", bareStart(true)}}
+	levels := []sandbox.Level{sandbox.None, sandbox.Weak, sandbox.WallsOnly, sandbox.Namespaced, sandbox.Full, sandbox.FullQuota}
+	for _, level := range levels {
+		spec, options := benchSpec(run, level)
+		if p, err := Launch(context.Background(), spec, options); err == nil {
+			_ = p.Close(context.Background())
+			all = append(all, variant{level.String(), levelStart(run, level)})
 		}
 	}
+	time.Sleep(settled + time.Second) // the test binary is new, and new files are not in the digest cache
+	for _, v := range all {
+		v.start(b).stop() // fills the caches
+	}
+	return all
+}
+
+// BenchmarkStart measures the time from nothing to a plugin's first answer, turn
+// by turn in one run so that all see the same machine. It reports medians, and
+// their ratio to a bare start.
+func BenchmarkStart(b *testing.B) {
+	all := variants(b)
+	took := make([][]time.Duration, len(all))
+	for b.Loop() {
+		for i, v := range all {
+			begin := time.Now()
+			p := v.start(b)
+			answer(b, p.conn)
+			took[i] = append(took[i], time.Since(begin))
+			p.stop()
+		}
+	}
+	report(b, all, took)
+}
+
+// BenchmarkStartParallel is the same for eight plugins at once, until the last
+// of them has answered.
+func BenchmarkStartParallel(b *testing.B) {
+	all := variants(b)
+	took := make([][]time.Duration, len(all))
+	for b.Loop() {
+		for i, v := range all {
+			begin := time.Now()
+			var group sync.WaitGroup
+			plugins := make([]running, 8)
+			for n := range plugins {
+				group.Go(func() {
+					plugins[n] = v.start(b)
+					answer(b, plugins[n].conn)
+				})
+			}
+			group.Wait()
+			took[i] = append(took[i], time.Since(begin))
+			for _, p := range plugins {
+				p.stop()
+			}
+		}
+	}
+	report(b, all, took)
+}
+
+// BenchmarkCall measures unary calls over gRPC's own connection and over ours,
+// in batches turn by turn.
+func BenchmarkCall(b *testing.B) {
+	const batch = 200
+	all := variants(b)
+	plugins := make([]running, len(all))
+	for i, v := range all {
+		plugins[i] = v.start(b)
+		defer plugins[i].stop()
+	}
+	took := make([][]time.Duration, len(all))
+	for b.Loop() {
+		for i, p := range plugins {
+			begin := time.Now()
+			for range batch {
+				answer(b, p.conn)
+			}
+			took[i] = append(took[i], time.Since(begin)/batch)
+		}
+	}
+	report(b, all, took)
+}
+
+func answer(tb testing.TB, conn *grpc.ClientConn) {
+	if err := conn.Invoke(context.Background(), doMethod, wrapperspb.String("echo:x"), &wrapperspb.BytesValue{}); err != nil {
+		tb.Error(err)
+	}
+}
+
+func report(b *testing.B, all []variant, took [][]time.Duration) {
 	b.ReportMetric(0, "ns/op") // the sum of all variants says nothing
 	bare := median(took[0])
-	for i, v := range variants {
+	for i, v := range all {
 		b.ReportMetric(float64(median(took[i]).Microseconds())/1000, "ms/"+v.name)
+		if i > 0 {
+			b.ReportMetric(float64(median(took[i]))/float64(bare), v.name+"/bare")
+		}
 	}
-	b.ReportMetric(float64(median(took[len(took)-1]))/float64(bare), "namespaced/bare")
 }
 
 func median(times []time.Duration) time.Duration {
@@ -64,39 +148,38 @@ func median(times []time.Duration) time.Duration {
 	return sorted[len(sorted)/2]
 }
 
-// bareStart is go-plugin by its book: a command, gRPC and a call.
-func bareStart(tb testing.TB) {
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = []string{fixtureEnv + "=good"}
-	client := goplugin.NewClient(&goplugin.ClientConfig{
-		HandshakeConfig: handshake.HandshakeConfig, Plugins: goplugin.PluginSet{}, Cmd: cmd, SkipHostEnv: true,
-		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC}, Logger: hclog.NewNullLogger(),
-	})
-	protocol, err := client.Client()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	conn := protocol.(*goplugin.GRPCClient).Conn
-	if err := conn.Invoke(context.Background(), doMethod, wrapperspb.String("echo:x"), &wrapperspb.BytesValue{}); err != nil {
-		tb.Fatal(err)
-	}
-	client.Kill()
-}
-
-// levelStart is the same through this package.
-func levelStart(run string, level sandbox.Level) func(testing.TB) {
-	return func(tb testing.TB) {
-		spec := Spec{
-			Name: "bench", Path: os.Args[0], Env: map[string]string{fixtureEnv: "good"}, Limits: testLimits,
-			Ceiling: level, Floor: level,
-		}
-		p, err := Launch(context.Background(), spec, Options{RunDir: run, DigestCache: run + "/digests"})
+// bareStart is go-plugin by its book: a command and gRPC.
+func bareStart(mtls bool) func(testing.TB) running {
+	return func(tb testing.TB) running {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = []string{fixtureEnv + "=good"}
+		client := goplugin.NewClient(&goplugin.ClientConfig{
+			HandshakeConfig: handshake.HandshakeConfig, Plugins: goplugin.PluginSet{}, Cmd: cmd, SkipHostEnv: true,
+			AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC}, Logger: hclog.NewNullLogger(), AutoMTLS: mtls,
+		})
+		protocol, err := client.Client()
 		if err != nil {
 			tb.Fatal(err)
 		}
-		if _, err := call(p, "echo:x"); err != nil {
+		return running{protocol.(*goplugin.GRPCClient).Conn, client.Kill}
+	}
+}
+
+func benchSpec(run string, level sandbox.Level) (Spec, Options) {
+	return Spec{
+		Name: "bench", Path: os.Args[0], Env: map[string]string{fixtureEnv: "good"}, Limits: testLimits,
+		Ceiling: level, Floor: level,
+	}, Options{RunDir: run, DigestCache: run + "/digests"}
+}
+
+// levelStart is the same through this package.
+func levelStart(run string, level sandbox.Level) func(testing.TB) running {
+	return func(tb testing.TB) running {
+		spec, options := benchSpec(run, level)
+		p, err := Launch(context.Background(), spec, options)
+		if err != nil {
 			tb.Fatal(err)
 		}
-		_ = p.Close(context.Background())
+		return running{p.Conn(), func() { _ = p.Close(context.Background()) }}
 	}
 }

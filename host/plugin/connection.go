@@ -5,7 +5,6 @@ package plugin
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -17,23 +16,17 @@ import (
 )
 
 const (
-	// MaxMessage is the largest message either way, in bytes. Larger data is cut
-	// into chunks by the services.
-	MaxMessage = 16 << 20
 	maxHeaders = 64 << 10
 	// brokerService would make the host dial and listen at a plugin's wish.
 	brokerService = "/plugin.GRPCBroker/"
 )
-
-// errOverDeadline is the cause of a context that CallTimeout ended.
-var errOverDeadline = errors.New("call over its deadline")
 
 // dialOptions guards the connection. They come after go-plugin's own options and
 // win over them.
 func (p *Process) dialOptions() []grpc.DialOption {
 	return []grpc.DialOption{
 		grpc.WithContextDialer(p.runner.dial),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(MaxMessage), grpc.MaxCallSendMsgSize(MaxMessage)),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(p.spec.MessageBytes), grpc.MaxCallSendMsgSize(p.spec.MessageBytes)),
 		grpc.WithMaxHeaderListSize(maxHeaders),
 		grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.DefaultConfig, MinConnectTimeout: 2 * time.Second}),
 		grpc.WithIdleTimeout(0),
@@ -43,29 +36,24 @@ func (p *Process) dialOptions() []grpc.DialOption {
 	}
 }
 
-// boundCall puts the plugin's deadline on a call. A plugin that lets it pass is
-// killed, since whatever it does now, nobody waits for it.
+// boundCall puts the plugin's deadline on a call, unless the caller's own is
+// earlier. A plugin that lets it pass is killed, since whatever it does now,
+// nobody waits for it.
 func (p *Process) boundCall(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 	timeout := p.spec.CallTimeout
-	bounded, cancel := context.WithTimeoutCause(ctx, timeout, errOverDeadline)
-	defer cancel()
-	err := invoke(bounded, method, req, reply, conn, opts...)
-	if status.Code(err) == codes.DeadlineExceeded {
-		awaitDeadline(bounded)
+	if own, ok := ctx.Deadline(); ok && time.Until(own) <= timeout {
+		return p.explain(ctx, invoke(ctx, method, req, reply, conn, opts...))
 	}
-	if err != nil && errors.Is(context.Cause(bounded), errOverDeadline) {
-		p.kill(Deadline, fmt.Sprintf("the call %s took longer than %v", method, timeout))
+	call := p.calls.begin(method, timeout)
+	err := invoke(deadlineContext{ctx, call.at}, method, req, reply, conn, opts...)
+	p.calls.end(call)
+	// The plugin's side of gRPC keeps the same deadline, and its clock may be a
+	// little ahead.
+	const ahead = 100 * time.Millisecond
+	if status.Code(err) == codes.DeadlineExceeded && ctx.Err() == nil && time.Until(call.at) < ahead {
+		p.overdue(method)
 	}
 	return p.explain(ctx, err)
-}
-
-// awaitDeadline waits for a deadline that is about to pass: the plugin's side of
-// gRPC keeps the same deadline, and its clock may be a little ahead.
-func awaitDeadline(ctx context.Context) {
-	const ahead = 100 * time.Millisecond
-	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < ahead {
-		<-ctx.Done()
-	}
 }
 
 // guardStream lets every stream pass but the broker's, and explains the end of
@@ -75,6 +63,9 @@ func (p *Process) guardStream(ctx context.Context, desc *grpc.StreamDesc, conn *
 		return nil, status.Error(codes.Unimplemented, "the host does not broker connections")
 	}
 	s, err := stream(ctx, desc, conn, method, opts...)
+	if err == nil {
+		p.answered.Store(true)
+	}
 	if strings.HasPrefix(method, "/plugin.") {
 		return s, err
 	}
@@ -108,6 +99,7 @@ func (p *Process) explain(ctx context.Context, err error) error {
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
+	p.tellDenials(p.Denials())
 	if p.serving.Load() {
 		err = p.CallError(err)
 	}
@@ -115,7 +107,7 @@ func (p *Process) explain(ctx context.Context, err error) error {
 		return err
 	}
 	s := status.Convert(err)
-	if text := sanitize(clip(s.Message(), maxStatusText)); text != s.Message() {
+	if text := sanitize(clip(p.runner.logs.redact(s.Message()), maxStatusText)); text != s.Message() {
 		return status.Error(s.Code(), text)
 	}
 	return err

@@ -4,21 +4,24 @@
 
 package plugin
 
-import (
-	"os"
-	"syscall"
-)
+import "syscall"
 
-// signalOf names the signal that ended a process, "" when none did.
-func signalOf(state *os.ProcessState) string {
-	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-		switch status.Signal() {
-		case syscall.SIGXCPU:
-			return "cpu limit exceeded"
-		case syscall.SIGXFSZ:
-			return "file size limit exceeded"
-		}
-		return status.Signal().String()
+// killStatus is no exit status at all: whoever is killed here ends by a signal.
+const killStatus = -1 << 31
+
+// signalName names the signal that ended a process, "" when none did.
+func signalName(signal syscall.Signal) string {
+	switch signal {
+	case 0:
+		return ""
+	case syscall.SIGXCPU:
+		return outOfCPU
+	case syscall.SIGXFSZ:
+		return fileTooLarge
+	case syscall.SIGSYS:
+		return badCall
+	case syscall.SIGKILL:
+		return killed
 	}
-	return ""
+	return signal.String()
 }

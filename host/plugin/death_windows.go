@@ -2,7 +2,10 @@
 
 package plugin
 
-import "os"
+import "syscall"
 
-// signalOf is always "": there are no signals here.
-func signalOf(*os.ProcessState) string { return "" }
+// killStatus is the exit status of a process that the host has killed.
+const killStatus = 1
+
+// signalName is always "": there are no signals here.
+func signalName(syscall.Signal) string { return "" }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -21,16 +22,16 @@ import (
 //	 3  no checksum goes with a runner of one's own                TestDigest, tamper.txtar in host/cli
 //	 4  a grandchild that holds the output delays the end          TestDaemon
 //	 5  a kill waits for a start                                   TestCancelDuringStart, TestSupervisorClosesDuringAStart
-//	 6  plugins outlive a host that was killed                     TestKilledHost in host/cli
+//	 6  plugins outlive a host that was killed                     TestNothingOutlivesTheHost, TestKilledHost in host/cli
 //	 7  two seconds to finish, whatever is in hand                 TestDrain, TestDrainIsBounded
-//	 8  4 MiB one way and 2 GiB the other                          TestHugeReply
-//	 9  logs forge lines and drive the terminal                    TestLogLines, TestPluginLog
+//	 8  4 MiB one way and 2 GiB the other                          TestHugeReply, TestMessageBytes
+//	 9  logs forge lines and drive the terminal                    TestLogLines, TestPluginLog, TestLogBounds
 //	10  the host's input and environment reach the plugin          TestInputIsEmpty, TestLaunch
 //	11  a start that fails leaves its directory                    TestFailedStartsLeaveNothing
 //	12  keys are made for each start                               BenchmarkStart
 //	13  sockets lie where others clear up                          TestRunDirIsPerHost, TestSweep
 //	14  errors are texts, and the texts change                     TestErrorsAreOurOwn
-//	15  nobody restarts a plugin or tells why it died              TestSupervisorRestarts, TestCrashLoopEnds, TestDeathInACall
+//	15  nobody restarts a plugin or tells why it died              TestSupervisorRestarts, TestCrashLoopEnds, TestCauses, TestRealCauses
 //	16  the broker dials and listens at a plugin's wish            TestBrokerIsRefused, TestRunnerOpensNoAddress
 //	17  net/rpc is the default                                     TestBadHandshakes/netrpc
 
@@ -134,4 +135,46 @@ func TestRunnerOpensNoAddress(t *testing.T) {
 	if network, address, err := p.runner.PluginToHost("unix", "/tmp/x"); err == nil {
 		t.Errorf("a second address was taken: %s %s", network, address)
 	}
+}
+
+// The table above names tests that exist.
+func TestDefectsHaveTests(t *testing.T) {
+	text, err := os.ReadFile("defects_linux_test.go")
+	if err != nil {
+		t.Skip("no source here: ", err)
+	}
+	sources := map[string]string{"": allTests(t, "."), "host/cli": allTests(t, "../cli")}
+	rows := regexp.MustCompile(`(?m)^//\t *(\d+)  .*$`).FindAllString(string(text), -1)
+	if len(rows) != 17 {
+		t.Errorf("%d rows, want 17", len(rows))
+	}
+	for _, row := range rows {
+		names := regexp.MustCompile(`(Test|Benchmark)\w+|\w+\.txtar|in host/cli`).FindAllString(row, -1)
+		if len(names) == 0 {
+			t.Errorf("no test: %s", row)
+		}
+		for i, name := range names {
+			where := ""
+			if i+1 < len(names) && names[i+1] == "in host/cli" {
+				where = "host/cli"
+			}
+			if name != "in host/cli" && !strings.Contains(sources[where], "func "+name+"(") && !strings.HasSuffix(name, ".txtar") {
+				t.Errorf("%s is named, but not there: %s", name, row)
+			}
+		}
+	}
+}
+
+func allTests(t *testing.T, dir string) string {
+	t.Helper()
+	files, _ := filepath.Glob(filepath.Join(dir, "*_test.go"))
+	var all strings.Builder
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(text)
+	}
+	return all.String()
 }

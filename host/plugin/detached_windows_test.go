@@ -7,3 +7,6 @@ import "syscall"
 func detached() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{CreationFlags: syscall.CREATE_NEW_PROCESS_GROUP}
 }
+
+// trace is a system call that no plugin may make; there is none here.
+func trace() error { return syscall.ENOSYS }

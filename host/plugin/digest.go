@@ -14,9 +14,7 @@ import (
 // openExecutable opens a plugin's file and checks its digest. The descriptor is
 // what gets executed; want may be empty.
 func openExecutable(path, want, cacheDir string) (exe *os.File, digest string, err error) {
-	// Without O_NONBLOCK the open of a named pipe would wait for a writer.
-	exe, err = os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
+	if exe, err = openRegular(path); err != nil {
 		return nil, "", err
 	}
 	digest, err = digestOf(exe, cacheDir)
@@ -28,6 +26,20 @@ func openExecutable(path, want, cacheDir string) (exe *os.File, digest string, e
 		return nil, "", err
 	}
 	return exe, digest, nil
+}
+
+// openRegular opens a regular file for reading.
+func openRegular(path string) (*os.File, error) {
+	// Without O_NONBLOCK the open of a named pipe would wait for a writer.
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := identify(file); err != nil {
+		_ = file.Close()
+		return nil, err
+	}
+	return file, nil
 }
 
 // digestOf returns the digest of an open file, from the cache if it holds it.

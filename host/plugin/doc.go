@@ -29,33 +29,65 @@
 //     process id must be the plugin's. On Windows, where go-plugin serves TCP,
 //     ADDRESS must be a loopback address.
 //
-//  4. A health call must be answered before Launch returns.
+//  4. The plugin's gRPC must have answered the first bytes of the connection. No
+//     call is made: the caller's own first call is soon enough.
 //
-// Steps 2 to 4 happen within [Spec.StartTimeout].
+// Steps 2 to 4 happen within [Spec.StartTimeout]. A plugin may serve several
+// protocol majors, and the host speak several ([Spec.Protocols]); the newest in
+// common is taken.
+//
+// A plugin may be a script with an [Interpreter]. Both files are opened once, the
+// script is held to its digest, and the interpreter gets it as that very file.
+// [FindPython] describes a Python with its environment.
 //
 // # Life
 //
-// Messages are capped at 16 MiB and headers at 64 KiB in both directions. Every
-// unary call ends after [Spec.CallTimeout] at the latest; a plugin that lets it
-// pass is killed. The broker of go-plugin, which makes the host dial and listen
-// at a plugin's wish, is refused.
+// Messages are capped at [Spec.MessageBytes] and headers at 64 KiB in both
+// directions. Every unary call ends after [Spec.CallTimeout] at the latest; the
+// plugin is told of it, and one that lets it pass is killed. So is one that has
+// lived for [Spec.LifeTime]. The broker of go-plugin, which makes the host dial
+// and listen at a plugin's wish, is refused.
 //
 // What the plugin writes to its standard error and, after the handshake, through
-// go-plugin's stdio stream is logged under plugin.NAME: control and bidirectional
+// go-plugin's stdio stream is logged under plugin.NAME: the values of its secrets
+// and what [Options.Redact] finds are removed, control and bidirectional
 // characters are replaced, levels stop at warn, structured fields become text of
-// the message, 64 KiB a second and 1 MiB in all are let through, and one line
-// says how much was not. Raw standard output after the handshake is discarded.
+// the message, [Spec.LogRate] bytes a second and [Spec.LogBytes] in all are let
+// through, and one line says how much was not. Raw standard output after the
+// handshake is discarded.
+//
+// What the sandbox refused is counted ([Process.Denials]) and logged once for each
+// kind, with the grant that would allow it, when a call has failed and when the
+// plugin is gone.
 //
 // # Death
 //
-// [Process.Done] is closed when the plugin is gone, and [Process.Exit] says why:
-// its exit status or signal, the text of a panic, a call over its deadline, or
-// our own decision, with its last lines of log. [Process.CallError] adds that to
+// [Process.Done] is closed when the plugin is gone, and [Process.Exit] says why.
+// The first line that applies is the [Cause]:
+//
+//	ForbiddenCall  the sandbox ended it for a system call, which is named
+//	OutOfMemory    the kernel ended it at the limit of its control group
+//	Deadline       we killed it: a call took too long
+//	LifeTime       we killed it: it ran too long
+//	KilledByUser   we killed it: Kill, or a context cancelled with an Interrupt
+//	Cancelled      we killed it: the context of Launch ended
+//	Closed         we killed it in Close, or it ended with status 0 meanwhile
+//	CPULimit       SIGXCPU, or SIGKILL after three quarters of its processor time
+//	FileLimit      SIGXFSZ, or last words about a file too large
+//	OutOfMemory    last words about memory, of Go, Python, C++ or Rust
+//	Crashed        a Go panic, Python traceback, Rust panic or C++ terminate, with
+//	               the exit status that goes with it
+//	Signalled      any other signal
+//	Exited         an exit status, with the last lines of the log
+//
+// A [Death] carries the peak of its memory, its processor time and its denials,
+// and says what to do where something can be done. [Process.CallError] adds it to
 // a failed call.
 //
 // [Process.Close] drains, then kills. SIGKILL always comes before go-plugin's own
 // Kill, which otherwise waits for whoever holds the plugin's standard output, and
 // is never waited for longer than a moment. Cancelling the context of Launch
 // kills the plugin. When the host itself is killed, the kernel kills the plugin
-// (Linux, Windows).
+// (Linux, Windows); its directories and control groups are removed by the next
+// host.
 package plugin

@@ -40,8 +40,16 @@ func TestMain(m *testing.M) {
 		runFixture(kind)
 		return
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	RemoveRunDirs()
+	for _, cleanup := range afterAll {
+		cleanup()
+	}
+	os.Exit(code)
 }
+
+// afterAll is what tests leave to do when the last of them is over.
+var afterAll []func()
 
 // runFixture behaves like the plugin named.
 func runFixture(kind string) {
@@ -93,6 +101,12 @@ func runFixture(kind string) {
 	case "daemon":
 		spawn("sleeper")
 		serve()
+	case "newest":
+		serve(7)
+	case "both":
+		serve(1, 2)
+	case "stuck":
+		stuck(dir + "/m")
 	case "sleeper":
 		time.Sleep(time.Minute)
 	}
@@ -100,7 +114,11 @@ func runFixture(kind string) {
 
 // spawn starts a grandchild in a session of its own that holds our output.
 func spawn(kind string) {
-	cmd := exec.Command("/proc/self/exe")
+	exe := os.Getenv("TEST_EXE")
+	if exe == "" {
+		exe = "/proc/self/exe"
+	}
+	cmd := exec.Command(exe)
 	cmd.Env = append(os.Environ(), fixtureEnv+"="+kind)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	cmd.SysProcAttr = detached()
@@ -109,13 +127,34 @@ func spawn(kind string) {
 	}
 }
 
-// serve is a plugin with one method.
-func serve() {
+// stuck accepts connections and says nothing.
+func stuck(name string) {
+	listener, err := net.Listen("unix", name)
+	if err != nil {
+		return
+	}
+	fmt.Println("1|1|unix|" + name + "|grpc")
+	for {
+		if _, err := listener.Accept(); err != nil {
+			return
+		}
+	}
+}
+
+// serve is a plugin with one method, for the protocol majors given or 1.
+func serve(majors ...int) {
+	if len(majors) == 0 {
+		majors = []int{1}
+	}
+	served := make(map[int]goplugin.PluginSet)
+	for _, major := range majors {
+		served[major] = goplugin.PluginSet{"fixture": fixturePlugin{}}
+	}
 	goplugin.Serve(&goplugin.ServeConfig{
 		HandshakeConfig:  handshake.HandshakeConfig,
-		VersionedPlugins: map[int]goplugin.PluginSet{1: {"fixture": fixturePlugin{}}},
+		VersionedPlugins: served,
 		GRPCServer: func(options []grpc.ServerOption) *grpc.Server {
-			return grpc.NewServer(append(options, grpc.MaxRecvMsgSize(MaxMessage))...)
+			return grpc.NewServer(append(options, grpc.MaxRecvMsgSize(DefaultMessageBytes))...)
 		},
 	})
 }
@@ -145,6 +184,10 @@ var fixtureService = grpc.ServiceDesc{
 		if text, found := strings.CutPrefix(in.Value, "status:"); found {
 			return nil, status.Error(codes.Internal, text)
 		}
+		if in.Value == "deadline:" {
+			at, ok := ctx.Deadline()
+			return wrapperspb.Bytes(fmt.Append(nil, ok, time.Until(at).Round(time.Second))), nil
+		}
 		return wrapperspb.Bytes(do(in.Value)), nil
 	}}},
 }
@@ -163,7 +206,7 @@ func do(command string) []byte {
 	case "hang":
 		select {}
 	case "huge":
-		return make([]byte, MaxMessage+1)
+		return make([]byte, DefaultMessageBytes+1)
 	case "memory":
 		n, _ := strconv.Atoi(argument)
 		hog := make([]byte, n<<20)
@@ -171,6 +214,24 @@ func do(command string) []byte {
 			hog[i] = 1
 		}
 		return hog[:1]
+	case "ptrace":
+		return fmt.Append(nil, trace())
+	case "socket":
+		_, err := net.Dial("udp", "127.0.0.1:9")
+		return fmt.Append(nil, err)
+	case "spin":
+		for n := 0; n >= 0; n %= 7 {
+			n++
+		}
+	case "fill":
+		n, _ := strconv.Atoi(argument)
+		if err := os.WriteFile(os.Getenv("TMPDIR")+"/fill", make([]byte, n<<20), 0o600); err != nil {
+			die(1, err.Error())
+		}
+	case "die":
+		code, text, _ := strings.Cut(argument, ":")
+		n, _ := strconv.Atoi(code)
+		die(n, text)
 	case "env":
 		return []byte(strings.Join(os.Environ(), "\n"))
 	case "read":
@@ -179,6 +240,13 @@ func do(command string) []byte {
 			return []byte(err.Error())
 		}
 		return text
+	case "secret":
+		text, err := os.ReadFile(filepath.Join(os.Getenv("TEST_SECRETS"), argument))
+		return fmt.Appendf(nil, "%s, %v", text, err)
+	case "fd":
+		n, _ := strconv.Atoi(argument)
+		_, err := os.NewFile(uintptr(n), "inherited").WriteString("from the plugin")
+		return fmt.Append(nil, err)
 	case "stdin":
 		text, err := io.ReadAll(os.Stdin)
 		return fmt.Appendf(nil, "%q, %v", text, err)
@@ -195,6 +263,12 @@ func do(command string) []byte {
 		}
 	}
 	return nil
+}
+
+// die ends the plugin with some last words.
+func die(code int, text string) {
+	_, _ = syscall.Write(2, []byte(text+"\n"))
+	os.Exit(code)
 }
 
 type stderrFile struct{}

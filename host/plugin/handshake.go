@@ -12,15 +12,10 @@ import (
 	"strings"
 
 	goplugin "github.com/hashicorp/go-plugin"
-
-	"github.com/bulkhead-ml/bulkhead/sdk/handshake"
 )
 
 // maxHandshake is the longest handshake line, in bytes.
 const maxHandshake = 8 << 10
-
-// majors are the protocol majors that this host serves, newest first.
-var majors = []int{handshake.ProtocolVersion}
 
 // greeting is a checked handshake line.
 type greeting struct {
@@ -34,8 +29,9 @@ func (g greeting) line() string {
 	return fmt.Sprintf("%d|%d|%s|%s|%s\n", goplugin.CoreProtocolVersion, g.major, g.network, g.address, goplugin.ProtocolGRPC)
 }
 
-// readGreeting reads and checks the first line of a plugin's output.
-func readGreeting(r io.Reader) (greeting, error) {
+// readGreeting reads and checks the first line of a plugin's output. The host
+// speaks the majors given, newest first.
+func readGreeting(r io.Reader, majors []int) (greeting, error) {
 	line, err := bufio.NewReaderSize(r, maxHandshake).ReadSlice('\n')
 	switch {
 	case errors.Is(err, bufio.ErrBufferFull):
@@ -43,11 +39,11 @@ func readGreeting(r io.Reader) (greeting, error) {
 	case len(line) == 0:
 		return greeting{}, &HandshakeError{Silent, "the plugin closed its output without the handshake line"}
 	}
-	return parseGreeting(string(line))
+	return parseGreeting(string(line), majors)
 }
 
 // parseGreeting checks one line. Only fields of printable ASCII are accepted.
-func parseGreeting(line string) (greeting, error) {
+func parseGreeting(line string, majors []int) (greeting, error) {
 	line = strings.TrimRight(line, "\r\n")
 	fields := strings.Split(line, "|")
 	if len(fields) < 5 || !printable(line) {
@@ -59,7 +55,7 @@ func parseGreeting(line string) (greeting, error) {
 	}
 	major, err := strconv.Atoi(fields[1])
 	if err != nil || !slices.Contains(majors, major) {
-		return greeting{}, &HandshakeError{Version, fmt.Sprintf("the plugin speaks protocol %s, the host %v; install a version of the plugin for this host", fields[1], majors)}
+		return greeting{}, &HandshakeError{Version, versionDetail(fields[1], major, majors)}
 	}
 	if fields[4] != string(goplugin.ProtocolGRPC) {
 		return greeting{}, &HandshakeError{NotGRPC, fmt.Sprintf("the plugin serves %q, the host speaks only %q", fields[4], goplugin.ProtocolGRPC)}
@@ -68,6 +64,22 @@ func parseGreeting(line string) (greeting, error) {
 		return greeting{}, &HandshakeError{Certificate, "the plugin sent a certificate, but TLS was not asked for"}
 	}
 	return greeting{major, fields[2], fields[3]}, nil
+}
+
+// versionDetail says who is behind, and so what to change.
+func versionDetail(spoken string, major int, majors []int) string {
+	texts := make([]string, len(majors))
+	for i, m := range majors {
+		texts[i] = strconv.Itoa(m)
+	}
+	text := fmt.Sprintf("the plugin speaks protocol %s, the host %s", spoken, strings.Join(texts, " and "))
+	switch {
+	case major > majors[0]:
+		return text + "; upgrade bulkhead, or install an older version of the plugin"
+	case major > 0:
+		return text + "; install a newer version of the plugin"
+	}
+	return text + "; install a version of the plugin for this host"
 }
 
 // printable reports whether a line is plain ASCII without control characters.

@@ -24,7 +24,7 @@ func TestParseGreeting(t *testing.T) {
 		{"1|x|unix|/tmp/p|grpc", Version},
 		{"1|1|unix|/tmp/p|netrpc", NotGRPC},
 	} {
-		g, err := parseGreeting(c.line)
+		g, err := parseGreeting(c.line, []int{1})
 		var h *HandshakeError
 		if c.problem == "" {
 			if err != nil || g.line() != "1|1|unix|/tmp/p|grpc\n" {
@@ -43,7 +43,7 @@ func FuzzReadGreeting(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		g, err := readGreeting(strings.NewReader(text))
+		g, err := readGreeting(strings.NewReader(text), []int{1})
 		if err != nil {
 			var h *HandshakeError
 			if !errors.As(err, &h) || strings.ContainsAny(err.Error(), "\x1b\n") {
@@ -51,7 +51,7 @@ func FuzzReadGreeting(f *testing.F) {
 			}
 			return
 		}
-		again, err := parseGreeting(g.line())
+		again, err := parseGreeting(g.line(), []int{1})
 		if err != nil || again != g || strings.Count(g.line(), "|") != 4 {
 			t.Fatalf("%q was rebuilt as %q: %v", text, g.line(), err)
 		}

@@ -83,7 +83,7 @@ func TestAddressesAreRefused(t *testing.T) {
 func TestBadHandshakes(t *testing.T) {
 	for kind, problem := range map[string]Problem{
 		"silent": Silent, "garbage": Garbage, "long": TooLong, "version": Version, "core": CoreVersion,
-		"netrpc": NotGRPC, "certificate": Certificate, "mute": NoService,
+		"netrpc": NotGRPC, "certificate": Certificate, "mute": NoService, "stuck": NoService,
 	} {
 		t.Run(kind, func(t *testing.T) {
 			defer timed(t, bound)()
@@ -145,16 +145,6 @@ func TestDeathInACall(t *testing.T) {
 	}
 }
 
-func TestMemoryIsBounded(t *testing.T) {
-	if testLimits.DataBytes == sandbox.Unlimited {
-		t.Skip("the race detector needs unlimited memory")
-	}
-	p, _ := start(t, "good", nil)
-	if _, err := call(p, "memory:1024"); err == nil || !strings.Contains(err.Error(), "crashed: ") {
-		t.Fatalf("got %v", err)
-	}
-}
-
 func TestHangingCall(t *testing.T) {
 	defer timed(t, bound)()
 	p, _ := start(t, "deaf", func(s *Spec, _ *Options) { s.CallTimeout = 300 * time.Millisecond })
@@ -162,6 +152,14 @@ func TestHangingCall(t *testing.T) {
 	var failure *CallFailure
 	if !errors.As(err, &failure) || failure.Death.Cause != Deadline || !strings.Contains(err.Error(), doMethod) {
 		t.Fatalf("got %v", err)
+	}
+}
+
+// A plugin knows how much time it has.
+func TestPluginKnowsItsDeadline(t *testing.T) {
+	p, _ := start(t, "good", func(s *Spec, _ *Options) { s.CallTimeout = time.Hour })
+	if got, err := call(p, "deadline:"); err != nil || got != "true 1h0m0s" {
+		t.Errorf("%q, %v", got, err)
 	}
 }
 
@@ -198,17 +196,24 @@ func TestBrokerIsRefused(t *testing.T) {
 	}
 }
 
-// A grandchild that keeps the plugin's output open delays nothing.
+// A grandchild that keeps the plugin's output open delays nothing. Where there
+// may be one it must be granted.
 func TestDaemon(t *testing.T) {
-	for _, level := range []sandbox.Level{sandbox.Namespaced, sandbox.Weak, sandbox.None} {
+	for _, level := range []sandbox.Level{0, sandbox.Weak, sandbox.None} {
 		t.Run(level.String(), func(t *testing.T) {
-			p, log := start(t, "daemon", func(s *Spec, _ *Options) { s.Ceiling, s.Floor, s.Proc = level, level, true })
+			p, log := start(t, "daemon", func(s *Spec, _ *Options) {
+				s.Ceiling, s.Floor, s.Proc = level, level, true
+				if level == 0 {
+					s.Binds = []sandbox.Bind{{Source: s.Path, Target: "/opt/tool", Access: sandbox.Exec}}
+					s.Env["TEST_EXE"] = "/opt/tool"
+				}
+			})
 			defer timed(t, bound)()
 			if err := p.Close(context.Background()); err != nil {
 				t.Fatal(err)
 			}
-			if strings.Contains(log.String(), "spawn:") {
-				t.Fatalf("there was no grandchild: %s", log)
+			if refused := strings.Contains(log.String(), "spawn:"); refused != (level == sandbox.Weak) {
+				t.Fatalf("refused %v: %s", refused, log)
 			}
 		})
 	}

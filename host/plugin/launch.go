@@ -6,16 +6,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
 	goplugin "github.com/hashicorp/go-plugin"
 	"github.com/hashicorp/go-plugin/runner"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/health/grpc_health_v1"
-	"google.golang.org/grpc/status"
 
 	"github.com/bulkhead-ml/bulkhead/sdk/handshake"
 )
@@ -23,8 +19,8 @@ import (
 // errStartTimeout is the cause of a context that StartTimeout ended.
 var errStartTimeout = errors.New("start timeout")
 
-// Launch starts a plugin and returns when it has answered a first call. The
-// plugin lives until Close, until it ends by itself, or until ctx ends. Every
+// Launch starts a plugin and returns when the host is connected to it. The plugin
+// lives until Close or Kill, until it ends by itself, or until ctx ends. Every
 // error after the specification was accepted is a *[StartError], and leaves
 // nothing running.
 func Launch(ctx context.Context, spec Spec, options Options) (*Process, error) {
@@ -32,31 +28,37 @@ func Launch(ctx context.Context, spec Spec, options Options) (*Process, error) {
 		return nil, err
 	}
 	options.check()
-	exe, digest, err := openExecutable(spec.Path, spec.Digest, options.DigestCache)
+	file, digest, err := openProgram(&spec, options.DigestCache)
 	if err != nil {
 		return nil, &StartError{Plugin: spec.Name, Err: err}
 	}
-	defer exe.Close()
+	defer file.Close()
 	run, err := runDir(options.RunDir)
 	if err != nil {
 		return nil, &StartError{Plugin: spec.Name, Err: err}
 	}
-	p := newProcess(spec, options, digest, exe)
+	attendant, err := prepare(&spec, &options)
+	if err != nil {
+		return nil, &StartError{Plugin: spec.Name, Err: err}
+	}
+	p := newProcess(spec, options, digest, file)
+	p.attendant = attendant
 	p.client = goplugin.NewClient(p.clientConfig(run))
 	return p.begin(ctx)
 }
 
-func newProcess(spec Spec, options Options, digest string, exe *os.File) *Process {
-	p := &Process{spec: spec, options: options, digest: digest, done: make(chan struct{})}
-	logs := newLogSink(options.Logger.Named("plugin." + spec.Name))
-	p.runner = &sandboxRunner{spec: &p.spec, exe: exe, logs: logs}
+func newProcess(spec Spec, options Options, digest string, file program) *Process {
+	p := &Process{attendant: unattended{}, spec: spec, options: options, digest: digest, done: make(chan struct{})}
+	p.calls.late = p.overdue
+	logs := newLogSink(options.Logger.Named("plugin."+spec.Name), &p.spec, redactor(spec.Secrets, options.Redact))
+	p.runner = &sandboxRunner{spec: &p.spec, program: file, logs: logs}
 	return p
 }
 
 // clientConfig is go-plugin, with its doors closed.
 func (p *Process) clientConfig(run string) *goplugin.ClientConfig {
 	served := make(map[int]goplugin.PluginSet)
-	for _, major := range majors {
+	for _, major := range p.spec.Protocols {
 		served[major] = goplugin.PluginSet{}
 	}
 	return &goplugin.ClientConfig{
@@ -90,9 +92,15 @@ func (p *Process) begin(ctx context.Context) (*Process, error) {
 		err = p.interrupt(bounded, started)
 	}
 	if err != nil {
+		defer p.attendant.Ended(nil)
 		return nil, p.failed(bounded, err)
 	}
-	p.detach = context.AfterFunc(ctx, func() { p.kill(Cancelled, "") })
+	if err := p.attendant.Started(ctx, p); err != nil {
+		defer p.attendant.Ended(nil)
+		return nil, p.failed(bounded, err)
+	}
+	p.detach = context.AfterFunc(ctx, func() { p.cancelled(context.Cause(ctx)) })
+	p.limitLife()
 	p.serving.Store(true)
 	go p.watch()
 	return p, nil
@@ -134,19 +142,24 @@ func (p *Process) connect(ctx context.Context) (err error) {
 		return &HandshakeError{NotGRPC, "the plugin does not serve gRPC"}
 	}
 	p.conn = client.Conn
-	return p.ping(ctx)
+	return p.connected()
 }
 
-// ping makes sure that somebody answers. A plugin without the health service
-// answers too, by saying so.
-func (p *Process) ping(ctx context.Context) error {
-	request := &grpc_health_v1.HealthCheckRequest{Service: goplugin.GRPCServiceName}
-	_, err := grpc_health_v1.NewHealthClient(p.conn).Check(ctx, request)
-	switch status.Code(err) {
-	case codes.OK, codes.Unimplemented, codes.NotFound:
+// connected makes sure that somebody answers. go-plugin opens a stream, which
+// waits for the connection and so for the first words of the plugin's gRPC.
+func (p *Process) connected() error {
+	if p.answered.Load() {
 		return nil
 	}
-	return &HandshakeError{NoService, "nobody answers on the socket: " + sanitize(status.Convert(err).Message())}
+	err := p.runner.dialFailure()
+	var elsewhere *AddressError
+	switch {
+	case errors.As(err, &elsewhere):
+		return err
+	case err != nil:
+		return &HandshakeError{NoService, "nobody listens on the plugin's socket: " + err.Error()}
+	}
+	return &HandshakeError{NoService, "nobody speaks gRPC on the plugin's socket; does its main call sdk/plugin.Serve"}
 }
 
 // failed clears up after a start that did not succeed and finds the best reason.

@@ -45,7 +45,7 @@ func TestLogFlood(t *testing.T) {
 	}
 	_ = p.Close(context.Background())
 	eventually(t, log, "bytes of log dropped")
-	if n := len(log.String()); n > 2*logTotal {
+	if n := len(log.String()); n > 2*DefaultLogBytes {
 		t.Errorf("%d bytes were logged", n)
 	}
 }

@@ -13,10 +13,11 @@ import (
 
 // parseLog finds the level and the message of a line: JSON as hclog writes it,
 // a prefix such as [WARN], or plain text, which is debug. Fields of JSON become
-// part of the message, so that none can pass for a field of the host.
-func parseLog(text string) (hclog.Level, string) {
+// part of the message, so that none can pass for a field of the host. What JSON
+// quoted is redacted here, where it is plain.
+func parseLog(text string, redact func(string) string) (hclog.Level, string) {
 	if strings.HasPrefix(text, "{") {
-		if level, message, ok := parseJSONLog(text); ok {
+		if level, message, ok := parseJSONLog(text, redact); ok {
 			return level, message
 		}
 	}
@@ -29,7 +30,7 @@ func parseLog(text string) (hclog.Level, string) {
 	return hclog.Debug, text
 }
 
-func parseJSONLog(text string) (hclog.Level, string, bool) {
+func parseJSONLog(text string, redact func(string) string) (hclog.Level, string, bool) {
 	var fields map[string]any
 	if json.Unmarshal([]byte(text), &fields) != nil {
 		return 0, "", false
@@ -43,11 +44,11 @@ func parseJSONLog(text string) (hclog.Level, string, bool) {
 	if level == hclog.NoLevel || level == hclog.Off {
 		level = hclog.Debug
 	}
-	return level, message + flatten(fields), true
+	return level, redact(message) + flatten(fields, redact), true
 }
 
 // flatten renders the plugin's own fields in a fixed order.
-func flatten(fields map[string]any) string {
+func flatten(fields map[string]any, redact func(string) string) string {
 	var names []string
 	for name := range fields {
 		if !strings.HasPrefix(name, "@") {
@@ -57,7 +58,7 @@ func flatten(fields map[string]any) string {
 	sort.Strings(names)
 	var b strings.Builder
 	for _, name := range names {
-		fmt.Fprintf(&b, " %q=%q", name, fmt.Sprint(fields[name]))
+		fmt.Fprintf(&b, " %q=%q", redact(name), redact(fmt.Sprint(fields[name])))
 	}
 	return b.String()
 }

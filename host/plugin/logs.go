@@ -7,42 +7,46 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"slices"
-	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/hashicorp/go-hclog"
 )
 
 const (
-	maxLine     = 8 << 10   // bytes of one log line that are kept
-	logRate     = 64 << 10  // bytes a second that are logged
-	logBurst    = 256 << 10 // bytes that may be logged at once
-	logTotal    = 1 << 20   // bytes that are ever logged
-	drainRate   = 4 << 20   // bytes a second that are read at all
+	maxLine     = 8 << 10 // bytes of one log line that are kept
+	logSeconds  = 4       // how many seconds' worth may be logged at once
+	drainRate   = 4 << 20 // bytes a second that are read at all
 	tailLines   = 20
 	tailLine    = 1 << 10 // bytes of a line that the tail keeps
-	panicBytes  = 16 << 10
 	maxLogLevel = hclog.Warn
 )
 
 // logSink turns what a plugin prints into log lines of the host.
 type logSink struct {
 	logger hclog.Logger
+	redact func(string) string
+	rate   float64 // bytes a second
+	total  uint64  // bytes in all
 	pace   *pacer
 
 	mu      sync.Mutex
 	tokens  float64
 	filled  time.Time
-	logged  int
-	dropped int
+	logged  uint64
+	dropped uint64
 	tail    []string
-	panic   strings.Builder
+	crash   crashLog
 }
 
-func newLogSink(logger hclog.Logger) *logSink {
-	return &logSink{logger: logger, pace: newPacer(drainRate), tokens: logBurst, filled: time.Now()}
+// newLogSink makes the sink of one plugin from its checked specification.
+func newLogSink(logger hclog.Logger, spec *Spec, redact func(string) string) *logSink {
+	rate := float64(spec.LogRate)
+	return &logSink{
+		logger: logger, redact: redact, rate: rate, total: spec.LogBytes,
+		pace: newPacer(drainRate), tokens: rate * logSeconds, filled: time.Now(),
+	}
 }
 
 // pump logs every line of r until it ends.
@@ -74,62 +78,46 @@ func skipLine(r *bufio.Reader) (skipped int) {
 	}
 }
 
-// line handles one line, with or without its end.
+// line handles one line, with or without its end. What it keeps and shows was
+// redacted before it was cut, so that no half of a secret is left.
 func (s *logSink) line(raw []byte) {
-	text := string(bytes.TrimRight(raw, "\r\n"))
+	text := s.redact(string(bytes.TrimRight(raw, "\r\n")))
 	if text == "" {
 		return
 	}
-	level, message := parseLog(text)
+	level, message := parseLog(text, s.redact)
+	shown := sanitize(message)
 	s.mu.Lock()
-	first := s.crash(text)
+	crashes := s.crash.add(sanitize(text))
 	if level > hclog.Debug || message == text {
-		s.remember(message)
+		s.remember(shown)
 	}
-	let := s.admit(len(raw))
+	let := s.admit(uint64(len(raw)))
 	s.mu.Unlock()
-	if let {
-		if first {
-			level = maxLogLevel
-		}
-		s.logger.Log(min(level, maxLogLevel), sanitize(message))
+	if !let {
+		return
 	}
-}
-
-// crash keeps what belongs to a panic and reports whether the line begins it.
-func (s *logSink) crash(text string) (first bool) {
-	first = s.panic.Len() == 0 && startsCrash(text)
-	if room := panicBytes - s.panic.Len(); (first || s.panic.Len() > 0) && room > 0 {
-		s.panic.WriteString(sanitize(clip(text, room)) + "\n")
+	if crashes {
+		level = maxLogLevel
 	}
-	return first
+	s.logger.Log(min(level, maxLogLevel), shown)
 }
 
 // remember keeps a message for the cause of death. What a logger wrote for
 // debugging, go-plugin's own lines among it, is not worth its place there.
 func (s *logSink) remember(message string) {
-	s.tail = append(s.tail, sanitize(clip(message, tailLine)))
+	s.tail = append(s.tail, clip(message, tailLine))
 	if len(s.tail) > tailLines {
 		s.tail = s.tail[1:]
 	}
 }
 
-// crashes are how the Go runtime, and the kernel through it, begins its last words.
-var crashes = []string{
-	"panic: ", "fatal error: ", "runtime: ", "runtime/cgo: ",
-	"SIGABRT: ", "SIGBUS: ", "SIGFPE: ", "SIGILL: ", "SIGQUIT: ", "SIGSEGV: ", "SIGSYS: ",
-}
-
-func startsCrash(text string) bool {
-	return slices.ContainsFunc(crashes, func(prefix string) bool { return strings.HasPrefix(text, prefix) })
-}
-
 // admit decides whether n more bytes may be logged now.
-func (s *logSink) admit(n int) bool {
+func (s *logSink) admit(n uint64) bool {
 	now := time.Now()
-	s.tokens = min(logBurst, s.tokens+logRate*now.Sub(s.filled).Seconds())
+	s.tokens = min(s.rate*logSeconds, s.tokens+s.rate*now.Sub(s.filled).Seconds())
 	s.filled = now
-	if s.tokens < float64(n) || s.logged+n > logTotal {
+	if s.tokens < float64(n) || n > s.total-min(s.logged, s.total) {
 		s.dropped += n
 		return false
 	}
@@ -142,7 +130,7 @@ func (s *logSink) admit(n int) bool {
 func (s *logSink) skip(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.dropped += n
+	s.dropped += uint64(n)
 }
 
 // finish reports what was dropped. It is called once, when the plugin is gone.
@@ -163,11 +151,11 @@ func (s *logSink) lastLines() []string {
 	return append([]string(nil), s.tail...)
 }
 
-// panicText returns the beginning of a panic, "" when there was none.
-func (s *logSink) panicText() string {
+// lastCrash returns the crash that the log ends with.
+func (s *logSink) lastCrash() crash {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return strings.TrimRight(s.panic.String(), "\n")
+	return s.crash.found()
 }
 
 // writer returns a writer whose lines go to the sink, for go-plugin's stream of
@@ -198,4 +186,13 @@ func (w *lineWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func clip(text string, n int) string { return text[:min(len(text), n)] }
+// clip cuts a text to n bytes at most, and never inside a character.
+func clip(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	for n > 0 && !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return text[:n]
+}

@@ -19,7 +19,11 @@ import (
 func sinkOf() (*logSink, *bytes.Buffer) {
 	var out bytes.Buffer
 	logger := hclog.New(&hclog.LoggerOptions{Name: "host", Level: hclog.Trace, Output: &out, DisableTime: true})
-	return newLogSink(logger.Named("plugin.gpu")), &out
+	spec := Spec{Name: "gpu", Path: "/bin/true"}
+	if err := spec.check(); err != nil {
+		panic(err)
+	}
+	return newLogSink(logger.Named("plugin.gpu"), &spec, redactor(nil, nil)), &out
 }
 
 func TestLogLines(t *testing.T) {
@@ -48,7 +52,7 @@ func TestLogIsCapped(t *testing.T) {
 	flood := strings.Repeat(strings.Repeat("x", 99)+"\n", 30000)
 	sink.pump(strings.NewReader(flood + "the end\n"))
 	sink.finish()
-	if out.Len() > 2*logBurst {
+	if out.Len() > 2*DefaultLogRate*logSeconds {
 		t.Errorf("%d bytes of %d were logged", out.Len(), len(flood))
 	}
 	if n := strings.Count(out.String(), "bytes of log dropped"); n != 1 {
@@ -73,8 +77,8 @@ func TestPanicIsKept(t *testing.T) {
 	sink, _ := sinkOf()
 	text := "before\npanic: boom\n\ngoroutine 1 [running]:\nmain.main()\n"
 	sink.pump(strings.NewReader(text + strings.Repeat("frame\n", 10000)))
-	got := sink.panicText()
-	if !strings.HasPrefix(got, "panic: boom\ngoroutine 1 [running]:\nmain.main()\nframe") || len(got) > panicBytes+tailLine {
+	got := sink.lastCrash().text
+	if !strings.HasPrefix(got, "panic: boom\ngoroutine 1 [running]:\nmain.main()\nframe") || len(got) > crashBytes+tailLine {
 		t.Errorf("%d bytes: %.80q", len(got), got)
 	}
 }
@@ -127,7 +131,7 @@ func FuzzParseLog(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		level, _ := parseLog(text)
+		level, _ := parseLog(text, redactor(nil, nil))
 		if level < hclog.Trace || level > hclog.Error {
 			t.Fatalf("%q has level %d", text, level)
 		}

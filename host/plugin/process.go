@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,23 +25,28 @@ const (
 
 // Process is one running plugin. Its methods may be called from any goroutine.
 type Process struct {
-	spec    Spec
-	options Options
-	digest  string
-	client  *goplugin.Client
-	runner  *sandboxRunner
-	conn    *grpc.ClientConn
-	done    chan struct{}
-	detach  func() bool // stops listening to the context of Launch
-	closing sync.Once
-	leaving atomic.Bool // Close was called
-	serving atomic.Bool // Launch has succeeded, so that watch will find the cause of death
-	closed  error
+	attendant Attendant // looks after the process
+	spec      Spec
+	options   Options
+	digest    string
+	client    *goplugin.Client
+	runner    *sandboxRunner
+	conn      *grpc.ClientConn
+	done      chan struct{}
+	detach    func() bool // stops listening to the context of Launch
+	expiry    *time.Timer // ends LifeTime; nil without one
+	calls     callWatch
+	closing   sync.Once
+	leaving   atomic.Bool // Close was called
+	answered  atomic.Bool // the plugin speaks gRPC
+	serving   atomic.Bool // Launch has succeeded, so that watch will find the cause of death
+	closed    error
 
 	mu     sync.Mutex
 	cause  Cause // why we killed it; "" while we did not
 	detail string
 	death  *Death
+	told   map[string]bool // the denials that were logged
 }
 
 // Conn is the connection to the plugin. Calls on it are bounded by the deadline
@@ -56,8 +62,22 @@ func (p *Process) PID() int { return p.runner.process.PID() }
 // Digest is "sha256:" and the hex digest of the file that runs.
 func (p *Process) Digest() string { return p.digest }
 
+// Protocol is the protocol major agreed upon.
+func (p *Process) Protocol() int {
+	p.runner.mu.Lock()
+	defer p.runner.mu.Unlock()
+	return p.runner.major
+}
+
+// Limits are the limits of the specification; a zero field is its default.
+func (p *Process) Limits() sandbox.Limits { return p.spec.Limits }
+
 // Sandbox says which walls stand around the plugin.
-func (p *Process) Sandbox() sandbox.Report { return p.runner.process.Report() }
+func (p *Process) Sandbox() sandbox.Report {
+	report := p.runner.process.Report()
+	report.Fallen = slices.Concat(p.runner.fallen, report.Fallen)
+	return report
+}
 
 // Done is closed when the plugin is gone.
 func (p *Process) Done() <-chan struct{} { return p.done }
@@ -105,6 +125,41 @@ func (p *Process) drain(ctx context.Context) error {
 	}
 }
 
+// Kill ends the plugin at once for the user's reason, such as "interrupted". It
+// does not wait; see Done.
+func (p *Process) Kill(reason string) { p.kill(KilledByUser, reason) }
+
+// Interrupt is the cause with which a context of Launch or Supervise is cancelled
+// when the user said so.
+type Interrupt struct {
+	Reason string // "interrupted", without a full stop
+}
+
+// Error returns the reason.
+func (i *Interrupt) Error() string { return i.Reason }
+
+// cancelled ends the plugin because the context of Launch ended.
+func (p *Process) cancelled(cause error) {
+	var user *Interrupt
+	switch {
+	case errors.As(cause, &user):
+		p.kill(KilledByUser, user.Reason)
+	case cause == nil || errors.Is(cause, context.Canceled) || errors.Is(cause, errClosed):
+		p.kill(Cancelled, "")
+	default:
+		p.kill(Cancelled, cause.Error())
+	}
+}
+
+// limitLife ends the plugin when it has lived as long as it may.
+func (p *Process) limitLife() {
+	if limit := p.spec.LifeTime; limit > 0 {
+		p.expiry = time.AfterFunc(limit, func() {
+			p.kill(LifeTime, fmt.Sprintf("it ran for %v, which is as long as it may", limit))
+		})
+	}
+}
+
 // kill ends the plugin for a reason; the first reason counts.
 func (p *Process) kill(cause Cause, detail string) {
 	p.mu.Lock()
@@ -143,33 +198,37 @@ func (p *Process) watch() {
 	<-p.runner.process.Done()
 	p.runner.settle(settleTime)
 	death := p.diagnose()
+	p.tellDenials(death.Denials)
 	p.mu.Lock()
 	p.death = death
 	p.mu.Unlock()
 	p.detach()
+	if p.expiry != nil {
+		p.expiry.Stop()
+	}
+	p.calls.stop()
+	p.attendant.Ended(p)
 	close(p.done)
 	p.tidy()
 }
 
 // diagnose finds the cause of death of a process that is gone.
 func (p *Process) diagnose() *Death {
-	state := p.runner.process.State()
-	d := &Death{
-		Plugin: p.spec.Name, Cause: Exited, ExitCode: state.ExitCode(), Signal: signalOf(state),
-		Panic: p.runner.logs.panicText(), Stderr: p.runner.logs.lastLines(), At: time.Now(),
+	exit := p.runner.process.Exit()
+	logs := p.runner.logs
+	e := evidence{
+		exit: *exit, leaving: p.leaving.Load(), crash: logs.lastCrash(), last: logs.lastLines(),
+		limits: p.spec.Limits, strict: p.spec.Strict, denials: p.Denials(),
 	}
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	const goCrash = 2 // the exit status of the Go runtime after a panic
-	switch {
-	case p.cause != "" && (d.Signal == "killed" || d.Signal == "" && d.ExitCode == 1):
-		d.Cause, d.Detail = p.cause, p.detail
-	case d.Panic != "" && (d.ExitCode == goCrash || d.Signal != ""):
-		d.Cause = Crashed
-	case d.Signal != "":
-		d.Cause = Signalled
+	e.ours, e.detail = p.cause, p.detail
+	p.mu.Unlock()
+	v := classify(e)
+	return &Death{
+		Plugin: p.spec.Name, Cause: v.cause, Detail: v.detail, Limit: v.limit, Hint: v.hint,
+		ExitCode: exit.Code, Signal: signalName(exit.Signal), Headline: e.crash.headline, Panic: e.crash.text,
+		Stderr: e.last, At: time.Now(), PeakBytes: exit.PeakBytes, CPU: exit.CPU, Denials: e.denials,
 	}
-	return d
 }
 
 // tidy ends what go-plugin still runs for a plugin that is gone, and removes its

@@ -12,8 +12,8 @@ import (
 
 // A host process keeps its plugins' private directories in a directory of its
 // own, RUN/host-X, and holds a lock on RUN/host-X.lock for as long as it lives.
-// The next host removes directories whose lock nobody holds, so that a killed
-// host leaves nothing behind for long.
+// The next host removes directories whose lock nobody holds, and the control
+// groups of hosts that are gone, so that a killed host leaves nothing for long.
 
 // runDirs are the directories of this process, by their parent.
 var runDirs struct {
@@ -36,6 +36,7 @@ func runDir(base string) (string, error) {
 		return "", fmt.Errorf("no place for the plugin's socket: %w; set TMPDIR or XDG_RUNTIME_DIR to a directory that you may write to", err)
 	}
 	sweep(parent)
+	sweepGroups()
 	dir, err := makeHostDir(parent)
 	if err != nil {
 		return "", fmt.Errorf("cannot make a private directory in %s: %w", parent, err)
@@ -47,9 +48,11 @@ func runDir(base string) (string, error) {
 	return dir, nil
 }
 
-// RemoveRunDirs removes this process's private directories. Call it at the end of
-// main, when every plugin is closed. Without it the next host clears up.
+// RemoveRunDirs removes this process's private directories and control groups.
+// Call it at the end of main, when every plugin is closed. Without it the next
+// host clears up.
 func RemoveRunDirs() {
+	removeGroups()
 	runDirs.Lock()
 	defer runDirs.Unlock()
 	for base, dir := range runDirs.made {

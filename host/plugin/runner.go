@@ -29,7 +29,7 @@ var _ runner.Runner = (*sandboxRunner)(nil)
 // checked line of output and nothing else.
 type sandboxRunner struct {
 	spec *Spec
-	exe  *os.File
+	program
 	logs *logSink
 	env  []string // from go-plugin
 	dir  string   // private directory on the host's side
@@ -37,13 +37,16 @@ type sandboxRunner struct {
 	starting context.Context // bounds the start of the process; go-plugin's own does not end early
 
 	process        *sandbox.Process
+	fallen         []string      // levels tried before the sandbox's own list
 	stdout, stderr *os.File      // our ends of the pipes
 	logged         chan struct{} // closed when standard error has ended
 
 	mu      sync.Mutex
+	major   int       // the protocol major agreed upon
 	host    [2]string // network and address to dial
 	release func()    // lets go of the address
 	refused error     // why the handshake was not accepted
+	dialled error     // why the last attempt to connect failed
 }
 
 // Start launches the process.
@@ -57,7 +60,7 @@ func (r *sandboxRunner) Start(context.Context) error {
 	if err != nil {
 		return errors.Join(err, stdout.Close(), stdoutW.Close())
 	}
-	process, err := sandbox.Launch(ctx, r.sandboxSpec(stdoutW, stderrW))
+	process, err := r.launch(ctx, r.sandboxSpec(stdoutW, stderrW))
 	_ = stdoutW.Close()
 	_ = stderrW.Close()
 	if err != nil {
@@ -89,6 +92,18 @@ func (r *sandboxRunner) current() *sandbox.Process {
 	return r.process
 }
 
+// launch starts the program, or the interpreter of a script.
+func (r *sandboxRunner) launch(ctx context.Context, spec sandbox.Spec) (process *sandbox.Process, err error) {
+	i := r.spec.Interpreter
+	if i == nil {
+		return sandbox.Launch(ctx, spec)
+	}
+	spec.Binds = slices.Concat(i.binds(r.script, r.spec.Path), spec.Binds)
+	spec.Env = slices.Concat(spec.Env, i.Env)
+	process, r.fallen, err = launchScript(ctx, spec, i, r.spec.Path, r.spec.Args)
+	return process, err
+}
+
 func (r *sandboxRunner) sandboxSpec(stdout, stderr *os.File) sandbox.Spec {
 	s := r.spec
 	return sandbox.Spec{
@@ -96,9 +111,13 @@ func (r *sandboxRunner) sandboxSpec(stdout, stderr *os.File) sandbox.Spec {
 		DirEnv: []string{"HOME", "TMPDIR"}, SocketEnv: goplugin.EnvUnixSocketDir, TargetEnv: handshake.EnvTargetRoot,
 		PrivateDir: r.dir, Stdout: stdout, Stderr: stderr,
 		Binds: s.Binds, Root: s.Root, Proc: s.Proc, Identity: s.Identity, Limits: s.Limits,
-		Floor: s.Floor, Ceiling: s.Ceiling,
+		Floor: s.Floor, Ceiling: s.Ceiling, Strict: s.Strict, Runtime: s.Runtime, Without: s.Without,
+		Inherit: s.Inherit, Secrets: s.Secrets, SecretsEnv: s.SecretsEnv,
 	}
 }
+
+// firstInherited is the number of the first inherited descriptor.
+const firstInherited = 3
 
 // environment keeps go-plugin's own variables and adds the few that every
 // program may expect, and those that were granted.
@@ -112,6 +131,9 @@ func (r *sandboxRunner) environment() []string {
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.spec.Env)) {
 		env = append(env, name+"="+r.spec.Env[name])
+	}
+	for i, name := range r.spec.InheritEnv {
+		env = append(env, name+"="+strconv.Itoa(firstInherited+i))
 	}
 	return env
 }
@@ -200,13 +222,22 @@ func (r *sandboxRunner) dial(ctx context.Context, _ string) (net.Conn, error) {
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, r.host[0], r.host[1])
 	if err != nil {
+		r.dialled = err
 		return nil, err
 	}
 	if err := checkPeer(conn, r.process.PID()); err != nil {
 		_ = conn.Close()
-		return nil, &AddressError{r.host[0], r.host[1], err.Error()}
+		r.dialled = &AddressError{r.host[0], r.host[1], err.Error()}
+		return nil, r.dialled
 	}
 	return conn, nil
+}
+
+// dialFailure is why the host could not connect; nil when it could.
+func (r *sandboxRunner) dialFailure() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.dialled
 }
 
 // greetingReader yields the rebuilt handshake line, then the end.
@@ -222,11 +253,11 @@ func (g *greetingReader) Read(p []byte) (int, error) {
 	if !g.done {
 		g.done = true
 		var hello greeting
-		if hello, g.err = readGreeting(g.runner.stdout); g.err == nil {
+		if hello, g.err = readGreeting(g.runner.stdout, g.runner.spec.Protocols); g.err == nil {
 			g.rest = []byte(hello.line())
 			go discard(g.runner)
 		}
-		g.runner.greeted(g.err)
+		g.runner.greeted(hello, g.err)
 	}
 	if len(g.rest) == 0 {
 		return 0, io.EOF
@@ -236,12 +267,15 @@ func (g *greetingReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// greeted keeps the reason of a refused handshake, which go-plugin would turn
-// into text of its own.
-func (r *sandboxRunner) greeted(err error) {
+// greeted keeps what was agreed upon, or the reason of a refused handshake, which
+// go-plugin would turn into text of its own.
+func (r *sandboxRunner) greeted(hello greeting, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.refused = err
+	r.major, r.refused = hello.major, err
+	if h, ok := errors.AsType[*HandshakeError](err); ok {
+		h.Detail = r.logs.redact(h.Detail)
+	}
 }
 
 // refusal returns what greeted kept.

@@ -5,8 +5,10 @@ package plugin
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,39 +16,60 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/bulkhead-ml/bulkhead/host/sandbox"
+	"github.com/bulkhead-ml/bulkhead/sdk/handshake"
 )
 
-// Defaults of the durations in Spec and Options.
-const (
-	DefaultStartTimeout = 10 * time.Second
-	DefaultCallTimeout  = 60 * time.Second
-	DefaultDrainTimeout = 5 * time.Second
-)
-
-// Spec says what to run and within which walls.
+// Spec says what to run, within which walls and bounds.
 type Spec struct {
 	Name   string            // for logs and errors: "gpu"
-	Path   string            // the executable
+	Path   string            // the executable, or the script of an Interpreter
 	Digest string            // "sha256:" and 64 hex digits that the file must have; "" measures only
 	Args   []string          // arguments after the program's name
 	Env    map[string]string // variables beside the host's own; names of the handshake are refused
+	// Interpreter runs Path where it is a script; nil for a program of its own.
+	Interpreter *Interpreter
+	// Protocols are the protocol majors that the caller speaks, at least one of
+	// which the plugin must serve; nil is the host's own. See Process.Protocol.
+	Protocols []int
 
-	Binds    []sandbox.Bind   // what of the machine it may read
-	Root     string           // directory that stands for the machine's /; "" is /
-	Proc     bool             // give it a /proc of its own processes
-	Identity sandbox.Identity // uid under a root host
-	Limits   sandbox.Limits
-	Floor    sandbox.Level // lowest acceptable level; zero is the highest
-	Ceiling  sandbox.Level // highest level to try; zero is the highest
+	Binds      []sandbox.Bind   // what of the machine it may read
+	Root       string           // directory that stands for the machine's /; "" is /
+	Proc       bool             // give it a /proc of its own processes
+	Inherit    []*os.File       // further descriptors of the plugin, from 3 upwards; the caller keeps them
+	InheritEnv []string         // variables that are set to the numbers of Inherit, in its order
+	Secrets    []sandbox.Secret // files of its own; their values never reach a log
+	SecretsEnv string           // variable that is set to the directory of Secrets
+	Identity   sandbox.Identity // uid under a root host
+	Floor      sandbox.Level    // lowest acceptable level; zero is the default
+	Ceiling    sandbox.Level    // highest level to try; zero is the highest
+	Strict     bool             // kill it at its first refused system call
+	Runtime    string           // a container runtime instead of the host's own walls
+	Without    []string         // walls to leave off, for tests of the others
 
-	StartTimeout time.Duration // from the start of the process to its first answer; 0 is DefaultStartTimeout
-	CallTimeout  time.Duration // for each unary call; 0 is DefaultCallTimeout
+	Limits sandbox.Limits // memory, processor, files; zero fields are defaults
+
+	// The bounds of this package. A zero field means the default named beside it.
+
+	StartTimeout time.Duration // from the start of the process to its connection, 10 s
+	CallTimeout  time.Duration // for each unary call, 60 s
+	LifeTime     time.Duration // of the process, counted from its connection; unlimited
+	MessageBytes int           // largest message either way, 16 MiB; 64 KiB to 2 GiB - 1
+	LogBytes     uint64        // of log in all its life, 1 MiB; sandbox.Unlimited is no bound
+	LogRate      uint64        // bytes of log a second, 64 KiB, with bursts of four seconds' worth
 }
 
 // Options are the host's side of a launch.
 type Options struct {
 	// Logger receives the plugin's log under the name plugin.NAME; nil discards it.
 	Logger hclog.Logger
+	// Redact removes what nobody may read from every text of the plugin before
+	// it is kept or shown: log lines, panics, the words of failed calls. It must
+	// be safe for concurrent use. The values of Spec.Secrets are removed anyway.
+	Redact func(string) string
+	// Prepare completes the specification of each start with what one process
+	// needs for itself alone, such as a descriptor, and says who looks after it;
+	// nil changes nothing.
+	Prepare func(*Spec) (Attendant, error)
 	// RunDir is the parent of private directories; "" chooses one. See RunDir.
 	RunDir string
 	// DigestCache is a directory that remembers measured digests; "" is none.
@@ -74,16 +97,31 @@ func (s *Spec) check() error {
 	if s.Digest != "" && !validDigest.MatchString(s.Digest) {
 		return fmt.Errorf("plugin %q: digest %q is not sha256: and 64 hex digits", s.Name, s.Digest)
 	}
+	if err := s.checkEnv(); err != nil {
+		return err
+	}
+	if s.Interpreter != nil {
+		if err := s.Interpreter.check(s); err != nil {
+			return err
+		}
+	}
+	if len(s.Protocols) == 0 {
+		s.Protocols = []int{handshake.ProtocolVersion}
+	}
+	s.Protocols = slices.Clone(s.Protocols)
+	slices.SortFunc(s.Protocols, func(a, b int) int { return b - a })
+	return s.checkBounds()
+}
+
+// checkEnv refuses variables that a grant may not set.
+func (s *Spec) checkEnv() error {
 	for name := range s.Env {
 		if !validEnv.MatchString(name) || reserved(name) {
 			return fmt.Errorf("plugin %q: the environment variable %q cannot be set by a grant", s.Name, name)
 		}
 	}
-	if s.StartTimeout <= 0 {
-		s.StartTimeout = DefaultStartTimeout
-	}
-	if s.CallTimeout <= 0 {
-		s.CallTimeout = DefaultCallTimeout
+	if s.SecretsEnv != "" && !validEnv.MatchString(s.SecretsEnv) {
+		return fmt.Errorf("plugin %q: %q is no name of an environment variable for the secrets", s.Name, s.SecretsEnv)
 	}
 	return nil
 }
@@ -108,7 +146,8 @@ func (o *Options) check() {
 	}
 }
 
-// argv is the argument vector of the plugin. Its own path stays with the host.
+// argv is the argument vector of a plugin that is a program. Its own path stays
+// with the host.
 func (s *Spec) argv() []string {
 	return append([]string{filepath.Base(s.Path)}, s.Args...)
 }

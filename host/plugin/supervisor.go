@@ -171,7 +171,7 @@ func (s *Supervisor) bury(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	s.process = nil
-	if death := p.Exit(); death.Cause != Closed { // the host's own will is no failure
+	if death := p.Exit(); !death.Cause.wanted() { // our own will is no failure
 		s.failed(death, death.At, p)
 	}
 	return nil
