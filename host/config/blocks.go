@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2"
+
+	"github.com/bulkhead-ml/bulkhead/registry/manifest"
 )
 
 // host reads the only host block.
@@ -20,10 +22,13 @@ func (l *loader) host() {
 		l.errorf(extra.DefRange, "Duplicate host", "The settings of the host already stand at %s. Merge the two blocks.",
 			rangeOf(blocks[0].DefRange))
 	}
-	s := l.section(hostBlock(), blocks[0])
+	head := *blocks[0]
+	head.Body = l.moved(head.Body)
+	s := l.section(hostBlock(), &head)
+	_, l.hostTimeout = s.attrs["timeout"]
 	l.cfg.Host = Host{
-		Sandbox:    s.text("sandbox"),
 		LogLevel:   s.text("log_level"),
+		Audit:      s.text("audit"),
 		Timeout:    s.duration("timeout"),
 		PluginDirs: s.paths("plugin_dirs"),
 		Range:      rangeOf(s.at),
@@ -39,15 +44,51 @@ func (l *loader) plugins() {
 			Source:  s.text("source"),
 			Version: s.version(),
 			Digest:  s.digest(),
-			Grants:  s.texts("grants"),
 			Timeout: s.duration("timeout"),
+			Secrets: l.secrets(name, s.blocks.OfType("secret")),
 			Range:   rangeOf(b.DefRange),
 		}
+		p.Grants, p.GrantRanges = s.grants()
 		p.Executable = s.executable(p.Source)
+		if inner := l.only(s.blocks.OfType("sandbox")); inner != nil {
+			l.pluginSandbox(p, inner)
+		}
 		if ok {
 			l.cfg.Plugins = append(l.cfg.Plugins, p)
 		}
 	}
+}
+
+// pluginSandbox reads the sandbox of one plugin.
+func (l *loader) pluginSandbox(p *Plugin, b *hcl.Block) {
+	own := l.sandboxFrom(b)
+	p.Sandbox = &own
+	l.raises(p)
+	if timeout := own.Limits.CallTimeout; timeout > 0 {
+		p.Timeout = l.oneTimeout("the plugin's timeout", p.Timeout > 0, timeout, p.Timeout, b)
+	}
+}
+
+// grants reads the entries that narrow a plugin, with their places.
+func (s section) grants() ([]string, []Range) {
+	entries := s.texts("grants")
+	ranges := make([]Range, len(entries))
+	elements := []hcl.Expression{}
+	if a, ok := s.attrs["grants"]; ok {
+		elements, _ = hcl.ExprList(a.Expr)
+	}
+	for i, entry := range entries {
+		at := s.rangeFor("grants")
+		if len(elements) == len(entries) {
+			at = elements[i].Range()
+		}
+		ranges[i] = rangeOf(at)
+		if err := manifest.CheckEntry(entry); err != nil {
+			s.l.errorf(at, "Invalid grant", "A grant is named by its path, name or address, as `bulkhead plugin grants` shows it; of %q, %v.",
+				shorten(entry), err)
+		}
+	}
+	return entries, ranges
 }
 
 var builtinSource = regexp.MustCompile(`^builtin/[a-z0-9][a-z0-9-]*$`)

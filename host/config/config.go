@@ -11,7 +11,9 @@ import (
 // Config is a configuration whose names all resolve. Slices are in the order
 // of the files.
 type Config struct {
-	Host     Host
+	Host Host
+	// Sandbox is how all plugins are enclosed; see SandboxOf.
+	Sandbox  Sandbox
 	Plugins  []*Plugin
 	Checks   []*Check
 	Requires []*Require
@@ -30,10 +32,10 @@ type Config struct {
 
 // Host holds the settings of the process, with defaults filled in.
 type Host struct {
-	// Sandbox is the weakest level that is good enough, one of SandboxLevels.
-	Sandbox string
 	// LogLevel is one of LogLevels.
 	LogLevel string
+	// Audit is one of AuditModes.
+	Audit string
 	// Timeout bounds a call to a plugin that has no deadline of its own.
 	Timeout time.Duration
 	// PluginDirs are absolute.
@@ -56,8 +58,13 @@ type Plugin struct {
 	// Grants narrows what the plugin asks for. Nil does not narrow; an empty
 	// list that is not nil grants nothing.
 	Grants []string
+	// GrantRanges are where the elements of Grants stand.
+	GrantRanges []Range
 	// Timeout of each call; zero means that of the host.
 	Timeout time.Duration
+	// Sandbox is nil without a block; see Config.SandboxOf.
+	Sandbox *Sandbox
+	Secrets []SecretSource
 	Range   Range
 }
 

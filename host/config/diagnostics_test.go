@@ -16,16 +16,16 @@ import (
 
 func TestDiagnosticsJSON(t *testing.T) {
 	t.Chdir(t.TempDir())
-	write(t, "bulkhead.hcl", "host {\n\tsandbox = \"we\x07ka\"\n}\n")
+	write(t, "bulkhead.hcl", "host {\n\tlog_level = \"wa\x07rn\"\n}\n")
 	_, diags := Load(t.Context(), LoadOptions{})
 	got, err := json.Marshal(diags)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := `[{"severity":"error","summary":"Value not allowed",` +
-		`"detail":"\"sandbox\" must be one of \"namespaced\", \"weak\", \"none\", not \"we ka\". Did you mean \"weak\"?",` +
-		`"range":{"file":"bulkhead.hcl","start":{"line":2,"column":12,"byte":18},"end":{"line":2,"column":19,"byte":25}},` +
-		`"snippet":{"context":"host","code":"  sandbox = \"we␇ka\"","start":12,"length":7}}]`
+		`"detail":"\"log_level\" must be one of \"trace\", \"debug\", \"info\", \"warn\", \"error\", \"off\", not \"wa rn\". Did you mean \"warn\"?",` +
+		`"range":{"file":"bulkhead.hcl","start":{"line":2,"column":14,"byte":20},"end":{"line":2,"column":21,"byte":27}},` +
+		`"snippet":{"context":"host","code":"  log_level = \"wa␇rn\"","start":14,"length":7}}]`
 	if diff := cmp.Diff(want, string(got)); diff != "" {
 		t.Errorf("JSON (-want +got):\n%s", diff)
 	}

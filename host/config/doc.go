@@ -45,6 +45,18 @@
 // value remembers where each setting was written, so that a message of the
 // plugin underlines the user's line.
 //
+// # Sandboxes, grants and secrets
+//
+// The block sandbox at top level says how all plugins are enclosed, the one in a
+// plugin's block how that plugin is: its limits replace those of all, and it may
+// require a stronger level but never a weaker one. Sizes have a unit, since 512
+// could be bytes as well as mebibytes. SandboxOf puts both together.
+//
+// The list grants of a plugin narrows what its manifest asks for. Load checks
+// that its entries can be meant; what they leave is for package manifest to say,
+// which knows the grants. A secret block says where the value of a secret comes
+// from. The value is read when the plugin is started, and never earlier.
+//
 // # Messages
 //
 // Functions return Diagnostics: sorted by place, without duplicates, each with

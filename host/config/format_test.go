@@ -12,9 +12,9 @@ import (
 
 func TestFormat(t *testing.T) {
 	tests := []struct{ name, in, want string }{
-		{"a.hcl", "host {\nsandbox=\"weak\"\n   timeout   =   \"5s\"\n}\n", "host {\n  sandbox = \"weak\"\n  timeout = \"5s\"\n}\n"},
+		{"a.hcl", "sandbox {\nrequire=\"weak\"\n   strict   =   true\n}\n", "sandbox {\n  require = \"weak\"\n  strict  = true\n}\n"},
 		{"a.hcl", "# kept\nlocals { a=1 }\n", "# kept\nlocals { a = 1 }\n"},
-		{"a.json", `{"host":{"sandbox":"weak"}}`, "{\n  \"host\": {\n    \"sandbox\": \"weak\"\n  }\n}\n"},
+		{"a.json", `{"sandbox":{"require":"weak"}}`, "{\n  \"sandbox\": {\n    \"require\": \"weak\"\n  }\n}\n"},
 	}
 	for _, tt := range tests {
 		got, diags := Format(tt.name, []byte(tt.in))

@@ -40,6 +40,8 @@ const (
 	TypeStrings  = "list(string)"
 	TypeMap      = "map(string)"
 	TypeDuration = "duration"
+	// TypeSize is a number of bytes with its unit, such as "512MiB".
+	TypeSize = "size"
 	// TypePath and TypePaths are files, relative to the file that names them.
 	TypePath  = "path"
 	TypePaths = "list(path)"
@@ -56,19 +58,19 @@ const (
 // the documentation.
 func HostSchema() []BlockSchema {
 	return []BlockSchema{
-		hostBlock(), pluginBlock(), variableBlock(), localsBlock(), checkBlock(),
+		hostBlock(), sandboxBlock(), pluginBlock(), variableBlock(), localsBlock(), checkBlock(),
 		requireBlock(), suiteBlock(), sourceBlock(), kernelBlock(), pipelineBlock(),
 	}
 }
 
 // unsupportedBlocks are promised by the design and not read by this version.
-var unsupportedBlocks = []string{"registry", "sandbox", "stack", "model", "benchmark", "fleet", "telemetry"}
-
-// SandboxLevels are the values of host.sandbox, from strong to none.
-var SandboxLevels = []string{"namespaced", "weak", "none"}
+var unsupportedBlocks = []string{"registry", "stack", "model", "benchmark", "fleet", "telemetry"}
 
 // LogLevels are the values of host.log_level.
 var LogLevels = []string{"trace", "debug", "info", "warn", "error", "off"}
+
+// AuditModes are the values of host.audit.
+var AuditModes = []string{"on", "required"}
 
 // ColumnTypes are the values of the map source.types.
 var ColumnTypes = []string{"string", "bool", "int64", "float64"}
@@ -79,9 +81,9 @@ func hostBlock() BlockSchema {
 	return BlockSchema{
 		Type: "host", Description: "Settings of the bulkhead process. Flags of the command line win over them.",
 		Attributes: []AttributeSchema{
-			{Name: "sandbox", Type: TypeString, OneOf: SandboxLevels, Default: "namespaced",
-				Description: "The weakest sandbox that a plugin may run in; start-up is refused below it."},
 			{Name: "log_level", Type: TypeString, OneOf: LogLevels, Default: "warn", Description: "How much is logged."},
+			{Name: "audit", Type: TypeString, OneOf: AuditModes, Default: "on",
+				Description: "Whether a plugin may start that cannot be written into the audit log: on (yes, with a warning), required (no)."},
 			{Name: "timeout", Type: TypeDuration, Default: "60s", Description: "Deadline of a call to a plugin that has no other."},
 			{Name: "plugin_dirs", Type: TypePaths, Description: "Directories searched for plugins, before the built-in ones."},
 		},
@@ -97,9 +99,12 @@ func pluginBlock() BlockSchema {
 				Description: "Where it comes from: builtin/NAME, or the path of an executable that starts with ./, ../ or /."},
 			{Name: "version", Type: TypeString, Description: "Constraint on the version, for example \"~> 0.1\"."},
 			{Name: "digest", Type: TypeString, Description: "Digest that the executable must have: sha256: and 64 hexadecimal digits."},
-			{Name: "grants", Type: TypeStrings, Description: "The only grants that it gets of those that it asks for; an empty list gives none."},
+			{Name: "grants", Type: TypeStrings,
+				Description: "The only grants that it gets of those that it asks for, by path, name or address; a path inside a granted directory " +
+					"gives that alone. An empty list gives none."},
 			{Name: "timeout", Type: TypeDuration, Description: "Deadline of each call to it, in place of that of the host."},
 		},
+		Blocks: []BlockSchema{sandboxBlock(), secretBlock()},
 	}
 }
 

@@ -60,6 +60,8 @@ type loader struct {
 	inputs map[*Kernel][]name
 	// owned are the sources and kernels written inside each pipeline.
 	owned map[*Pipeline]nodes
+	// hostTimeout: the configuration itself gives the host a timeout.
+	hostTimeout bool
 }
 
 func newLoader(opts LoadOptions) *loader {
@@ -176,6 +178,7 @@ func (l *loader) decode() {
 	l.locals()
 	l.validations()
 	l.host()
+	l.sandbox()
 	l.plugins()
 	l.checks()
 	l.requires()

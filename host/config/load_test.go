@@ -17,7 +17,6 @@ import (
 
 const everything = `
 host {
-  sandbox     = "weak"
   log_level   = "debug"
   timeout     = "5s"
   plugin_dirs = ["plugins"]
@@ -90,7 +89,7 @@ func TestLoadEverything(t *testing.T) {
 	if len(diags) > 0 {
 		t.Fatal(diags.Err())
 	}
-	if cfg.Host.Sandbox != "weak" || cfg.Host.LogLevel != "debug" || cfg.Host.Timeout != 5*time.Second ||
+	if cfg.Host.LogLevel != "debug" || cfg.Host.Timeout != 5*time.Second ||
 		cfg.Host.PluginDirs[0].Absolute != filepath.Join(dir, "plugins") {
 		t.Errorf("host = %+v", cfg.Host)
 	}
@@ -110,7 +109,7 @@ func TestLoadEverything(t *testing.T) {
 
 func checkSource(t *testing.T, s *Source, dir string) {
 	t.Helper()
-	if s.CSV.Absolute != filepath.Join(dir, "data/v1/rows.csv") || s.CSV.Written != "data/v1/rows.csv" || s.CSV.Range.Start.Line != 42 {
+	if s.CSV.Absolute != filepath.Join(dir, "data/v1/rows.csv") || s.CSV.Written != "data/v1/rows.csv" || s.CSV.Range.Start.Line != 41 {
 		t.Errorf("csv = %+v", s.CSV)
 	}
 	if s.Target != "y" || s.ID != "id" || s.Types["zip"] != "string" || s.Delimiter != ';' || !cmp.Equal(s.Nulls, []string{"", "NA"}) {
@@ -160,7 +159,7 @@ func TestDesignExample(t *testing.T) {
 
 func TestDefaults(t *testing.T) {
 	cfg := mustLoad(t, "# empty\n")
-	if h := cfg.Host; h.Sandbox != "namespaced" || h.LogLevel != "warn" || h.Timeout != time.Minute {
+	if h := cfg.Host; h.LogLevel != "warn" || h.Timeout != time.Minute {
 		t.Errorf("host = %+v", h)
 	}
 }

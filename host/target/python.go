@@ -5,35 +5,104 @@ package target
 import (
 	"bufio"
 	"bytes"
-	"os"
 	"path"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 )
 
 // pythonPaths lists what the grant ${python} stands for: the environments that
 // the user named, the active virtual or conda environment, and the prefixes of
-// the interpreters that those were made from.
-func (m *Machine) pythonPaths() []string {
+// the interpreters that those were made from. Of an interpreter whose prefix is
+// the whole system it is the program and its library.
+func (m *Machine) pythonPaths(t *tree) []string {
 	var out []string
 	for _, p := range append([]string{m.Env["VIRTUAL_ENV"], m.Env["CONDA_PREFIX"]}, m.Pythons...) {
-		prefix := m.prefixOf(p)
-		out = append(out, under(prefix, "")...)
-		if home := m.venvHome(prefix); home != "" {
-			out = append(out, under(path.Dir(home), "")...)
+		prefix := prefixOf(t, p)
+		out = append(out, m.under(prefix, "")...)
+		home := venvHome(t, prefix)
+		if !holdsPython(t, home) {
+			continue
 		}
+		base := m.under(path.Dir(home), "")
+		switch {
+		case len(base) == 0:
+			out = append(out, systemPython(t, prefix)...)
+		case holdsLibrary(t, path.Dir(home)):
+			out = append(out, base...)
+		}
+	}
+	return out
+}
+
+// pythonName matches the file names of interpreters.
+var pythonName = regexp.MustCompile(`^python[0-9.]*t?(\.exe)?$`)
+
+// holdsPython reports whether a directory has an interpreter: an environment may
+// come from anybody, and the home that it names must not be just any directory.
+func holdsPython(t *tree, dir string) bool {
+	if !path.IsAbs(dir) {
+		return false
+	}
+	listed, err := t.list(dir, maxListed)
+	return err == nil && slices.ContainsFunc(listed, func(name string) bool {
+		info, err := t.stat(path.Join(dir, name))
+		return pythonName.MatchString(name) && err == nil && info.Mode().IsRegular()
+	})
+}
+
+// holdsLibrary reports whether a directory has a standard library, as the base of
+// an installation has and a directory with a tool of that name has not.
+func holdsLibrary(t *tree, dir string) bool {
+	for _, lib := range []string{"lib", "lib64"} {
+		listed, _ := t.list(path.Join(dir, lib), maxListed)
+		if slices.ContainsFunc(listed, pythonName.MatchString) {
+			return true
+		}
+	}
+	info, err := t.stat(path.Join(dir, "Lib", "os.py")) // as on Windows
+	return err == nil && info.Mode().IsRegular()
+}
+
+// systemPython is the program that an environment's interpreter leads to, under
+// each name on the way, and its standard library.
+func systemPython(t *tree, prefix string) []string {
+	var out []string
+	at := path.Join(prefix, "bin", "python3")
+	for range maxLinks {
+		to, err := t.readlink(at)
+		if err != nil {
+			break
+		}
+		if !path.IsAbs(to) {
+			to = path.Join(path.Dir(at), to)
+		}
+		if at = path.Clean(to); !below(at, prefix) {
+			out = append(out, escape.Replace(at))
+		}
+		if !pythonName.MatchString(path.Base(at)) {
+			return nil // a link to something else
+		}
+	}
+	name := path.Base(at)
+	if info, err := t.stat(at); err != nil || !info.Mode().IsRegular() {
+		return nil
+	}
+	if strings.HasPrefix(name, "python3.") && len(out) > 0 {
+		out = append(out, escape.Replace(path.Join(path.Dir(path.Dir(at)), "lib", name)))
 	}
 	return out
 }
 
 // prefixOf returns the directory of an environment named by itself, its bin
 // directory's interpreter, or the interpreter's real path.
-func (m *Machine) prefixOf(p string) string {
+func prefixOf(t *tree, p string) string {
 	if p == "" {
 		return ""
 	}
 	p = path.Clean(filepath.ToSlash(p))
-	if info, err := os.Stat(m.host(p)); err == nil && info.IsDir() {
+	if info, err := t.stat(p); err == nil && info.IsDir() {
 		return p
 	}
 	return path.Dir(path.Dir(p))
@@ -41,8 +110,8 @@ func (m *Machine) prefixOf(p string) string {
 
 // venvHome reads "home = DIR" of a virtual environment: where its interpreter
 // comes from; "" when prefix is none.
-func (m *Machine) venvHome(prefix string) string {
-	data, err := readCapped(m.host(path.Join(prefix, "pyvenv.cfg")))
+func venvHome(t *tree, prefix string) string {
+	data, err := t.read(path.Join(prefix, "pyvenv.cfg"), maxMachineBytes)
 	if err != nil {
 		return ""
 	}

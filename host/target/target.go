@@ -17,6 +17,15 @@
 //	  "os": "linux",
 //	  "arch": "amd64"
 //	}
+//
+// # What grants lead to
+//
+// Expand looks at the machine at one moment. In a foreign root every lookup
+// stays in the root: links lead where they would lead on that machine. A glob
+// gives at most 10,000 paths, always the same ones. A path that leads to a whole
+// system or to the whole home grants nothing, however a variable or a link led
+// there, and a write grant never reaches what the host, a shell or the system
+// runs or obeys. Whatever exists and is not given is told with its reason.
 package target
 
 import (
@@ -56,6 +65,9 @@ type Machine struct {
 	Pythons     []string
 	Filesystems map[string]Usage
 	OS, Arch    string
+	// Protected are paths that no write grant may be, hold or lie in: those of
+	// the host, of its plugins and of the configuration that is in force.
+	Protected []string
 }
 
 // Usage is the size of a recorded file system, in bytes.
@@ -178,7 +190,7 @@ type recording struct {
 func (m *Machine) readRecording() error {
 	m.Home = "/root"
 	name := filepath.Join(m.Root, MachineFile)
-	data, err := readCapped(name)
+	data, err := m.readMachineFile()
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -191,6 +203,20 @@ func (m *Machine) readRecording() error {
 	}
 	m.apply(rec)
 	return nil
+}
+
+// readMachineFile reads a file of that very root: whoever makes it a link, also
+// at this moment, names no file of ours.
+func (m *Machine) readMachineFile() ([]byte, error) {
+	t, err := m.open()
+	if err != nil {
+		return nil, err
+	}
+	defer t.close()
+	if info, err := t.lstat("/" + MachineFile); err != nil || !info.Mode().IsRegular() {
+		return nil, cmpErr(err, fmt.Errorf("%s is not a regular file", MachineFile))
+	}
+	return t.read("/"+MachineFile, maxMachineBytes)
 }
 
 func (m *Machine) apply(rec *recording) {
@@ -217,27 +243,6 @@ func parseRecording(data []byte) (*recording, error) {
 		return nil, errors.New("not a recorded machine: text after the JSON object")
 	}
 	return &rec, nil
-}
-
-// readCapped refuses links, so that a foreign root cannot name a file of ours.
-func readCapped(name string) ([]byte, error) {
-	info, err := os.Lstat(name)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file", name)
-	}
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxMachineBytes+1))
-	if err == nil && len(data) > maxMachineBytes {
-		err = fmt.Errorf("%s is larger than %d bytes", name, maxMachineBytes)
-	}
-	return data, err
 }
 
 // Message is the machine as a plugin sees it: its "/" is found under root, and

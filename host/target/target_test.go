@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bulkhead-ml/bulkhead/host/sandbox"
 	"github.com/bulkhead-ml/bulkhead/registry/manifest"
 )
 
@@ -123,7 +124,7 @@ func TestNestedGrantsAreOne(t *testing.T) {
 		t.Errorf("%v, want %v", got, want)
 	}
 	for _, b := range m.Expand([]manifest.Grant{{Kind: manifest.Read, Path: "/opt/z"}}).Binds {
-		if !b.Optional || b.Device {
+		if !b.Optional || b.Access == sandbox.Device {
 			t.Errorf("%+v", b)
 		}
 	}
@@ -133,7 +134,7 @@ func TestNestedGrantsAreOne(t *testing.T) {
 func TestForeignDevicesAreNotOpened(t *testing.T) {
 	m := machineWith(t, "/dev/nvidia0")
 	for _, b := range m.Expand([]manifest.Grant{{Kind: manifest.Device, Path: "/dev/nvidia0"}}).Binds {
-		if b.Device {
+		if b.Access == sandbox.Device {
 			t.Errorf("%+v", b)
 		}
 	}
@@ -144,7 +145,7 @@ func TestForeignDevicesAreNotOpened(t *testing.T) {
 	binds := live.Expand([]manifest.Grant{{Kind: manifest.Device, Path: "/dev/null"}, {Kind: manifest.Read, Path: "/dev/zero"}}).Binds
 	var devices []string
 	for _, b := range binds {
-		if b.Device {
+		if b.Access == sandbox.Device {
 			devices = append(devices, b.Source)
 		}
 	}
@@ -162,7 +163,7 @@ func TestExpandVariables(t *testing.T) {
 }
 
 func TestPythonGrants(t *testing.T) {
-	m := machineWith(t, "/envs/a/bin/python3", "/envs/b/bin/python3", "/conda/bin/python", "/base/3.11/bin/python3.11", "/envs/named/bin/python3")
+	m := machineWith(t, "/envs/a/bin/python3", "/envs/b/bin/python3", "/conda/bin/python", "/base/3.11/bin/python3.11", "/base/3.11/lib/python3.11/os.py", "/envs/named/bin/python3")
 	writeFile(t, m.Root, "/envs/a/pyvenv.cfg", "home = /base/3.11/bin\nversion = 3.11.7\n")
 	writeFile(t, m.Root, "/envs/b/pyvenv.cfg", "version = 3\nnot a setting\n")
 	m.Env = map[string]string{"VIRTUAL_ENV": "/envs/a", "CONDA_PREFIX": "/conda"}

@@ -20,19 +20,45 @@
 // protocols, executable and digest. Unknown keys are errors: a manifest that
 // asks for what this version does not understand is refused, not half obeyed.
 //
-// A grant is a permission that the plugin asks for. Kinds: "read" and "device"
-// with a path, "env" with a variable's name (a trailing * matches any rest).
-// A path is absolute and clean, with "*" inside a segment as a glob, or begins
-// with one of
+// A plugin in Python has one key more, "runtime": {"python": ">=3.10"}. Its
+// executable is then a script, which the interpreter runs, and its digest is
+// that of the script.
+//
+// # Grants
+//
+// A grant is a permission that the plugin asks for, and "why" tells the person
+// who is asked to consent. The kinds:
+//
+//	read    path     see a file, or a directory with all that is in it
+//	write   path     see and change it
+//	exec    path     start a program, or those in a directory
+//	device  path     use a device node below /dev
+//	net     address  connect to one "host:port", through the host's proxy
+//	env     name     see a variable of the examined process; a trailing *
+//	                 matches any rest
+//	secret  name     get a value that the configuration gives under that name
+//
+// A path is absolute and clean, or begins with one of
 //
 //	~/          the examined user's home directory
 //	./          the user's project directory
-//	$NAME/      the directory that an environment variable of the examined
-//	            process names
+//	$NAME/      the directory, or each of the directories, that an environment
+//	            variable of the examined process names
 //	${process}/ the examined process's directory in /proc
 //	${python}   the Python environments that the user named
 //
-// The host binds exactly the granted paths, read-only, and nothing else.
+// The glob characters *, ? and [] match inside one segment. The host binds
+// exactly the granted paths and nothing else.
+//
+// Some things no manifest may ask for, since a consent to them could not be
+// given with open eyes: whole systems ("/", "/etc", "~"), other processes, the
+// environment and the memory of the examined one, disks, and the right to write
+// what the host, the shell or the system will run or obey later.
+//
+// An address has the form that sdk/network gives it: lower case, international
+// names as xn--, IP addresses as short as they can be, the port a number.
+//
+// [Narrow] takes from grants what a configuration leaves out.
 package manifest
 
 import (
@@ -42,10 +68,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 
 	"github.com/hashicorp/go-version"
 )
@@ -67,31 +93,21 @@ type Manifest struct {
 	// Executable is a plain file name beside the manifest.
 	Executable string `json:"executable,omitempty"`
 	// Digest of the executable: "sha256:" and 64 lower-case hex digits.
-	Digest string  `json:"digest,omitempty"`
-	Grants []Grant `json:"grants"`
+	Digest string `json:"digest,omitempty"`
+	// Runtime is nil for a program that the system runs by itself.
+	Runtime *Runtime `json:"runtime,omitempty"`
+	Grants  []Grant  `json:"grants"`
 }
 
-// Grant is one permission.
-type Grant struct {
-	Kind string `json:"kind"`
-	Path string `json:"path,omitempty"`
-	Name string `json:"name,omitempty"`
-	// Why tells the person who is asked to consent.
-	Why string `json:"why"`
+// Runtime is what an interpreted plugin needs.
+type Runtime struct {
+	// Python constrains the interpreter's version, for example ">=3.10".
+	Python string `json:"python"`
 }
-
-// Kinds of grants.
-const (
-	Read   = "read"
-	Device = "device"
-	Env    = "env"
-)
 
 var (
 	namePattern   = regexp.MustCompile(`^[a-z][a-z0-9-]{0,62}$`)
 	digestPattern = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
-	envPattern    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*\*?$`)
-	placePattern  = regexp.MustCompile(`^(~|\.|\$[A-Za-z_][A-Za-z0-9_]*|\$\{process\})(/|$)`)
 )
 
 // Parse reads and validates a manifest.
@@ -108,13 +124,43 @@ func Parse(data []byte) (*Manifest, error) {
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("manifest is not valid: text after the JSON object")
 	}
+	m.normalise()
 	return &m, m.Validate()
+}
+
+// normalise brings grants that have several spellings into one.
+func (m *Manifest) normalise() {
+	for i, g := range m.Grants {
+		if address, err := canonicalAddress(g.Address); g.Kind == Net && err == nil {
+			m.Grants[i].Address = address
+		}
+	}
+}
+
+// ReadFile returns the bytes of a manifest's file. Whoever wrote a plugin's
+// directory chose what stands there: a pipe or a device, which would hold the host
+// up, and a file without end are refused.
+func ReadFile(name string) ([]byte, error) {
+	// Without O_NONBLOCK the open of a pipe would wait for a writer.
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil, errors.Join(err, fmt.Errorf("%s is not a regular file", name))
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxBytes+1))
+	if err == nil && len(data) > maxBytes {
+		err = fmt.Errorf("%s is larger than %d bytes", name, maxBytes)
+	}
+	return data, err
 }
 
 // Load reads the manifest in a plugin's directory.
 func Load(dir string) (*Manifest, error) {
 	name := filepath.Join(dir, FileName)
-	data, err := os.ReadFile(name)
+	data, err := ReadFile(name)
 	if err != nil {
 		return nil, fmt.Errorf("reading a plugin's manifest: %w", err)
 	}
@@ -137,6 +183,9 @@ func (m *Manifest) Encode() ([]byte, error) {
 	return append(data, '\n'), nil
 }
 
+// maxGrants bounds what one plugin may ask for: nobody reads more.
+const maxGrants = 1000
+
 // Validate checks every field; all faults are named at once.
 func (m *Manifest) Validate() error {
 	var errs []error
@@ -151,47 +200,31 @@ func (m *Manifest) Validate() error {
 	if m.Digest != "" && !digestPattern.MatchString(m.Digest) {
 		errs = append(errs, fmt.Errorf("digest %q: use sha256: and 64 lower-case hex digits", m.Digest))
 	}
-	if m.Executable != "" && (m.Executable != filepath.Base(m.Executable) || strings.ContainsAny(m.Executable, `/\`) || m.Executable == "..") {
+	if m.Executable != "" && (m.Executable != filepath.Base(m.Executable) || strings.ContainsAny(m.Executable, "/\\\x00") || m.Executable == "..") {
 		errs = append(errs, fmt.Errorf("executable %q: give the name of a file beside the manifest", m.Executable))
 	}
-	for i, g := range m.Grants {
-		if err := g.validate(); err != nil {
+	return errors.Join(append(errs, m.Runtime.validate(), validateGrants(m.Grants))...)
+}
+
+func (r *Runtime) validate() error {
+	if r == nil {
+		return nil
+	}
+	if _, err := version.NewConstraint(r.Python); err != nil {
+		return fmt.Errorf("runtime: python %q: give a constraint on the version, such as \">=3.10\"", r.Python)
+	}
+	return nil
+}
+
+func validateGrants(grants []Grant) error {
+	if len(grants) > maxGrants {
+		return fmt.Errorf("%d grants: at most %d can be asked for", len(grants), maxGrants)
+	}
+	var errs []error
+	for i, g := range grants {
+		if err := g.Validate(); err != nil {
 			errs = append(errs, fmt.Errorf("grant %d: %w", i+1, err))
 		}
 	}
 	return errors.Join(errs...)
-}
-
-func (g Grant) validate() error {
-	switch g.Kind {
-	case Env:
-		if !envPattern.MatchString(g.Name) || g.Path != "" {
-			return fmt.Errorf("env grant %q: give the name of a variable, with * only at its end", g.Name)
-		}
-	case Read, Device:
-		if g.Name != "" {
-			return fmt.Errorf("%s grant has a name %q; give a path", g.Kind, g.Name)
-		}
-		return validatePath(g.Path)
-	default:
-		return fmt.Errorf("kind %q: use read, device or env", g.Kind)
-	}
-	return nil
-}
-
-func validatePath(p string) error {
-	if p == "${python}" {
-		return nil
-	}
-	rest := p
-	if place := placePattern.FindString(p); place != "" {
-		rest = "/" + strings.TrimPrefix(p, place)
-	}
-	if !path.IsAbs(rest) || path.Clean(rest) != rest || strings.ContainsAny(rest, "\x00\n") {
-		return fmt.Errorf("path %q: give a clean absolute path, or one that begins with ~/, ./, $NAME/ or ${process}/", p)
-	}
-	if p == "/" {
-		return errors.New(`path "/" would grant the whole machine; name what is read`)
-	}
-	return nil
 }

@@ -5,6 +5,7 @@ package manifest
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -23,6 +24,13 @@ func TestParse(t *testing.T) {
 			{"kind":"read","path":"${process}/limits","why":"w"},
 			{"kind":"read","path":"${python}","why":"w"},
 			{"kind":"device","path":"/dev/nvidiactl","why":"w"},
+			{"kind":"device","path":"/dev/nvidia[0-9]*","why":"w"},
+			{"kind":"write","path":"./out","why":"w"},
+			{"kind":"write","path":"~/.cache/huggingface","why":"w"},
+			{"kind":"exec","path":"${python}","why":"w"},
+			{"kind":"exec","path":"/usr/bin/nvcc","why":"w"},
+			{"kind":"net","address":"huggingface.co:443","why":"w"},
+			{"kind":"secret","name":"hf_token","why":"w"},
 			{"kind":"env","name":"NCCL_*","why":"w"}]}`, ""},
 		{"unknown key", `{"name":"a","summary":"","licence":"","grants":[],"network":true}`, `unknown field "network"`},
 		{"trailing text", `{"name":"a","summary":"","licence":"","grants":[]} x`, "text after"},
@@ -30,11 +38,16 @@ func TestParse(t *testing.T) {
 		{"bad version", `{"name":"a","version":"one","summary":"","licence":"","grants":[]}`, "not semantic"},
 		{"bad digest", `{"name":"a","digest":"sha256:00","summary":"","licence":"","grants":[]}`, "digest"},
 		{"executable elsewhere", `{"name":"a","executable":"../sh","summary":"","licence":"","grants":[]}`, "executable"},
-		{"whole machine", `{"name":"a","summary":"","licence":"","grants":[{"kind":"read","path":"/","why":""}]}`, "whole machine"},
+		{"whole machine", `{"name":"a","summary":"","licence":"","grants":[{"kind":"read","path":"/","why":""}]}`, "whole system"},
 		{"traversal", `{"name":"a","summary":"","licence":"","grants":[{"kind":"read","path":"/etc/../root","why":""}]}`, "clean absolute path"},
 		{"home traversal", `{"name":"a","summary":"","licence":"","grants":[{"kind":"read","path":"~/../x","why":""}]}`, "clean absolute path"},
 		{"relative", `{"name":"a","summary":"","licence":"","grants":[{"kind":"read","path":"etc","why":""}]}`, "clean absolute path"},
-		{"unknown kind", `{"name":"a","summary":"","licence":"","grants":[{"kind":"net","path":"/x","why":""}]}`, `kind "net"`},
+		{"unknown kind", `{"name":"a","summary":"","licence":"","grants":[{"kind":"root","path":"/x","why":""}]}`, `kind "root": use one of write, exec`},
+		{"a script", `{"name":"a","summary":"","licence":"","runtime":{"python":">=3.10, <4"},"grants":[]}`, ""},
+		{"a runtime without a version", `{"name":"a","summary":"","licence":"","runtime":{},"grants":[]}`, `such as ">=3.10"`},
+		{"a runtime of words", `{"name":"a","summary":"","licence":"","runtime":{"python":"new"},"grants":[]}`, `python "new"`},
+		{"another runtime", `{"name":"a","summary":"","licence":"","runtime":{"ruby":"3"},"grants":[]}`, `unknown field "ruby"`},
+		{"no reason", `{"name":"a","summary":"","licence":"","grants":[{"kind":"read","path":"/x","why":" "}]}`, "has no why"},
 		{"env pattern", `{"name":"a","summary":"","licence":"","grants":[{"kind":"env","name":"A=B","why":""}]}`, "env grant"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -66,7 +79,12 @@ func TestEncodeRoundTrip(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	f.Add([]byte(`{"name":"gpu","summary":"s","licence":"Apache-2.0","grants":[{"kind":"read","path":"~/x","why":""}]}`))
+	for _, grant := range []string{
+		`"read","path":"~/x"`, `"write","path":"./out"`, `"exec","path":"/usr/bin/ld"`, `"device","path":"/dev/nvidia[0-9]*"`,
+		`"net","address":"HF.co:443"`, `"net","address":"[::1]:80"`, `"env","name":"A_*"`, `"secret","name":"token"`,
+	} {
+		f.Add([]byte(`{"name":"gpu","summary":"s","licence":"Apache-2.0","runtime":{"python":">=3.10"},"grants":[{"kind":` + grant + `,"why":"w"}]}`))
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m, err := Parse(data)
 		if err != nil {
@@ -76,8 +94,30 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			t.Fatalf("a manifest that parses does not encode: %v", err)
 		}
-		if _, err := Parse(again); err != nil {
+		twice, err := Parse(again)
+		if err != nil {
 			t.Fatalf("an encoded manifest does not parse: %v", err)
 		}
+		if !reflect.DeepEqual(m.Grants, twice.Grants) {
+			t.Fatalf("%v became %v", m.Grants, twice.Grants)
+		}
+		keptIsHeld(t, m.Grants)
 	})
+}
+
+// keptIsHeld narrows grants to each of themselves: what is kept is what was
+// asked for.
+func keptIsHeld(t *testing.T, grants []Grant) {
+	t.Helper()
+	for _, g := range grants {
+		kept, err := Narrow(grants, []string{g.String()})
+		if err != nil || len(kept) == 0 {
+			t.Fatalf("%q cannot be named: %v", g, err)
+		}
+		for _, k := range kept {
+			if grants[k.Asked].Kind != k.Kind || grants[k.Asked].Value() != k.Value() {
+				t.Fatalf("%q keeps %q of %q", g, k.Grant, grants[k.Asked])
+			}
+		}
+	}
 }

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package manifest
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Python is the path that stands for the Python environments of the user.
+const Python = "${python}"
+
+// Bounds on one path: far above what a machine has, far below what makes looking
+// it up slow.
+const (
+	maxPath     = 4096 // bytes
+	maxSegments = 64   // names between slashes
+)
+
+// process is the place of the examined process.
+const process = "${process}"
+
+var placePattern = regexp.MustCompile(`^(~|\.|\$[A-Za-z_][A-Za-z0-9_]*|\$\{process\})(/|$)`)
+
+func validatePath(kind, p string) error {
+	if p == Python && (kind == Read || kind == Exec) {
+		return nil
+	}
+	if !printable(p) {
+		return fmt.Errorf("path %q: %w", p, errHidden)
+	}
+	place, rest := splitPlace(p)
+	if len(p) > maxPath || len(segments(rest)) > maxSegments {
+		return fmt.Errorf("path %.80q: it has more than %d bytes or %d names", p, maxPath, maxSegments)
+	}
+	if !path.IsAbs(rest) || path.Clean(rest) != rest || strings.ContainsRune(rest, '\\') {
+		return fmt.Errorf("path %q: give a clean absolute path, or one that begins with ~/, ./, $NAME/ or ${process}/", p)
+	}
+	if err := validateGlobs(rest); err != nil {
+		return fmt.Errorf("path %q: %w", p, err)
+	}
+	if reason := refusal(kind, place, rest); reason != "" {
+		return fmt.Errorf("%s %q: %s", kind, p, reason)
+	}
+	return nil
+}
+
+// splitPlace cuts the word that a path begins with from an absolute rest: "~"
+// and "/x", or "" and the path itself.
+func splitPlace(p string) (place, rest string) {
+	place = placePattern.FindString(p)
+	if place == "" {
+		return "", p
+	}
+	return strings.TrimSuffix(place, "/"), "/" + strings.TrimPrefix(p, place)
+}
+
+// validateGlobs refuses globs that no name matches, and those that look as if
+// they crossed directories.
+func validateGlobs(rest string) error {
+	for _, segment := range segments(rest) {
+		if _, err := path.Match(segment, ""); err != nil {
+			return fmt.Errorf("the glob %q is not closed", segment)
+		}
+		if strings.Contains(segment, "**") {
+			return fmt.Errorf("a glob matches inside one segment, so %q is no more than *", segment)
+		}
+	}
+	return nil
+}
+
+// HasGlob reports whether a path may match several.
+func HasGlob(p string) bool { return strings.ContainsAny(p, "*?[") }
+
+// segments are the names of an absolute path; none of "/".
+func segments(p string) []string {
+	return strings.FieldsFunc(p, func(r rune) bool { return r == '/' })
+}
+
+// refusal says why no plugin may have such a path; "" when it may.
+func refusal(kind, place, rest string) string {
+	switch {
+	case place == "~" && len(named(rest)) == 0:
+		return "this is the whole home directory; name what is needed in it"
+	case place == "" && isWide(rest, wide):
+		return "this is a directory of the whole system; name what is needed in it"
+	}
+	if reason := refuseProcess(place, rest); reason != "" {
+		return reason
+	}
+	switch kind {
+	case Read:
+		return refuseRead(place, rest)
+	case Write:
+		return refuseWrite(place, rest)
+	case Exec:
+		return refuseExec(place, rest)
+	case Device:
+		return refuseDevice(place, rest)
+	}
+	return ""
+}
+
+// wide are directories that hold a whole system, or what all its users have.
+var wide = []string{
+	"/", "/dev", "/etc", "/home", "/media", "/mnt", "/opt", "/proc", "/root", "/run", "/srv", "/sys", "/tmp", "/usr", "/usr/local",
+	"/var", "/var/lib", "/var/log", "/var/run", "/var/tmp", "/Applications", "/Library", "/System", "/Users", "/Volumes", "/private",
+	"/home/*", "/Users/*",
+}
+
+// isWide reports whether a pattern matches one of the directories, or everything
+// in one of them.
+func isWide(pattern string, dirs []string) bool {
+	return slices.ContainsFunc(dirs, func(dir string) bool {
+		have, want := named(pattern), segments(dir)
+		return len(have) == len(want) && overlap(have, want)
+	})
+}
+
+// named are the segments of a pattern without those at its end that match every
+// name.
+func named(pattern string) []string {
+	out := segments(pattern)
+	for len(out) > 0 && MatchesAll(out[len(out)-1]) {
+		out = out[:len(out)-1]
+	}
+	return out
+}
+
+// everyName matches globs that leave hardly a name out: they have no letter of
+// their own, as * and [^x]*, or only the dot of hidden files.
+var everyName = regexp.MustCompile(`^\.?([*?]|\[[^]]*\])+$`)
+
+// MatchesAll reports whether a glob of one segment stands for all that is in a
+// directory, rather than for something in it.
+func MatchesAll(segment string) bool { return everyName.MatchString(segment) }
+
+// overlap reports whether the path that two patterns have in common can be the
+// same: one then lies in the other. The case of letters makes no difference, as
+// on some file systems.
+func overlap(a, b []string) bool {
+	for i := range min(len(a), len(b)) {
+		x, y := strings.ToLower(a[i]), strings.ToLower(b[i])
+		if !matches(x, y) && !matches(y, x) {
+			return false
+		}
+	}
+	return true
+}
+
+func matches(pattern, name string) bool {
+	ok, err := path.Match(pattern, name)
+	return ok && err == nil
+}
+
+// touches reports whether a pattern can be one of the paths, lie in one, or
+// hold one.
+func touches(pattern string, paths []string) bool {
+	return slices.ContainsFunc(paths, func(p string) bool { return overlap(segments(pattern), segments(p)) })
+}
+
+// within reports whether a pattern can be one of the paths or lie in one.
+func within(pattern string, paths []string) bool {
+	return slices.ContainsFunc(paths, func(p string) bool {
+		return len(segments(pattern)) >= len(segments(p)) && overlap(segments(pattern), segments(p))
+	})
+}
