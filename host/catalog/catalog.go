@@ -160,7 +160,7 @@ func (c *Catalog) scan(dir string) error {
 // installed reads one plugin's directory.
 func installed(dir string) (*Entry, error) {
 	file := filepath.Join(dir, manifest.FileName)
-	data, err := os.ReadFile(file)
+	data, err := manifest.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
@@ -197,20 +197,40 @@ func pinned() map[string]string {
 // declare adds a plugin of the configuration.
 func (c *Catalog) declare(p *config.Plugin) error {
 	e, err := c.declared(p)
+	if err == nil {
+		e.Name, e.Declaration = p.Name, p
+		if p.Digest != "" {
+			e.Digest = p.Digest
+		}
+		err = errors.Join(narrow(e, p), satisfies(e.Manifest.Version, p.Version))
+	}
 	if err != nil {
-		return fmt.Errorf("plugin %q: %w", p.Name, err)
-	}
-	e.Name, e.Declaration = p.Name, p
-	if p.Digest != "" {
-		e.Digest = p.Digest
-	}
-	if e.Grants, err = narrow(e.Grants, p.Grants); err != nil {
-		return fmt.Errorf("plugin %q: %w", p.Name, err)
-	}
-	if err := satisfies(e.Manifest.Version, p.Version); err != nil {
-		return fmt.Errorf("plugin %q: %w", p.Name, err)
+		// The plugin that the declaration meant to narrow must not run as it is.
+		delete(c.entries, p.Name)
+		return fmt.Errorf("%splugin %q: %w", place(p, err), p.Name, err)
 	}
 	c.entries[p.Name] = e
+	return nil
+}
+
+// place is the line of the configuration that an error is about, if it tells.
+func place(p *config.Plugin, err error) string {
+	if entry, ok := errors.AsType[*manifest.EntryError](err); ok && entry.Entry < len(p.GrantRanges) {
+		return p.GrantRanges[entry.Entry].String() + ": "
+	}
+	return ""
+}
+
+// narrow leaves the grants that the declaration keeps.
+func narrow(e *Entry, p *config.Plugin) error {
+	kept, err := manifest.Narrow(e.Grants, p.Grants)
+	if err != nil {
+		return err
+	}
+	e.Grants = nil
+	for _, k := range kept {
+		e.Grants = append(e.Grants, k.Grant)
+	}
 	return nil
 }
 
@@ -261,23 +281,6 @@ func executable(name string) (*Entry, error) {
 		e.Manifest, e.Grants, e.Digest = m, m.Grants, m.Digest
 	}
 	return e, nil
-}
-
-// narrow keeps the grants that the configuration names: by path, or by
-// variable name.
-func narrow(grants []manifest.Grant, keep []string) ([]manifest.Grant, error) {
-	if keep == nil {
-		return grants, nil
-	}
-	var out []manifest.Grant
-	for _, name := range keep {
-		i := slices.IndexFunc(grants, func(g manifest.Grant) bool { return name != "" && (name == g.Path || name == g.Name) })
-		if i < 0 {
-			return nil, fmt.Errorf("grant %q is not one that the plugin asks for; a configuration can only narrow", name)
-		}
-		out = append(out, grants[i])
-	}
-	return out, nil
 }
 
 // satisfies checks a version constraint as in "~> 0.1".

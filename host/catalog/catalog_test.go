@@ -200,16 +200,17 @@ func TestDeclarationsAreApart(t *testing.T) {
 	}
 }
 
-func TestNarrow(t *testing.T) {
-	all := []manifest.Grant{{Kind: manifest.Read, Path: "/a"}, {Kind: manifest.Env, Name: "A_*"}, {Kind: manifest.Device, Path: "/dev/x"}}
-	for _, tt := range []struct {
-		keep []string
-		want int // -1 is an error
-	}{{nil, 3}, {[]string{}, 0}, {[]string{"/a"}, 1}, {[]string{"A_*", "/dev/x"}, 2}, {[]string{"A_B"}, -1}, {[]string{"/a/b"}, -1}, {[]string{""}, -1}} {
-		got, err := narrow(all, tt.keep)
-		if (err != nil) != (tt.want < 0) || err == nil && len(got) != tt.want {
-			t.Errorf("%q: %v, %v", tt.keep, got, err)
-		}
+// A declaration that asks for more than the manifest has no effect at all: the
+// plugin that it meant to narrow does not run with all its grants.
+func TestWrongNarrowingFailsClosed(t *testing.T) {
+	dir := t.TempDir()
+	install(t, dir, "tool", "1.0.0", manifest.Grant{Kind: manifest.Read, Path: "/a", Why: "w"}, manifest.Grant{Kind: manifest.Read, Path: "/b", Why: "w"})
+	c, err := Open([]string{dir}, &config.Config{Plugins: []*config.Plugin{{Name: "tool", Source: "builtin/tool", Grants: []string{"/a", "/etc"}}}})
+	if err == nil || !strings.Contains(err.Error(), "/etc") {
+		t.Errorf("a wider grant: %v", err)
+	}
+	if e, ok := c.Entry("tool"); ok {
+		t.Errorf("it can be started: %+v", e)
 	}
 }
 

@@ -14,6 +14,8 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"google.golang.org/grpc"
 
+	"github.com/bulkhead-ml/bulkhead/host/audit"
+	"github.com/bulkhead-ml/bulkhead/host/config"
 	"github.com/bulkhead-ml/bulkhead/host/plugin"
 	"github.com/bulkhead-ml/bulkhead/host/sandbox"
 	"github.com/bulkhead-ml/bulkhead/host/target"
@@ -30,9 +32,15 @@ type Launcher struct {
 	Catalog *Catalog
 	// Machine that collectors may see; nil gives every plugin an empty view.
 	Machine *target.Machine
-	// Floor is the weakest sandbox level that is good enough.
+	// Config says how plugins are enclosed; nil leaves the defaults.
+	Config *config.Config
+	// Floor is the weakest sandbox level that is good enough; Floors has those of
+	// plugins that differ.
 	Floor  sandbox.Level
+	Floors map[string]sandbox.Level
 	Logger hclog.Logger
+	// Audit is told of grants, launches, denials and deaths; nil keeps no log.
+	Audit func() *audit.Log
 	// CacheDir remembers measured digests and descriptions; "" remembers none.
 	CacheDir string
 	// CallTimeout bounds one call; 0 leaves the default.
@@ -55,6 +63,7 @@ type slot struct {
 	entry      *Entry
 	view       target.View
 	supervisor *plugin.Supervisor
+	startTime  time.Duration
 	turn       chan struct{} // held by the one that starts and describes
 
 	mu      sync.Mutex // never held over a wait
@@ -109,13 +118,15 @@ func (l *Launcher) slot(e *Entry) (*slot, error) {
 	}
 	// Looking at the machine may take its time, and others need not wait for it.
 	s := &slot{entry: e, turn: make(chan struct{}, 1)}
-	spec := l.spec(e)
-	if l.Machine != nil && len(e.Grants) > 0 {
-		s.view = l.Machine.Expand(e.Grants)
-		spec.Binds, spec.Root, spec.Identity = s.view.Binds, l.Machine.Root, sandbox.SameUID
+	s.view = l.view(e)
+	spec, err := l.spec(e, s.view)
+	if err != nil {
+		return nil, err
 	}
+	s.startTime = startTime(spec)
 	s.supervisor = plugin.Supervise(l.lifetime(), spec, plugin.Options{
-		Logger: l.Logger, DigestCache: l.cache("digests"), Drain: drain, DrainTimeout: drainTimeout,
+		Logger: l.Logger, DigestCache: l.cache("digests"), Drain: drain, DrainTimeout: drainTimeout, Prepare: l.attend(e, s.view),
+		Redact: redactor(spec.Secrets).Line,
 	}, plugin.Backoff{})
 	return l.add(s)
 }
@@ -150,24 +161,27 @@ func (l *Launcher) add(s *slot) (*slot, error) {
 	return s, nil
 }
 
+// audit is the log to write to; a nil log takes everything and keeps nothing.
+func (l *Launcher) audit() *audit.Log {
+	if l.Audit == nil {
+		return nil
+	}
+	return l.Audit()
+}
+
+// logger is never nil.
+func (l *Launcher) logger(name string) hclog.Logger {
+	if l.Logger == nil {
+		return hclog.NewNullLogger()
+	}
+	return l.Logger.Named(name)
+}
+
 func (l *Launcher) lifetime() context.Context {
 	if l.Lifetime != nil {
 		return l.Lifetime
 	}
 	return context.Background()
-}
-
-// spec is how a plugin is run, its view of the machine apart.
-func (l *Launcher) spec(e *Entry) plugin.Spec {
-	spec := plugin.Spec{Name: e.Name, Path: e.Executable, Digest: e.Digest, Floor: l.Floor, CallTimeout: l.CallTimeout}
-	if e.Declaration != nil && e.Declaration.Timeout > 0 {
-		spec.CallTimeout = e.Declaration.Timeout
-	}
-	// A plugin that never starts must leave time for those that do.
-	if l.CallTimeout > 0 {
-		spec.StartTimeout = min(l.CallTimeout/2, plugin.DefaultStartTimeout)
-	}
-	return spec
 }
 
 // start returns the process of a slot, with its description.
@@ -187,7 +201,7 @@ func (l *Launcher) start(ctx context.Context, s *slot) (*Running, error) {
 		return r, nil
 	}
 	r := &Running{Process: p, Entry: s.entry}
-	if r.Description, err = describe(ctx, r, l.spec(s.entry).StartTimeout); err != nil {
+	if r.Description, err = describe(ctx, r, s.startTime); err != nil {
 		// A caller who went away says nothing about the plugin.
 		if ctx.Err() == nil {
 			s.supervisor.Reject(p, err)
@@ -207,7 +221,7 @@ func (l *Launcher) start(ctx context.Context, s *slot) (*Running, error) {
 // directory, or at its own place when there is no private root.
 func root(m *target.Machine, report sandbox.Report) string {
 	switch {
-	case report.Level >= sandbox.Namespaced:
+	case report.Level.Spaces():
 		return sandbox.TargetDir
 	case m.Live():
 		return "/"

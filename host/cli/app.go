@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/bulkhead-ml/bulkhead/host/report"
+	"github.com/bulkhead-ml/bulkhead/host/sandbox"
 	"github.com/bulkhead-ml/bulkhead/sdk/version"
 )
 
@@ -67,7 +68,7 @@ func (a *app) root() *cobra.Command {
 	a.globalFlags(root)
 	root.AddCommand(
 		a.doctorCmd(), a.factsCmd(), a.explainCmd(), a.runCmd(), a.planCmd(), a.validateCmd(),
-		a.fmtCmd(), a.graphCmd(), a.pluginCmd(), a.versionCmd(),
+		a.fmtCmd(), a.graphCmd(), a.pluginCmd(), a.sandboxCmd(), a.auditCmd(), a.versionCmd(),
 	)
 	return root
 }
@@ -77,7 +78,7 @@ func (a *app) globalFlags(root *cobra.Command) {
 	f.StringArrayVarP(&a.flags.configs, "config", "c", nil, "configuration file or directory; repeat for more (default: bulkhead.hcl here, if any)")
 	f.StringArrayVar(&a.flags.vars, "var", nil, "set a variable of the configuration, as `name=value`")
 	f.StringArrayVar(&a.flags.varFiles, "var-file", nil, "read variables from a `file`")
-	f.StringVar(&a.flags.sandbox, "sandbox", "", "weakest sandbox `level` to accept: namespaced, weak or none")
+	f.StringVar(&a.flags.sandbox, "sandbox", "", "weakest sandbox `level` to accept: "+strings.Join(sandbox.LevelNames(), ", "))
 	f.DurationVar(&a.flags.timeout, "timeout", 0, "give up after this time, for example 30s")
 	f.StringVarP(&a.flags.format, "format", "o", "text", "output `format`: text or json")
 	f.BoolVar(&a.flags.asJSON, "json", false, "short for --format json")
@@ -87,6 +88,7 @@ func (a *app) globalFlags(root *cobra.Command) {
 	f.BoolVar(&a.flags.noColor, "no-color", false, "never use colour (also: the NO_COLOR variable)")
 	f.StringVar(&a.flags.logFile, "log-file", "", "also write the whole log to a `file`, rotated at 10 MiB")
 	f.BoolVar(&a.flags.logJSON, "log-json", false, "write the log as JSON lines")
+	_ = root.RegisterFlagCompletionFunc("sandbox", completeLevels) // it fails for unknown flags only
 }
 
 // setUp checks the global flags and opens the log.

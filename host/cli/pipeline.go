@@ -20,6 +20,7 @@ import (
 // work is one pipeline of the configuration, ready for the engine.
 type work struct {
 	session  *session
+	runID    string
 	block    *config.Pipeline
 	pipeline pipeline.Pipeline
 	settings map[string]config.Settings
@@ -57,7 +58,7 @@ func (s *session) work(ctx context.Context, name string) (*work, error) {
 		return nil, err
 	}
 	w := &work{
-		session: s, block: block, pipeline: pipeline.Pipeline{Name: block.Name},
+		session: s, runID: newRunID(), block: block, pipeline: pipeline.Pipeline{Name: block.Name},
 		settings: map[string]config.Settings{}, catalog: config.NewCatalog(s.describe(ctx)),
 		worked: map[string]time.Duration{},
 	}
@@ -138,7 +139,7 @@ func (w *work) kernelNode(k *config.Kernel) (pipeline.Node, error) {
 
 // plan checks the pipeline before any data moves.
 func (w *work) plan(ctx context.Context) (*pipeline.Plan, error) {
-	plan, problems := pipeline.MakePlan(ctx, w.pipeline, &kernels{launcher: w.session.launcher})
+	plan, problems := pipeline.MakePlan(ctx, w.pipeline, w.kernels())
 	diags := w.diagnostics(problems)
 	if pipeline.HasErrors(problems) {
 		return nil, w.refused(problems, diags)

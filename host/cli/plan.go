@@ -73,7 +73,7 @@ func (w *work) plugins() []plannedPlugin {
 		}
 		p := plannedPlugin{Name: e.Name, Origin: string(e.Origin), Version: e.Manifest.Version, Digest: e.Digest, Grants: []string{}}
 		for _, g := range e.Grants {
-			p.Grants = append(p.Grants, grantText(g))
+			p.Grants = append(p.Grants, g.String())
 		}
 		out = append(out, p)
 	}

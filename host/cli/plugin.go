@@ -17,20 +17,19 @@ import (
 
 	"github.com/bulkhead-ml/bulkhead/host/catalog"
 	"github.com/bulkhead-ml/bulkhead/host/report"
-	"github.com/bulkhead-ml/bulkhead/registry/manifest"
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
 )
 
 func (a *app) pluginCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plugin",
-		Short: "List, describe and test plugins",
+		Short: "List, describe and test plugins, and show their grants",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return misuse("choose what to do: %s list, describe or test", cmd.CommandPath())
+			return misuse("choose what to do: %s list, describe, grants or test", cmd.CommandPath())
 		},
 	}
-	cmd.AddCommand(a.pluginListCmd(), a.pluginDescribeCmd(), a.pluginTestCmd())
+	cmd.AddCommand(a.pluginListCmd(), a.pluginDescribeCmd(), a.pluginGrantsCmd(), a.pluginTestCmd())
 	return cmd
 }
 
@@ -77,12 +76,10 @@ func listed(e *catalog.Entry) listedPlugin {
 		Executable: e.Executable, Digest: e.Digest, Grants: []string{},
 	}
 	for _, g := range e.Grants {
-		p.Grants = append(p.Grants, grantText(g))
+		p.Grants = append(p.Grants, g.String())
 	}
 	return p
 }
-
-func grantText(g manifest.Grant) string { return g.Kind + " " + cmp.Or(g.Path, g.Name) }
 
 // WriteJSON writes the list as one JSON document.
 func (l pluginList) WriteJSON(w io.Writer) error { return writeJSON(w, l) }

@@ -62,7 +62,7 @@ func (a *app) run(ctx context.Context, paths []string, f runFlags) error {
 	}
 	defer w.session.close()
 	rep := report.Run{
-		SchemaVersion: report.SchemaVersion, Tool: tool(), Pipeline: w.block.Name, Status: report.RunOK,
+		SchemaVersion: report.SchemaVersion, Tool: tool(), RunID: w.runID, Pipeline: w.block.Name, Status: report.RunOK,
 		StartedAt: w.session.started, Nodes: []report.Node{}, Plugins: []report.Plugin{}, Diagnostics: []report.Diagnostic{},
 	}
 	if !f.noFlight {
@@ -146,7 +146,7 @@ func (w *work) execute(ctx context.Context, rep *report.Run, save string) error 
 		return err
 	}
 	progress := w.session.app.progress(plan)
-	result, err := pipeline.Run(ctx, plan, &kernels{launcher: w.session.launcher}, progress.events(), pipeline.Options{Keep: keep(save)})
+	result, err := pipeline.Run(ctx, plan, w.kernels(), progress.events(), pipeline.Options{Keep: keep(save)})
 	progress.done()
 	defer result.Close()
 	w.result(ctx, rep, result, err)

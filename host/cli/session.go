@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
@@ -35,6 +34,7 @@ type session struct {
 	// described remembers what describe found, so that a plugin that fails is
 	// started and noted once.
 	described map[string]*pluginv1.DescribeResponse
+	journal   journal
 }
 
 // open loads the configuration at paths, or the default one when there is one,
@@ -44,8 +44,11 @@ func (a *app) open(ctx context.Context, paths []string, machine *target.Machine)
 	if err := s.load(ctx, paths); err != nil {
 		return nil, err
 	}
-	floor, err := s.floor()
+	floor, floors, err := s.floors()
 	if err != nil {
+		return nil, err
+	}
+	if err := s.admitAudit(); err != nil {
 		return nil, err
 	}
 	cat, err := catalog.Open(catalog.Dirs(s.cfg), s.cfg)
@@ -53,8 +56,11 @@ func (a *app) open(ctx context.Context, paths []string, machine *target.Machine)
 		s.note(err)
 	}
 	s.launcher = &catalog.Launcher{
-		Catalog: cat, Machine: machine, Floor: floor, Logger: a.log, CacheDir: cacheDir(), CallTimeout: s.callTimeout(),
-		Lifetime: ctx,
+		Catalog: cat, Machine: machine, Config: s.cfg, Floor: floor, Floors: floors, Logger: a.log,
+		CacheDir: cacheDir(), CallTimeout: s.callTimeout(), Lifetime: ctx, Audit: s.auditLog,
+	}
+	if machine != nil {
+		machine.Protected = s.protected()
 	}
 	return s, nil
 }
@@ -120,24 +126,46 @@ func variables(pairs []string) (map[string]string, error) {
 	return out, nil
 }
 
-// floor is the weakest sandbox level to accept: the flag, the configuration,
-// or what this platform can do at its best.
-func (s *session) floor() (sandbox.Level, error) {
-	name := s.app.flags.sandbox
-	if name == "" && s.cfg != nil && s.cfg.Host.Sandbox != "" && !s.cfg.Host.Range.IsZero() {
-		name = s.cfg.Host.Sandbox
+// floors are the weakest levels to accept: in general, and for each plugin of
+// the configuration.
+func (s *session) floors() (floor sandbox.Level, floors map[string]sandbox.Level, err error) {
+	if floor, err = s.floor(""); err != nil || s.cfg == nil {
+		return floor, nil, err
 	}
-	switch {
-	case name != "":
+	floors = map[string]sandbox.Level{}
+	for _, p := range s.cfg.Plugins {
+		if floors[p.Name], err = s.floor(p.Name); err != nil {
+			return 0, nil, err
+		}
+	}
+	return floor, floors, nil
+}
+
+// floor is the weakest sandbox level to accept for a plugin, or with "" for
+// plugins of which the configuration says nothing: that of the flag, of the
+// plugin's block, of the sandbox block, or the default of the platform.
+func (s *session) floor(plugin string) (sandbox.Level, error) {
+	if name := s.app.flags.sandbox; name != "" {
 		level, err := sandbox.ParseLevel(name)
 		if err != nil {
 			return 0, misuse("--sandbox: %v", err)
 		}
 		return level, nil
-	case runtime.GOOS != "linux":
-		return sandbox.None, nil // no walls exist there yet; every report says so
 	}
-	return sandbox.Namespaced, nil
+	wanted := s.cfg.SandboxOf(plugin)
+	if wanted.Require == "" {
+		return sandbox.DefaultFloor, nil
+	}
+	level, err := sandbox.ParseLevel(wanted.Require)
+	if err != nil {
+		return 0, misuse("sandbox { require }: %v", err)
+	}
+	if s.cfg.Sandbox.Require == "" && level < sandbox.DefaultFloor {
+		return 0, s.app.wrongConfig(config.Diagnostics{s.cfg.At(wanted.RequireRange, config.SeverityError, "Weaker sandbox",
+			fmt.Sprintf("Plugins require %q here unless told otherwise. A plugin can require more than that, not %q, which is less. "+
+				"To accept less of all plugins, write sandbox { require = %q } outside of the plugin.", sandbox.DefaultFloor, level, level))})
+	}
+	return level, nil
 }
 
 func (s *session) callTimeout() time.Duration {
@@ -157,6 +185,7 @@ func (s *session) close() {
 	if err := s.launcher.Close(ctx); err != nil {
 		s.app.log.Debug("closing plugins", "error", err)
 	}
+	s.closeAudit()
 }
 
 // describe returns what every installed plugin offers. Plugins that cannot

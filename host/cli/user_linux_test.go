@@ -12,13 +12,15 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/bulkhead-ml/bulkhead/host/sandbox"
 )
 
 // nobody is an ordinary user that every Linux machine has.
 const nobody = 65534
 
-// walls that stand at level namespaced, for anybody.
-var walls = []string{"mount namespace", "pid namespace", "network namespace", "ipc namespace", "capabilities", "no_new_privs", "rlimits"}
+// walls that stand at level full, for anybody.
+var walls = []string{"seccomp", "landlock", "cgroup namespace", "mount namespace", "pid namespace", "network namespace", "ipc namespace", "capabilities", "no_new_privs", "rlimits"}
 
 // diagnoseAs runs `bulkhead doctor --json` as a user, and returns the report's
 // plugins.
@@ -106,7 +108,7 @@ func TestSandboxOfDoctor(t *testing.T) {
 
 func (p reportedPlugin) check(t *testing.T, ordinary bool) {
 	t.Helper()
-	if p.Sandbox.Level != "namespaced" {
+	if level, _ := sandbox.ParseLevel(p.Sandbox.Level); level < sandbox.Full {
 		t.Errorf("plugin %s: level %s", p.Name, p.Sandbox.Level)
 	}
 	want := walls

@@ -18,14 +18,22 @@ type call struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 	sender  *sender
+	open    Open
+	in, out *tally // nil without an account; in also when the digest is known
 	metrics Metrics
 	began   time.Time
 	cpu     time.Duration
 }
 
-func newCall(ctx context.Context, op string, o Options) *call {
+func newCall(ctx context.Context, op string, o Options, open Open, schema *pluginv1.TableSchema) *call {
 	inner, cancel := withoutDeadline(ctx)
-	c := &call{op: op, options: o, parent: ctx, ctx: inner, cancel: cancel, began: time.Now()}
+	c := &call{op: op, options: o, open: open, parent: ctx, ctx: inner, cancel: cancel, began: time.Now()}
+	if open.Account != nil {
+		c.out = &tally{}
+	}
+	if open.Account != nil && open.Input.known() == "" {
+		c.in = &tally{digest: newRowDigest(schema)}
+	}
 	if o.Usage != nil {
 		c.cpu, _ = o.Usage()
 	}
@@ -46,7 +54,7 @@ func withoutDeadline(ctx context.Context) (context.Context, context.CancelFunc) 
 
 // start sends the opening messages and then the input, in the background.
 func (c *call) start(s *sender, open func() error, in Batches) {
-	s.done = make(chan struct{})
+	s.done, s.tally = make(chan struct{}), c.in
 	c.sender = s
 	go func() {
 		if open() != nil {
@@ -99,6 +107,7 @@ func (c *call) finish(result *pluginv1.Result, err error) (*Outcome, error) {
 	c.cancel()
 	<-c.sender.done
 	c.measure()
+	c.tell()
 	// A failing input cancels the call, and is the reason for what followed.
 	if c.sender.err != nil {
 		return nil, c.sender.err
@@ -135,11 +144,37 @@ func (c *call) outcome(r *pluginv1.Result) (*Outcome, error) {
 	if o.Failed() {
 		return o, nil
 	}
-	return o, c.account(r)
+	return o, c.balance(r)
 }
 
-// account compares the rows that a result claims with those that moved.
-func (c *call) account(r *pluginv1.Result) error {
+// tell fills in the account.
+func (c *call) tell() {
+	if c.open.Account == nil {
+		return
+	}
+	*c.open.Account = Account{
+		RowsIn: c.metrics.RowsIn, RowsOut: c.metrics.RowsOut, InputDigest: c.inputDigest(), OutputDigest: c.out.sum(),
+	}
+}
+
+// inputDigest is that of the rows that were sent.
+func (c *call) inputDigest() string {
+	shared := c.open.Input
+	switch digest := c.in.sum(); {
+	case c.in == nil && c.sender.complete:
+		return shared.known()
+	case c.in == nil:
+		return shared.first(c.open.Schema, c.sender.rows)
+	case c.sender.complete:
+		shared.learn(digest)
+		return digest
+	default:
+		return digest
+	}
+}
+
+// balance compares the rows that a result claims with those that moved.
+func (c *call) balance(r *pluginv1.Result) error {
 	switch m := c.metrics; {
 	case !c.sender.complete:
 		return broken(c.op, "it ended after %d rows, before the end of its input", r.GetRowsIn())

@@ -23,6 +23,37 @@
 // rows: it reports exactly the rows that the host sent and received. What a
 // plugin breaks of this is a *ProtocolError.
 //
+// # Digests
+//
+// An Account of a call has SHA-256 digests of the rows that were sent and that
+// arrived; Recorded makes a record of every call with them. Equal rows under an
+// equal schema have equal digests, however they were cut into batches, and what
+// memory stands under a null does not matter. testdata/digest.py is the digest
+// in Python. Numbers are little-endian; a text is its length in bytes as a
+// uint64, then the bytes. Each column is hashed alone, from the first row to
+// the last, three times:
+//
+//   - nulls: of each row whose value is null its number, from 0, as a uint64;
+//   - lengths (string columns only): of each row the length of its text in bytes
+//     as a uint32, 0 for a null;
+//   - values: of each row the 8 bytes of an int64 or float64 (zeros for a null;
+//     the bits of a NaN and the sign of zero count), a byte 0 or 1 for a bool (0
+//     for a null), or the bytes of the text.
+//
+// The digest is SHA-256 over the line "bulkhead rows 1" with its line feed, the
+// number of rows as a uint64, the schema's metadata, the number of columns as a
+// uint64, and of each column: the name as a text; its type as a uint64 (1 int64,
+// 2 float64, 3 bool, 4 string); its metadata; the 32 bytes each of the hashes of
+// its nulls, of its lengths if it has them, and of its values. Metadata is the
+// number of pairs as a uint64, then key and value as texts, in the order of the
+// bytes of the keys. It is written "sha256:" and 64 lower-case hexadecimal
+// digits.
+//
+// A digest keeps no secret: whoever can guess a value can check the guess.
+//
+// Hashing runs beside the wire, at most three batches behind it each way. What
+// several calls send is hashed once; see Shared.
+//
 // # Three kinds of failure
 //
 //   - A kernel that refuses its settings or its data says so in diagnostics of
@@ -63,6 +94,14 @@ type Open struct {
 	// Budget is the time that the kernel is told it may use; 0 for no limit.
 	// The data plane does not enforce it: that is the caller's context.
 	Budget time.Duration
+	// Node is the caller's name of the step, for its records. It does not travel.
+	Node string
+	// Account is filled in when the call returns, whatever it returns. With nil
+	// nothing is hashed.
+	Account *Account
+	// Input is the table that in gives the batches of, and Output the one that
+	// out makes, when other calls send them, too; nil when none does.
+	Input, Output *Shared
 }
 
 // Kernel is a kernel process as the engine sees it. Calls are independent and

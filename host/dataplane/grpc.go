@@ -77,7 +77,7 @@ func (c *client) Fit(ctx context.Context, open Open, in Batches, onProgress func
 	if err != nil {
 		return nil, nil, err
 	}
-	call := newCall(ctx, "fit", c.options)
+	call := newCall(ctx, "fit", c.options, open, req.GetSchema())
 	defer call.cancel()
 	stream, err := c.service.Fit(call.ctx, callOptions()...)
 	if err != nil {
@@ -94,7 +94,11 @@ func (c *client) Fit(ctx context.Context, open Open, in Batches, onProgress func
 	if err != nil {
 		return nil, nil, err
 	}
-	return fit.state(), outcome, nil
+	state := fit.state()
+	if open.Account != nil && !outcome.Failed() {
+		open.Account.OutputDigest = DigestBytes(state)
+	}
+	return state, outcome, nil
 }
 
 func fitBatch(b *pluginv1.Batch) *pluginv1.FitRequest {
@@ -106,7 +110,7 @@ func (c *client) Transform(ctx context.Context, open Open, state []byte, in Batc
 	if err != nil {
 		return nil, err
 	}
-	call := newCall(ctx, "transform", c.options)
+	call := newCall(ctx, "transform", c.options, open, req.GetSchema())
 	defer call.cancel()
 	stream, err := c.service.Transform(call.ctx, callOptions()...)
 	if err != nil {
@@ -117,7 +121,11 @@ func (c *client) Transform(ctx context.Context, open Open, state []byte, in Batc
 		close: stream.CloseSend,
 	}, func() error { return sendState(stream, req, state) }, in)
 	receiver := transformReceiver{call: call, out: out}
-	return call.finish(receive(call, stream.Recv, receiver.take))
+	outcome, err := call.finish(receive(call, stream.Recv, receiver.take))
+	if err == nil && open.Account != nil {
+		open.Output.learn(open.Account.OutputDigest)
+	}
+	return outcome, err
 }
 
 func transformBatch(b *pluginv1.Batch) *pluginv1.TransformRequest {

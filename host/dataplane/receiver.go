@@ -97,6 +97,7 @@ func (t *transformReceiver) batch(data *pluginv1.Batch) error {
 			t.call.metrics.BatchesOut, names(batch.Schema()), names(t.schema))
 	}
 	t.call.metrics.RowsOut += batch.NumRows()
+	t.call.out.add(batch, data)
 	return t.out(batch)
 }
 

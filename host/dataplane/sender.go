@@ -20,6 +20,7 @@ type sender struct {
 	send  func(*pluginv1.Batch) error
 	close func() error // the end of the input
 	done  chan struct{}
+	tally *tally
 
 	rows, batches, bytes int64
 	complete             bool  // the plugin was sent all of the input
@@ -93,6 +94,7 @@ func (s *sender) part(batch arrow.RecordBatch) error {
 	s.rows += batch.NumRows()
 	s.batches++
 	s.bytes += int64(proto.Size(wire))
+	s.tally.add(batch, wire)
 	return nil
 }
 

@@ -39,7 +39,9 @@
 // # Accounts
 //
 // Nothing is lost silently. Each node reports rows in, out and dropped; where
-// a transform leaves rows unaccounted for, the node carries a warning.
+// a transform leaves rows unaccounted for, the node carries a warning. With
+// Recorded, every call of a kernel leaves a record with digests of its settings
+// and of its rows.
 package pipeline
 
 import (

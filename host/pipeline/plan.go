@@ -159,5 +159,5 @@ func (n *node) ask(ctx context.Context, kernels Kernels) []*Problem {
 
 // open is the opening of a call on an input.
 func (n *node) open(schema *arrow.Schema) dataplane.Open {
-	return dataplane.Open{Kernel: n.Use.Kernel, Config: n.Config, Schema: schema, Seed: n.Seed, Budget: n.Budget}
+	return dataplane.Open{Kernel: n.Use.Kernel, Config: n.Config, Schema: schema, Seed: n.Seed, Budget: n.Budget, Node: n.Name}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 
+	"github.com/bulkhead-ml/bulkhead/host/dataplane"
 	"github.com/bulkhead-ml/bulkhead/host/source"
 )
 
@@ -65,6 +66,22 @@ type memoryTable struct {
 	ledger      *ledger
 	batches     []arrow.RecordBatch
 	rows, bytes int64
+	shared      dataplane.Shared
+}
+
+func newMemoryTable(l *ledger) *memoryTable {
+	m := &memoryTable{ledger: l}
+	m.shared.Again = m.Batches(context.Background())
+	return m
+}
+
+// sharedOf is what the calls that send a table share; nil for a file, which
+// others may change.
+func sharedOf(t Table) *dataplane.Shared {
+	if m, ok := t.(*memoryTable); ok {
+		return &m.shared
+	}
+	return nil
 }
 
 func (m *memoryTable) add(batch arrow.RecordBatch) error {

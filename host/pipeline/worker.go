@@ -78,7 +78,7 @@ func (w *worker) source(ctx context.Context, n *node, r *NodeResult) (Table, err
 	if n.reads() < 2 || n.source.Bytes() > w.options.MaxTableBytes/4 {
 		return n.source, nil
 	}
-	m := &memoryTable{ledger: w.ledger}
+	m := newMemoryTable(w.ledger)
 	for batch, err := range n.source.Batches(ctx) {
 		if err == nil {
 			err = m.add(batch)
@@ -140,6 +140,7 @@ func (w *worker) attempt(ctx context.Context, n *node, input Table, r *NodeResul
 		return nil, &startError{err}
 	}
 	c := &calls{worker: w, node: n, kernel: k, open: n.open(schema), input: input, result: r}
+	c.open.Input = sharedOf(input)
 	if err := c.validate(ctx); err != nil {
 		return nil, err
 	}
@@ -216,8 +217,10 @@ func (c *calls) fit(ctx context.Context) error {
 func (c *calls) transform(ctx context.Context) (Table, error) {
 	ctx, stop := c.budgeted(ctx, "transform")
 	defer stop()
-	output := &memoryTable{ledger: c.worker.ledger}
-	outcome, err := c.kernel.Transform(ctx, c.open, c.result.State, c.watched(ctx), output.add)
+	output := newMemoryTable(c.worker.ledger)
+	open := c.open
+	open.Output = sharedOf(output)
+	outcome, err := c.kernel.Transform(ctx, open, c.result.State, c.watched(ctx), output.add)
 	if err != nil {
 		return output, err
 	}

@@ -142,7 +142,7 @@ const quality = `{"quality_score": 0.9312, "quality_score_breakdown": {"complete
 // ran is a run with every kind of report.
 func ran() Run {
 	return Run{
-		Tool: tool, Pipeline: "churn", Status: RunOK, StartedAt: when, DurationMS: 2345,
+		Tool: tool, RunID: "5c7be21fa0b3d9e4", Pipeline: "churn", Status: RunOK, StartedAt: when, DurationMS: 2345,
 		Preflight: &Preflight{Suite: "training_box", Summary: Summary{Warnings: 1, ChecksRun: 12, Worst: Warning},
 			Areas:      []Area{{"system", Warning, "/dev/shm is small"}},
 			RootCauses: []RootCause{{ID: "system.shm-small", Code: "system.shm-small", Severity: Warning, Title: "/dev/shm is small", Explains: []string{}}}},

@@ -100,7 +100,7 @@ var someRun = rapid.Custom(func(t *rapid.T) Run {
 		}
 	})
 	return Run{
-		Tool: tool, Pipeline: nasty.Draw(t, "pipeline"), Status: RunFailed, StartedAt: when, Preflight: someDoctor.Draw(t, "preflight").Short("suite"),
+		Tool: tool, RunID: "5c7be21fa0b3d9e4", Pipeline: nasty.Draw(t, "pipeline"), Status: RunFailed, StartedAt: when, Preflight: someDoctor.Draw(t, "preflight").Short("suite"),
 		Nodes: rapid.SliceOfN(node, 0, 4).Draw(t, "nodes"), Error: &ErrorInfo{Summary: nasty.Draw(t, "summary"), Diagnostics: rapid.SliceOfN(someDiagnostic, 0, 2).Draw(t, "more")},
 	}
 })

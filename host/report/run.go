@@ -11,7 +11,9 @@ import (
 type Run struct {
 	SchemaVersion string `json:"schema_version"`
 	Tool          Tool   `json:"tool"`
-	Pipeline      string `json:"pipeline"`
+	// RunID names this run in the audit log: 16 hexadecimal digits.
+	RunID    string `json:"run_id"`
+	Pipeline string `json:"pipeline"`
 	// Status is "ok", "failed", "refused" (by the preflight), "cancelled" or
 	// "timed-out".
 	Status     string    `json:"status"`

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package catalog
+
+import (
+	"math"
+	"os"
+	"time"
+
+	"github.com/bulkhead-ml/bulkhead/host/config"
+	"github.com/bulkhead-ml/bulkhead/host/network"
+	"github.com/bulkhead-ml/bulkhead/host/plugin"
+	"github.com/bulkhead-ml/bulkhead/host/sandbox"
+	hidden "github.com/bulkhead-ml/bulkhead/host/secret"
+	"github.com/bulkhead-ml/bulkhead/host/target"
+	"github.com/bulkhead-ml/bulkhead/registry/manifest"
+	"github.com/bulkhead-ml/bulkhead/sdk/secret"
+)
+
+// spec is how a plugin is run: within the limits of its configuration, with the
+// files and values that it was granted.
+func (l *Launcher) spec(e *Entry, view target.View) (plugin.Spec, error) {
+	enclosed := l.Config.SandboxOf(e.Name)
+	spec := plugin.Spec{
+		Name: e.Name, Path: e.Executable, Digest: e.Digest, Env: map[string]string{},
+		Floor: l.floor(e.Name), Strict: enclosed.Strict, Runtime: enclosed.Runtime,
+		Limits: limits(enclosed.Limits), CallTimeout: l.CallTimeout, LifeTime: enclosed.Limits.LifeTime,
+		MessageBytes: int(enclosed.Limits.Message), LogBytes: enclosed.Limits.LogBytes, LogRate: enclosed.Limits.LogRate,
+	}
+	if e.Declaration != nil && e.Declaration.Timeout > 0 {
+		spec.CallTimeout = e.Declaration.Timeout
+	}
+	// A plugin that never starts must leave time for those that do.
+	if l.CallTimeout > 0 {
+		spec.StartTimeout = min(l.CallTimeout/2, plugin.DefaultStartTimeout)
+	}
+	if len(view.Binds) > 0 {
+		spec.Binds, spec.Root, spec.Identity = view.Binds, l.Machine.Root, sandbox.SameUID
+	}
+	if err := l.addSecrets(&spec, e, view.Secrets); err != nil {
+		return spec, err
+	}
+	return spec, addInterpreter(&spec, e)
+}
+
+// floor is the weakest level that is good enough for a plugin.
+func (l *Launcher) floor(name string) sandbox.Level {
+	if level, ok := l.Floors[name]; ok {
+		return level
+	}
+	return l.Floor
+}
+
+// groupMemory is what a plugin with all its descendants has by default, in bytes.
+const groupMemory = 1 << 30
+
+// limits are those of the configuration in the sandbox's words. Whoever gives one
+// process more memory than a group has by default means the group, too.
+func limits(l config.Limits) sandbox.Limits {
+	if l.GroupMemory == 0 && l.Memory > groupMemory {
+		l.GroupMemory = l.Memory
+	}
+	return sandbox.Limits{
+		DataBytes: l.Memory, GroupMemoryBytes: l.GroupMemory, CPUSeconds: uint64(math.Ceil(l.CPUTime.Seconds())), CPUs: l.CPUs,
+		Processes: l.Processes, OpenFiles: l.OpenFiles, ScratchBytes: l.Scratch, FileBytes: l.FileSize,
+	}
+}
+
+// addSecrets reads the values of granted secrets. A secret that the
+// configuration gives no value for is not there, and the plugin says so.
+func (l *Launcher) addSecrets(spec *plugin.Spec, e *Entry, names []string) error {
+	for _, name := range names {
+		if e.Declaration == nil {
+			continue
+		}
+		source, ok := e.Declaration.Secret(name)
+		if !ok {
+			continue
+		}
+		value, err := source.Read(os.LookupEnv)
+		if err != nil {
+			return err
+		}
+		spec.Secrets = append(spec.Secrets, sandbox.Secret{Name: name, Value: value.Reveal()})
+	}
+	if len(spec.Secrets) > 0 {
+		spec.SecretsEnv = secret.EnvDir
+	}
+	return nil
+}
+
+// redactor finds the values of secrets in the words of a plugin, also encoded as
+// in the text of a failed request.
+func redactor(secrets []sandbox.Secret) *hidden.Redactor {
+	values := map[string]string{}
+	for _, s := range secrets {
+		values[s.Name] = s.Value
+	}
+	return hidden.New(values)
+}
+
+// view is what a plugin may see and reach. Without a machine to look at it gets
+// what does not depend on one.
+func (l *Launcher) view(e *Entry) target.View {
+	if l.Machine != nil {
+		return l.Machine.Expand(e.Grants)
+	}
+	var rest []manifest.Grant
+	for _, g := range e.Grants {
+		if g.Kind == manifest.Net || g.Kind == manifest.Secret {
+			rest = append(rest, g)
+		}
+	}
+	return (&target.Machine{}).Expand(rest)
+}
+
+// certificates lends the machine's roots of TLS to a plugin with a network grant.
+func certificates(spec *plugin.Spec) {
+	file := network.Certificates()
+	if file == "" {
+		return
+	}
+	spec.Binds = append(spec.Binds, sandbox.Bind{Source: file, Access: sandbox.Library, Optional: true})
+	spec.Env[network.EnvCertificates] = file
+}
+
+// startTime is what a plugin gets to start and describe itself.
+func startTime(spec plugin.Spec) time.Duration {
+	if spec.StartTimeout > 0 {
+		return spec.StartTimeout
+	}
+	return plugin.DefaultStartTimeout
+}

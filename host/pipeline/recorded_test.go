@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/bulkhead-ml/bulkhead/host/dataplane"
+)
+
+// ledgerOf plans and runs nodes and returns the records of all calls.
+func ledgerOf(t *testing.T, k Kernels, nodes ...Node) []dataplane.Record {
+	t.Helper()
+	var mu sync.Mutex
+	var out []dataplane.Record
+	kernels := Recorded(k, func(r dataplane.Record) {
+		mu.Lock()
+		defer mu.Unlock()
+		out = append(out, r)
+	})
+	plan, problems := MakePlan(context.Background(), Pipeline{Name: "p", Nodes: nodes}, kernels)
+	if plan == nil {
+		if !HasErrors(problems) {
+			t.Fatal("no plan and no error")
+		}
+		return out
+	}
+	result, _ := Run(context.Background(), plan, kernels, Events{}, Options{Backoff: time.Millisecond}) // the records tell
+	result.Close()
+	return out
+}
+
+// said is what was called and how it went, with the text of an outcome left out.
+func said(records []dataplane.Record) (out []string) {
+	for _, r := range records {
+		kind, _, _ := strings.Cut(r.Outcome, ":")
+		out = append(out, fmt.Sprintf("%s/%s.%s.%s %d %d %s", r.Node, r.Plugin, r.Kernel, r.Method, r.RowsIn, r.RowsOut, kind))
+	}
+	return out
+}
+
+func TestARunLeavesARecordOfEveryCall(t *testing.T) {
+	records := ledgerOf(t, newFleet(t), rowsNode(t, 4), step("scaled", "scale", "rows"), step("dropped", "drop", "scaled"))
+	want := []string{
+		"scaled/test.scale.Validate 0 0 ok", "scaled/test.scale.Fit 4 0 ok", "scaled/test.scale.Transform 4 4 ok",
+		"dropped/test.drop.Validate 0 0 ok", "dropped/test.drop.Transform 4 3 ok",
+	}
+	if got := said(records); !slices.Equal(got, want) {
+		t.Fatalf("records %q, want %q", got, want)
+	}
+	// The digests say where the rows of each call came from.
+	fit, transform, drop := records[1], records[2], records[4]
+	if fit.InputDigest != transform.InputDigest || transform.OutputDigest != drop.InputDigest || fit.OutputDigest != dataplane.DigestBytes([]byte("3.5")) {
+		t.Errorf("fit %+v\ntransform %+v\ndrop %+v", fit, transform, drop)
+	}
+}
+
+// forgetful makes every call hash its own rows.
+type forgetful struct{ Kernels }
+
+func (f forgetful) Open(ctx context.Context, plugin string) (dataplane.Kernel, error) {
+	k, err := f.Kernels.Open(ctx, plugin)
+	return forgetfulKernel{k}, err
+}
+
+type forgetfulKernel struct{ dataplane.Kernel }
+
+func (f forgetfulKernel) Fit(ctx context.Context, o dataplane.Open, in dataplane.Batches, p func(dataplane.Progress)) ([]byte, *dataplane.Outcome, error) {
+	o.Input = nil
+	return f.Kernel.Fit(ctx, o, in, p)
+}
+
+func (f forgetfulKernel) Transform(ctx context.Context, o dataplane.Open, state []byte, in dataplane.Batches, out func(arrow.RecordBatch) error) (*dataplane.Outcome, error) {
+	o.Input, o.Output = nil, nil
+	return f.Kernel.Transform(ctx, o, state, in, out)
+}
+
+// TestSharedDigestsAreThoseOfTheRows: tables that are hashed once have the
+// digests that they have when every call hashes them.
+func TestSharedDigestsAreThoseOfTheRows(t *testing.T) {
+	nodes := []Node{rowsNode(t, 70_000), step("scaled", "scale", "rows"), step("dropped", "drop", "scaled"), step("scored", "score", "dropped")}
+	once, always := ledgerOf(t, newFleet(t), nodes...), ledgerOf(t, forgetful{newFleet(t)}, nodes...)
+	if len(once) != len(always) || len(once) != 7 {
+		t.Fatalf("%d and %d records", len(once), len(always))
+	}
+	for i, r := range once {
+		if want := always[i]; r.Account != want.Account || r.Method != "Validate" && r.InputDigest == "" {
+			t.Errorf("%s of %s: %+v, want %+v", r.Method, r.Node, r.Account, want.Account)
+		}
+	}
+}
+
+func TestEveryAttemptIsRecorded(t *testing.T) {
+	f := newFleet(t)
+	f.deaths.Store(1)
+	node := step("scaled", "scale", "rows")
+	node.OnFailure = Retry
+	got := said(ledgerOf(t, f, rowsNode(t, 4), node))
+	want := []string{
+		"scaled/test.scale.Validate 0 0 ok", "scaled/test.scale.Fit 0 0 lost",
+		"scaled/test.scale.Fit 4 0 ok", "scaled/test.scale.Transform 4 4 ok",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("records %q, want %q", got, want)
+	}
+}
+
+func TestRecordsSayWhyACallEnded(t *testing.T) {
+	slow := step("slow", "hang", "rows")
+	slow.Timeout = 100 * time.Millisecond
+	for _, c := range []struct {
+		node Node
+		want string
+	}{
+		{slow, "cancelled: Node that takes too long: It did not end within its timeout of 100ms."},
+		{step("no", "refuse", "rows"), "refused: Empty range: low is above high."},
+		{step("crashed", "crash", "rows"), "refused: "}, // the SDK catches a panic in the call's own goroutine
+		{step("changed", "change", "rows"), "broken: "},
+	} {
+		records := ledgerOf(t, newFleet(t), rowsNode(t, 4), c.node)
+		if last := records[len(records)-1]; !strings.HasPrefix(last.Outcome, c.want) {
+			t.Errorf("%s: outcome %q, want %q", c.node.Name, last.Outcome, c.want)
+		}
+	}
+}
+
+func TestNoRecordOfAPluginThatDoesNotStart(t *testing.T) {
+	node := step("scaled", "scale", "rows")
+	node.Use.Plugin = "missing"
+	if got := ledgerOf(t, newFleet(t), rowsNode(t, 4), node); len(got) != 0 {
+		t.Errorf("records %+v of calls that were not made", got)
+	}
+}
+
+func TestWithoutARecordKernelsAreAsTheyWere(t *testing.T) {
+	f := newFleet(t)
+	if Recorded(f, nil) != Kernels(f) {
+		t.Error("kernels without a record are wrapped")
+	}
+}
