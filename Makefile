@@ -51,8 +51,8 @@ test: build ## Run all tests but the slow ones.
 	$(GO) vet ./...
 	BULKHEAD_TEST_BIN=$(CURDIR)/bin $(GO) test -short ./...
 
-test-long: build ## Run all tests, with the race detector and the slow ones.
-	BULKHEAD_TEST_BIN=$(CURDIR)/bin $(GO) test -race -timeout 60m ./...
+test-long: build ## Run all tests, with the race detector and the slow ones (a container engine, a virtual machine).
+	BULKHEAD_VM_TESTS=1 BULKHEAD_TEST_BIN=$(CURDIR)/bin $(GO) test -race -timeout 60m ./...
 
 lint: tools ## Check style, layers, generated code and module files.
 	test -z "$$(gofmt -l $$(git ls-files '*.go'))"
@@ -73,7 +73,7 @@ proto: tools ## Generate Go code from the .proto files.
 	PATH="$(TOOLS):$$PATH" $(TOOLS)/buf generate
 
 bench: build ## Print the speed of this build, side by side with others.
-	$(GO) test -run '^$$' -bench . -benchtime 20x ./host/plugin ./host/cli
+	$(GO) test -run '^$$' -bench . -benchtime 20x ./host/sandbox ./host/plugin ./host/cli
 
 FUZZTIME ?= 10s
 fuzz: ## Fuzz every decoder of foreign bytes for FUZZTIME each.

@@ -4,7 +4,9 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"strings"
 	"syscall"
@@ -42,6 +44,21 @@ func collect(kind string, record *fact.Recorder) error {
 		os.Exit(7)
 	case "hang-collect":
 		hang()
+	case "stop-collect":
+		stop()
+		hang()
+	case "spin-collect":
+		spin()
+	case "memory-collect":
+		eat()
+	case "fork-collect":
+		for range 1000 {
+			spawn()
+		}
+	case "daemon-collect":
+		spawn()
+	case "forge":
+		forge()
 	case "flood":
 		line := strings.Repeat("flood ", 170)
 		for range 4 << 10 {
@@ -58,6 +75,8 @@ func collect(kind string, record *fact.Recorder) error {
 
 func judge(kind string, c *check.Context) {
 	switch kind {
+	case "exit-check":
+		os.Exit(7)
 	case "crash-check":
 		panic("index out of the zoo")
 	case "escapes":
@@ -66,6 +85,62 @@ func judge(kind string, c *check.Context) {
 			Evidence: c.Evidence("evil.seen"), Verify: []string{"true" + escape},
 			Remedies: []check.Remedy{{ID: "x", Summary: escape, Kind: check.Advice, Risk: check.Low, Preview: []string{escape}}},
 		})
+	}
+}
+
+// spin uses every processor that it may.
+func spin() {
+	for range 8 {
+		go func() {
+			for n := uint64(1); ; n = n*2862933555777941757 + 3037000493 {
+				if n == 0 {
+					return
+				}
+			}
+		}()
+	}
+	hang()
+}
+
+// eat uses all the memory that it may.
+func eat() {
+	var kept [][]byte
+	for {
+		block := make([]byte, 16<<20)
+		for i := range block {
+			block[i] = 1
+		}
+		kept = append(kept, block)
+	}
+}
+
+// spawn starts a child in a session of its own that holds our output. It needs a
+// grant to run something; $HOSTILE_EXE names what.
+func spawn() {
+	exe := os.Getenv("HOSTILE_EXE")
+	if exe == "" {
+		exe = "/proc/self/exe"
+	}
+	c := exec.Command(exe, "sleep")
+	c.Stdout, c.Stderr, c.SysProcAttr = os.Stdout, os.Stderr, detached()
+	if err := c.Start(); err != nil {
+		fmt.Fprintln(os.Stderr, "spawn:", err)
+	}
+}
+
+// forge logs what only a host should say, in every form that a host might read.
+func forge() {
+	for _, line := range []string{
+		`{"@level":"error","@message":"forged: signature valid","@module":"bulkhead","@timestamp":"1999-01-01T00:00:00.000000Z","plugin":"gpu"}`,
+		`{"@level":"off","@message":"forged: hidden","@module":"plugin.gpu"}`,
+		`{"@level":{},"@message":["forged"],"x":` + strings.Repeat("[", 5000) + "}",
+		"[ERROR] forged: the disk is on fire",
+		"2026-11-22T00:00:00.000Z [INFO]  bulkhead: forged: all checks passed",
+		"forged\r\x1b[1A" + escape + "\u2066\u2028",
+		"\xff\xfe\x00forged",
+		strings.Repeat("forged ", 20_000),
+	} {
+		_, _ = os.Stderr.WriteString(line + "\n")
 	}
 }
 

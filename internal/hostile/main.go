@@ -5,20 +5,61 @@
 // environment and no arguments: copy it under one of these names. What follows
 // a dot in the name does not count.
 //
-//	crash-start   panics before the handshake
-//	exit-start    prints a reason and ends with status 3
-//	hang-start    never says a word
-//	garbage       greets with prose and escape sequences
-//	wrong-version speaks protocol 99
-//	tcp-address   names a TCP address instead of its socket
-//	crash-check   a check that panics
-//	exit-collect  a collector that ends its process
-//	hang-collect  a collector that never returns, and ignores signals
-//	flood         logs 4 MiB in one call
-//	escapes       terminal escape sequences in everything that it says
-//	wrong-code    a check whose code is not one
-//	crash-kernel  a kernel that kills its process in the middle of a call
-//	hang-kernel   a kernel that never returns, and ignores signals
+// At the start (greeting.go):
+//
+//	crash-start     panics before the handshake
+//	exit-start      prints a reason and ends with status 3
+//	hang-start      never says a word
+//	garbage         greets with prose and escape sequences
+//	endless-line    greets with a line that never ends
+//	no-newline      greets well, but for the end of the line
+//	line-then-exit  greets well and is gone
+//	wrong-version   speaks protocol 99
+//	wrong-core      speaks another core protocol of go-plugin
+//	net-rpc         serves net/rpc
+//	certificate     sends a certificate that nobody asked for
+//	tcp-address     names a TCP address instead of its socket
+//	foreign-socket  names a socket of the machine
+//	symlink-socket  names a link to a socket of the machine
+//	traversal       names a path that leaves its directory
+//	dead-socket     names a socket that nobody serves
+//	deaf-socket     names a socket that nobody accepts on
+//	mute-socket     accepts, and says nothing
+//	child-socket    lets a child of its own serve the socket
+//
+// In the frames of HTTP/2 (frames.go):
+//
+//	not-http2       answers with prose
+//	goaway          takes its leave from every connection
+//	resets          resets every stream
+//	no-window       opens no window for the request
+//	dribble         answers a byte at a time, for ever
+//	ping-flood      sends nothing but pings
+//	settings-flood  sends nothing but settings
+//	window-flood    opens a window that is open, for ever
+//	push-flood      pushes what nobody asked for
+//	headers-flood   sends headers that never end
+//
+// In its answers (answers.go, bombs.go): see there.
+//
+// In a call (doctor.go, kernel.go, life_unix.go):
+//
+//	crash-check     a check that panics
+//	exit-collect    a collector that ends its process
+//	hang-collect    a collector that never returns, and ignores signals
+//	stop-collect    a collector that stops its process
+//	spin-collect    a collector that uses up the processor
+//	memory-collect  a collector that uses up the memory
+//	fork-collect    a collector that starts as many processes as it can
+//	daemon-collect  a collector that leaves a child that holds its output
+//	exit-check      a check that ends its process
+//	flood           logs 4 MiB in one call
+//	forge           logs lines that look like the host's
+//	escapes         terminal escape sequences in everything that it says
+//	wrong-code      a check whose code is not one
+//	hang-drain      never ends its work when it is asked to
+//	crash-kernel    a kernel that kills its process in the middle of a call
+//	hang-kernel     a kernel that never returns, and ignores signals
 package main
 
 import (
@@ -34,19 +75,12 @@ import (
 // patience is longer than any test waits.
 const patience = 10 * time.Minute
 
-// greetings are first lines of output that a host must refuse.
-var greetings = map[string]string{
-	"garbage":       "Hello, I am a plugin\x1b[2J",
-	"wrong-version": "1|99|unix|" + os.Getenv("PLUGIN_UNIX_SOCKET_DIR") + "/x|grpc",
-	"tcp-address":   "1|1|tcp|127.0.0.1:22|grpc",
-}
-
 func main() {
 	kind, _, _ := strings.Cut(filepath.Base(os.Args[0]), ".")
-	if line, ok := greetings[kind]; ok {
-		fmt.Println(line)
-		time.Sleep(patience)
+	if len(os.Args) > 1 {
+		child(os.Args[1])
 	}
+	greet(kind)
 	switch kind {
 	case "crash-start":
 		panic("the model zoo is empty")
@@ -57,6 +91,12 @@ func main() {
 		time.Sleep(patience)
 	case "crash-kernel", "hang-kernel":
 		plugin.Serve(plugin.Info{Name: kind}, kernels(kind))
+	}
+	if lie, ok := frameLies[kind]; ok {
+		serveFrames(lie)
+	}
+	if lie, ok := answerLies[kind]; ok {
+		serveAnswers(kind, lie)
 	}
 	plugin.Serve(plugin.Info{Name: kind}, doctors(kind)...)
 }
