@@ -19,7 +19,6 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/bulkhead-ml/bulkhead/host/sandbox"
-	"github.com/bulkhead-ml/bulkhead/sdk/handshake"
 )
 
 // running is a plugin under measurement.
@@ -154,7 +153,7 @@ func bareStart(mtls bool) func(testing.TB) running {
 		cmd := exec.Command(os.Args[0])
 		cmd.Env = []string{fixtureEnv + "=good"}
 		client := goplugin.NewClient(&goplugin.ClientConfig{
-			HandshakeConfig: handshake.HandshakeConfig, Plugins: goplugin.PluginSet{}, Cmd: cmd, SkipHostEnv: true,
+			HandshakeConfig: hostHandshake, Plugins: goplugin.PluginSet{}, Cmd: cmd, SkipHostEnv: true,
 			AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC}, Logger: hclog.NewNullLogger(), AutoMTLS: mtls,
 		})
 		protocol, err := client.Client()

@@ -19,6 +19,10 @@ const (
 	maxHeaders = 64 << 10
 	// brokerService would make the host dial and listen at a plugin's wish.
 	brokerService = "/plugin.GRPCBroker/"
+	// stdioService carries the plugin's output in messages of 1 KiB.
+	stdioService = "/plugin.GRPCStdio/"
+	maxStdio     = 64 << 10 // bytes of one such message
+	stdioCost    = 512      // bytes of log that a message counts as beside its text
 )
 
 // dialOptions guards the connection. They come after go-plugin's own options and
@@ -26,7 +30,7 @@ const (
 func (p *Process) dialOptions() []grpc.DialOption {
 	return []grpc.DialOption{
 		grpc.WithContextDialer(p.runner.dial),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(p.spec.MessageBytes), grpc.MaxCallSendMsgSize(p.spec.MessageBytes)),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(p.spec.MessageBytes), grpc.MaxCallSendMsgSize(p.spec.MessageBytes), grpc.ForceCodecV2(newWeighingCodec(p.spec.MessageBytes))),
 		grpc.WithMaxHeaderListSize(maxHeaders),
 		grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.DefaultConfig, MinConnectTimeout: 2 * time.Second}),
 		grpc.WithIdleTimeout(0),
@@ -62,11 +66,18 @@ func (p *Process) guardStream(ctx context.Context, desc *grpc.StreamDesc, conn *
 	if strings.HasPrefix(method, brokerService) {
 		return nil, status.Error(codes.Unimplemented, "the host does not broker connections")
 	}
+	stdio := strings.HasPrefix(method, stdioService)
+	if stdio {
+		opts = append(opts, grpc.MaxCallRecvMsgSize(maxStdio))
+	}
 	s, err := stream(ctx, desc, conn, method, opts...)
 	if err == nil {
 		p.answered.Store(true)
 	}
-	if strings.HasPrefix(method, "/plugin.") {
+	switch {
+	case stdio && err == nil:
+		return &pacedStream{s, p.runner.logs.pace}, nil
+	case strings.HasPrefix(method, "/plugin."):
 		return s, err
 	}
 	if err != nil {
@@ -90,6 +101,19 @@ func (s *explainedStream) RecvMsg(m any) error {
 	return s.process.explain(s.Context(), err)
 }
 
+// pacedStream makes messages without a text cost the plugin its time, too.
+type pacedStream struct {
+	grpc.ClientStream
+	pace *pacer
+}
+
+// RecvMsg waits until the message is due.
+func (s *pacedStream) RecvMsg(m any) error {
+	err := s.ClientStream.RecvMsg(m)
+	s.pace.wait(stdioCost)
+	return err
+}
+
 // maxStatusText bounds the words of a gRPC status, in bytes: a plugin needs none.
 const maxStatusText = 2 << 10
 
@@ -107,11 +131,18 @@ func (p *Process) explain(ctx context.Context, err error) error {
 		return err
 	}
 	s := status.Convert(err)
-	if text := sanitize(clip(p.runner.logs.redact(s.Message()), maxStatusText)); text != s.Message() {
+	text := s.Message()
+	if reason, found := strings.CutPrefix(text, undecoded); found {
+		text = "its answer cannot be read: " + reason
+	}
+	if text = sanitize(clip(p.runner.logs.redact(text), maxStatusText)); text != s.Message() {
 		return status.Error(s.Code(), text)
 	}
 	return err
 }
+
+// undecoded is how gRPC begins to tell of a message that the codec refused.
+const undecoded = "grpc: failed to unmarshal the received message: "
 
 // CallError explains a failed call: if the plugin is gone, the result is a
 // *CallFailure that tells why; else it is err itself. nil stays nil. It waits a

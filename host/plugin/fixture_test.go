@@ -24,7 +24,6 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/bulkhead-ml/bulkhead/host/sandbox"
-	"github.com/bulkhead-ml/bulkhead/sdk/handshake"
 )
 
 // The test binary is its own plugin: fixtureEnv says which one.
@@ -151,7 +150,7 @@ func serve(majors ...int) {
 		served[major] = goplugin.PluginSet{"fixture": fixturePlugin{}}
 	}
 	goplugin.Serve(&goplugin.ServeConfig{
-		HandshakeConfig:  handshake.HandshakeConfig,
+		HandshakeConfig:  hostHandshake,
 		VersionedPlugins: served,
 		GRPCServer: func(options []grpc.ServerOption) *grpc.Server {
 			return grpc.NewServer(append(options, grpc.MaxRecvMsgSize(DefaultMessageBytes))...)

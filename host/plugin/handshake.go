@@ -12,10 +12,19 @@ import (
 	"strings"
 
 	goplugin "github.com/hashicorp/go-plugin"
+
+	"github.com/bulkhead-ml/bulkhead/sdk/handshake"
 )
 
 // maxHandshake is the longest handshake line, in bytes.
 const maxHandshake = 8 << 10
+
+// hostHandshake is go-plugin's form of the constants that host and plugin share.
+var hostHandshake = goplugin.HandshakeConfig{
+	ProtocolVersion:  handshake.ProtocolVersion,
+	MagicCookieKey:   handshake.MagicCookieKey,
+	MagicCookieValue: handshake.MagicCookieValue,
+}
 
 // greeting is a checked handshake line.
 type greeting struct {

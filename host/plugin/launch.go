@@ -12,8 +12,6 @@ import (
 	"github.com/hashicorp/go-hclog"
 	goplugin "github.com/hashicorp/go-plugin"
 	"github.com/hashicorp/go-plugin/runner"
-
-	"github.com/bulkhead-ml/bulkhead/sdk/handshake"
 )
 
 // errStartTimeout is the cause of a context that StartTimeout ended.
@@ -62,7 +60,7 @@ func (p *Process) clientConfig(run string) *goplugin.ClientConfig {
 		served[major] = goplugin.PluginSet{}
 	}
 	return &goplugin.ClientConfig{
-		HandshakeConfig:  handshake.HandshakeConfig,
+		HandshakeConfig:  hostHandshake,
 		VersionedPlugins: served,
 		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC},
 		SkipHostEnv:      true,

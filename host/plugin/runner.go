@@ -230,7 +230,9 @@ func (r *sandboxRunner) dial(ctx context.Context, _ string) (net.Conn, error) {
 		r.dialled = &AddressError{r.host[0], r.host[1], err.Error()}
 		return nil, r.dialled
 	}
-	return conn, nil
+	return newPacedConn(conn, func() {
+		r.logs.logger.Warn("the plugin sends more HTTP/2 frames than its calls need, and is read slowly from now on")
+	}), nil
 }
 
 // dialFailure is why the host could not connect; nil when it could.

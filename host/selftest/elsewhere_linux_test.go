@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/bulkhead-ml/bulkhead/host/sandbox"
+	"github.com/bulkhead-ml/bulkhead/host/sandbox/cgroup/guest"
 )
 
 // orderKey is the variable that makes the test binary carry out an order instead
@@ -51,8 +52,10 @@ func (o order) env() string {
 	return orderKey + "=" + string(text)
 }
 
-// obey carries out the order of the environment, if there is one, and ends.
+// obey starts up a guest, if this is its process 1. Then it carries out the order
+// of the environment, if there is one, and ends.
 func obey() {
+	guest.Init()
 	text := os.Getenv(orderKey)
 	if text == "" {
 		return
@@ -144,6 +147,15 @@ func (r *Report) log(t *testing.T) {
 	for _, a := range r.Attacks {
 		t.Logf("%-24s %-5v %-18s %5d ms  %s", a.Name, a.Contained, a.Wall, a.Milliseconds, a.Detail)
 	}
+}
+
+// wantResidues checks that what was documented got through and nothing else. The
+// attacker was static; held are residues that these circumstances hold.
+func wantResidues(t *testing.T, r *Report, held ...string) {
+	t.Helper()
+	always, maybe := r.residues(true)
+	always = slices.DeleteFunc(always, func(name string) bool { return slices.Contains(held, name) })
+	wantHits(t, r, always, maybe)
 }
 
 // wantFallen checks that each text is in what was said about a higher level.

@@ -26,23 +26,30 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// attackAt runs the catalogue with the test binary as attacker. ATTACKS names
-// attacks to try alone.
+// attackAt runs the catalogue with the test binary as attacker, and shows what
+// came of it. ATTACKS names attacks to try alone.
 func attackAt(t *testing.T, o Options) *Report {
+	t.Helper()
+	if only := strings.Fields(os.Getenv("ATTACKS")); o.Only == nil {
+		o.Only = only
+	}
+	r := runHere(t, o)
+	for _, a := range r.Attacks {
+		t.Logf("%-24s %-5v %-18s %5d ms  %s", a.Name, a.Contained, a.Wall, a.Milliseconds, a.Detail)
+	}
+	return r
+}
+
+// runHere runs attacks with the test binary as attacker.
+func runHere(t *testing.T, o Options) *Report {
 	t.Helper()
 	var err error
 	if o.Executable, err = os.Executable(); err != nil {
 		t.Fatal(err)
 	}
-	if only := strings.Fields(os.Getenv("ATTACKS")); o.Only == nil {
-		o.Only = only
-	}
 	r, err := Run(context.Background(), o)
 	if err != nil {
 		t.Fatal(err)
-	}
-	for _, a := range r.Attacks {
-		t.Logf("%-24s %-5v %-18s %5d ms  %s", a.Name, a.Contained, a.Wall, a.Milliseconds, a.Detail)
 	}
 	return r
 }
@@ -57,12 +64,13 @@ func (r *Report) hits() (names []string) {
 	return names
 }
 
-// wantHits compares what got through with what is documented to.
-func wantHits(t *testing.T, r *Report, want ...string) {
+// wantHits compares what got through with what is documented to. Whether those of
+// maybe do depends on the speed of the machine.
+func wantHits(t *testing.T, r *Report, want, maybe []string) {
 	t.Helper()
 	got := r.hits()
 	for _, name := range got {
-		if !slices.Contains(want, name) {
+		if !slices.Contains(want, name) && !slices.Contains(maybe, name) {
 			t.Errorf("level %s: %s got through", r.Level, name)
 		}
 	}
@@ -81,7 +89,7 @@ func TestTheBestLevelHoldsEverything(t *testing.T) {
 	if r.Level < sandbox.Full {
 		t.Skipf("full cannot be reached here: %v", r.Sandbox.Fallen)
 	}
-	wantHits(t, r)
+	wantHits(t, r, nil, nil)
 	for _, a := range r.Attacks {
 		if a.Milliseconds > 3000 {
 			t.Errorf("%s took %d ms to contain", a.Name, a.Milliseconds)

@@ -181,10 +181,13 @@ func (x *expansion) paths(i int, g manifest.Grant) {
 
 // add gives one path, or says why not.
 func (x *expansion) add(i int, g manifest.Grant, p string) (reason string) {
-	if !path.IsAbs(g.Path) && x.whole(p) {
+	if (!path.IsAbs(g.Path) || manifest.HasGlob(g.Path)) && x.whole(p) {
 		return "it is a directory of the whole system or the whole home"
 	}
-	if reason := x.visible(g, p); reason != "" {
+	if g.Kind != manifest.Write {
+		reason = x.visible(g, p)
+	}
+	if reason != "" {
 		return reason
 	}
 	access, source := sandbox.Read, p

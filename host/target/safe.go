@@ -37,12 +37,13 @@ func (x *expansion) writable(p string) (real, reason string) {
 	return real, manifest.Writable(real, []string{x.end(x.Home), x.end(x.ProjectDir)})
 }
 
-// visible says why a path is not shown, whatever for. A link in a project from
+// visible says why a path is not shown, to be read, started or used; writable is
+// stricter. A link in a project from
 // anybody could lead to a whole system or to another process, and so could a
 // variable.
 func (x *expansion) visible(g manifest.Grant, p string) string {
 	real, err := x.tree.resolve(p)
-	if err != nil || real == p && !strings.HasPrefix(g.Path, "$") {
+	if err != nil || real == p && !strings.HasPrefix(g.Path, "$") && !manifest.HasGlob(g.Path) {
 		return "" // it shows nothing, or is what the manifest names
 	}
 	if x.whole(real) || below(x.end(x.Home), real) {

@@ -22,10 +22,13 @@
 //
 // Expand looks at the machine at one moment. In a foreign root every lookup
 // stays in the root: links lead where they would lead on that machine. A glob
-// gives at most 10,000 paths, always the same ones. A path that leads to a whole
-// system or to the whole home grants nothing, however a variable or a link led
-// there, and a write grant never reaches what the host, a shell or the system
-// runs or obeys. Whatever exists and is not given is told with its reason.
+// gives at most 10,000 paths, always the same ones, and all grants of a plugin
+// together four times as many. A path that leads to a whole system, to the whole
+// home, to another process or to a disk grants nothing, however a variable or a
+// link led there, and a write grant never reaches what the host, a shell or the
+// system runs or obeys. Nor is given what the plugin could point elsewhere, by a
+// link in a directory that it may write to. Whatever exists and is not given is
+// told with its reason.
 package target
 
 import (

@@ -23,10 +23,10 @@ const most = 16<<20 - 1024
 var answerLies = map[string]answerLie{
 	"huge-describe":     {methodDescribe, once(func() []byte { return make([]byte, most+2048) })},
 	"garbage-describe":  {methodDescribe, once(garbage)},
-	"bomb-collectors":   {methodDescribe, once(empties(described, 5))}, // 8 million messages: 1 GiB
-	"bomb-checks":       {methodDescribe, once(empties(described, 6))},
-	"bomb-small":        {methodDescribe, once(func() []byte { return small(described, 6) })}, // within the bound of a description
-	"bomb-capabilities": {methodDescribe, once(empties(described, 4))},                        // 8 million strings: 128 MiB
+	"bomb-collectors":   {methodDescribe, once(empties(5))}, // 8 million messages: 1 GiB
+	"bomb-checks":       {methodDescribe, once(empties(6))},
+	"bomb-small":        {methodDescribe, once(func() []byte { return small(6) })}, // within the bound of a description
+	"bomb-capabilities": {methodDescribe, once(empties(4))},                        // 8 million strings: 128 MiB
 	"bomb-settings":     {methodDescribe, once(settingsBomb)},
 	"deep-settings":     {methodDescribe, once(deepSettings)},
 	"odd-settings":      {methodDescribe, once(oddSettings)},
@@ -48,47 +48,37 @@ var answerLies = map[string]answerLie{
 	}},
 	"cancel-collect": {methodCollect, func(grpc.ServerStream) error { return status.Error(codes.Canceled, "the user wanted it") }},
 	"late-collect":   {methodCollect, func(grpc.ServerStream) error { return status.Error(codes.DeadlineExceeded, "too late") }},
-	"bomb-facts":     {methodCollect, once(empties(collected, 1))},
-	"bomb-messages":  {methodCollect, once(empties(collected, 2))},
+	"bomb-facts":     {methodCollect, once(empties(1))},
+	"bomb-messages":  {methodCollect, once(empties(2))},
 	"bomb-evidence":  {methodCollect, once(evidenceBomb)},
 	"bomb-paths":     {methodCollect, once(pathBomb)},
 	"bomb-value":     {methodCollect, once(deepValue)},
 	"collide":        {methodCollect, once(collisions)},
-	"bomb-findings":  {methodCheck, once(empties(checked, 1))},
-	"bomb-outcomes":  {methodCheck, once(empties(checked, 2))},
+	"bomb-findings":  {methodCheck, once(empties(1))},
+	"bomb-outcomes":  {methodCheck, once(empties(2))},
 	"many-findings":  {methodCheck, once(manyFindings)},
 
 	"endless-batches": {methodTransform, forever(func() []byte { return batch(1) })},
 	"big-batches":     {methodTransform, forever(func() []byte { return batch(65536) })},
 	"empty-batches":   {methodTransform, forever(func() []byte { return batch(0) })},
 	"empty-messages":  {methodTransform, forever(func() []byte { return nil })},
-	"bomb-columns":    {methodTransform, once(func() []byte { return nested(empties(most, 3)(), 1) })},
-	"bomb-schema":     {methodTransform, once(func() []byte { return nested(nested(empties(most, 1)(), 1), 1) })},
+	"bomb-columns":    {methodTransform, once(func() []byte { return nested(empties(3)(), 1) })},
+	"bomb-schema":     {methodTransform, once(func() []byte { return nested(nested(empties(1)(), 1), 1) })},
 	"garbage-batch":   {methodTransform, once(garbage)},
 	"report-bomb":     {methodTransform, once(func() []byte { return nested(text(1, bytes.Repeat([]byte("["), 3<<20)), 2) })},
-	"bomb-results":    {methodTransform, once(func() []byte { return nested(empties(most, 5)(), 2) })},
+	"bomb-results":    {methodTransform, once(func() []byte { return nested(empties(5)(), 2) })},
 	"never-transform": {methodTransform, never},
-	"bomb-validate":   {methodValidate, once(empties(most, 1))},
+	"bomb-validate":   {methodValidate, once(empties(1))},
 }
 
-// The kinds of messages that bombs are hung onto.
-const (
-	described = most
-	collected = most
-	checked   = most
-)
-
 // empties is as many empty elements of a repeated field as fit.
-func empties(room int, field protowire.Number) func() []byte {
-	return func() []byte {
-		one := text(field, nil)
-		return bytes.Repeat(one, room/len(one)-16)
-	}
+func empties(field protowire.Number) func() []byte {
+	return func() []byte { return bytes.Repeat(text(field, nil), most/2-100) }
 }
 
 // small is a description with as many empty elements as its own bound allows.
-func small(_ int, field protowire.Number) []byte {
-	return append(encode(description("bomb-small")), bytes.Repeat(text(field, nil), 2<<20-4096)...)
+func small(field protowire.Number) []byte {
+	return append(encode(description("bomb-small")), bytes.Repeat(text(field, nil), (2<<20)-4096)...)
 }
 
 // text is a field of bytes, a string or a message.
@@ -96,7 +86,7 @@ func text(field protowire.Number, data []byte) []byte {
 	return protowire.AppendBytes(protowire.AppendTag(nil, field, protowire.BytesType), data)
 }
 
-func nested(data []byte, field protowire.Number) []byte { return text(field, data[:min(len(data), most-64)]) }
+func nested(data []byte, field protowire.Number) []byte { return text(field, data) }
 
 func garbage() []byte {
 	data := make([]byte, 1<<20)
@@ -143,12 +133,12 @@ func stdio(channel uint64, data []byte) []byte {
 
 // evidenceBomb is one fact with eight million pieces of evidence.
 func evidenceBomb() []byte {
-	return nested(append(text(1, []byte("evil.seen")), empties(most-4096, 4)()...), 1)
+	return nested(append(text(1, []byte("evil.seen")), empties(4)()...), 1)
 }
 
 // pathBomb is one diagnostic with a path of eight million steps.
 func pathBomb() []byte {
-	return nested(append(text(2, []byte("a")), empties(most-4096, 4)()...), 2)
+	return nested(append(text(2, []byte("a")), empties(4)()...), 2)
 }
 
 // deepValue is JSON that nests a million times.

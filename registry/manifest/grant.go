@@ -114,7 +114,7 @@ func (g Grant) onlyItsOwn() error {
 // obeys or that nobody sees.
 func printable(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool {
-		return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029' || r == utf8.RuneError
+		return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point) || r == '\u2028' || r == '\u2029' || r == utf8.RuneError
 	})
 }
 

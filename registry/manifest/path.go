@@ -139,16 +139,39 @@ var everyName = regexp.MustCompile(`^\.?([*?]|\[[^]]*\])+$`)
 func MatchesAll(segment string) bool { return everyName.MatchString(segment) }
 
 // overlap reports whether the path that two patterns have in common can be the
-// same: one then lies in the other. The case of letters makes no difference, as
-// on some file systems.
+// same: one then lies in the other.
 func overlap(a, b []string) bool {
 	for i := range min(len(a), len(b)) {
-		x, y := strings.ToLower(a[i]), strings.ToLower(b[i])
-		if !matches(x, y) && !matches(y, x) {
+		if !meets(a[i], b[i]) {
 			return false
 		}
 	}
 	return true
+}
+
+// meets reports whether two patterns of one segment can be the same name. What
+// makes no difference on some file system makes none here: the case of letters,
+// and dots, spaces and the name of a stream at the end. A range such as [Z-f] has
+// another meaning in lower case, so that each spelling counts.
+func meets(x, y string) bool {
+	for _, spell := range []func(string) string{plain, strings.ToLower, strings.ToUpper, fold} {
+		if a, b := spell(x), spell(y); matches(a, b) || matches(b, a) || matches(x, b) || matches(y, a) {
+			return true
+		}
+	}
+	return false
+}
+
+func plain(s string) string { return s }
+
+// fold brings a name into the form in which file systems compare it: the upper
+// case of letters decides, since two of them, such as the long s, have no lower
+// case of their own.
+func fold(s string) string {
+	if name, _, ok := strings.Cut(s, ":"); ok && !HasGlob(s) {
+		s = name
+	}
+	return strings.TrimRight(strings.ToLower(strings.ToUpper(s)), ". ")
 }
 
 func matches(pattern, name string) bool {

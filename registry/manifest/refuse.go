@@ -8,10 +8,11 @@ import (
 	"strings"
 )
 
-// What the examined process's directory shows of others, of its memory and of
-// its environment, which env grants give name by name.
+// What the examined process's directory shows of others, of its memory, of its
+// command line, where values of variables stand, and of its environment, which
+// env grants give name by name.
 var processPrivate = []string{
-	"/environ", "/mem", "/maps", "/smaps", "/pagemap", "/auxv", "/root", "/cwd", "/fd", "/fdinfo", "/map_files", "/task", "/ns", "/net",
+	"/environ", "/cmdline", "/mem", "/maps", "/smaps", "/pagemap", "/auxv", "/root", "/cwd", "/fd", "/fdinfo", "/map_files", "/task", "/ns", "/net",
 }
 
 // systemProc matches the names in /proc that are of the system and of no
@@ -23,7 +24,7 @@ func refuseProcess(place, rest string) string {
 	parts := segments(rest)
 	switch {
 	case place == process && (len(parts) == 0 || HasGlob(parts[0]) || touches(rest, processPrivate)):
-		return "this shows the memory, the files or the whole environment of the process; name another of its files, or use env grants"
+		return "this shows the memory, the files, the command line or the whole environment of the process; name another of its files, or use env grants"
 	case place == "" && len(parts) > 0 && overlap(parts[:1], []string{"proc"}) && len(parts) > 1 &&
 		(!systemProc.MatchString(parts[1]) || slices.Contains([]string{"self", "thread-self", "kcore", "kmsg", "vmcore"}, parts[1])):
 		return "this shows the processes or the memory of the machine; " + process + " is the one that is examined"
@@ -63,7 +64,7 @@ func refuseWrite(place, rest string) string {
 		return "a process is only looked at"
 	case place == "" && (within(rest, systemTrees) || within(rest, []string{"/home/*/.*"})):
 		return changesWhatRuns
-	case place == "" && strings.HasPrefix(rest, "/home/"), place == "" && strings.HasPrefix(rest, "/Users/"):
+	case place == "" && within(rest, []string{"/home/*", "/Users/*"}):
 		return "a directory in somebody's home is named as ~/..., so that it is checked for whoever runs the plugin"
 	case place == "." && len(named(rest)) == 0:
 		return "this is the whole project with its configuration; " + changesWhatRuns

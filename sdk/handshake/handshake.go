@@ -7,8 +7,6 @@
 // by hand explain itself instead of waiting for a host.
 package handshake
 
-import "github.com/hashicorp/go-plugin"
-
 const (
 	// ProtocolVersion is the major of bulkhead.plugin.v1. A host serves this
 	// major and, once there is one, the major before it.
@@ -22,10 +20,3 @@ const (
 	// the machine (or the --root directory) at the levels without one.
 	EnvTargetRoot = "BULKHEAD_TARGET_ROOT"
 )
-
-// HandshakeConfig is go-plugin's form of the constants above.
-var HandshakeConfig = plugin.HandshakeConfig{
-	ProtocolVersion:  ProtocolVersion,
-	MagicCookieKey:   MagicCookieKey,
-	MagicCookieValue: MagicCookieValue,
-}

@@ -18,15 +18,14 @@ package plugin
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"runtime/debug"
 	"sync"
 
 	"github.com/hashicorp/go-hclog"
-	goplugin "github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc"
 
-	"github.com/bulkhead-ml/bulkhead/sdk/handshake"
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
 	"github.com/bulkhead-ml/bulkhead/sdk/version"
 )
@@ -57,15 +56,10 @@ type Service interface {
 // Serve runs the plugin until the host stops it. It never returns.
 func Serve(info Info, services ...Service) {
 	collectLate()
-	p := &pluginServer{info: info, services: services}
-	goplugin.Serve(&goplugin.ServeConfig{
-		HandshakeConfig: handshake.HandshakeConfig,
-		VersionedPlugins: map[int]goplugin.PluginSet{
-			handshake.ProtocolVersion: {"bulkhead": &adapter{server: p}},
-		},
-		GRPCServer: p.newServer,
-		Logger:     Logger(),
-	})
+	if err := serve(&pluginServer{info: info, services: services}); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	os.Exit(0)
 }
 
@@ -90,21 +84,6 @@ func NewServer(info Info, services ...Service) *grpc.Server {
 var Logger = sync.OnceValue(func() hclog.Logger {
 	return hclog.New(&hclog.LoggerOptions{Level: hclog.Debug, Output: os.Stderr, JSONFormat: true})
 })
-
-// adapter gives go-plugin what it wants to see.
-type adapter struct {
-	goplugin.NetRPCUnsupportedPlugin
-	server *pluginServer
-}
-
-func (a *adapter) GRPCServer(_ *goplugin.GRPCBroker, server *grpc.Server) error {
-	a.server.register(server)
-	return nil
-}
-
-func (a *adapter) GRPCClient(context.Context, *goplugin.GRPCBroker, *grpc.ClientConn) (any, error) {
-	return nil, nil
-}
 
 type pluginServer struct {
 	pluginv1.UnimplementedPluginServiceServer
