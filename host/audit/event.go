@@ -47,6 +47,8 @@ type Grant struct {
 	Grants []string `json:"grants"`
 	// By is who consented, for example "manifest" or "user".
 	By string `json:"by"`
+	// Level of the sandbox of the plugin, for example "full".
+	Level string `json:"level"`
 	// Narrowed are the grants that the configuration took away again.
 	Narrowed []string `json:"narrowed"`
 }
@@ -84,6 +86,8 @@ type Call struct {
 	RowsOut      int64  `json:"rows_out"`
 	// DurationMS is the wall time in milliseconds.
 	DurationMS float64 `json:"duration_ms"`
+	// Level of the sandbox of the plugin, for example "full".
+	Level string `json:"level"`
 	// Outcome is "ok" or the reason why not.
 	Outcome string `json:"outcome"`
 }
@@ -94,6 +98,8 @@ type Denial struct {
 	What string `json:"what"`
 	// Count of refusals since the last record of the same.
 	Count int `json:"count"`
+	// Level of the sandbox of the plugin, for example "full".
+	Level string `json:"level"`
 	// Grant that would allow it; "" when none does.
 	Grant string `json:"grant"`
 }
@@ -102,6 +108,8 @@ type Denial struct {
 type Death struct {
 	// Cause in one word or phrase, for example "oom" or "signal".
 	Cause string `json:"cause"`
+	// Level of the sandbox of the plugin, for example "full".
+	Level string `json:"level"`
 	// ExitCode is -1 for a program that a signal ended.
 	ExitCode int    `json:"exit_code"`
 	Signal   string `json:"signal"`

@@ -75,6 +75,9 @@ func (e Denial) words() string {
 
 func (e Death) words() string {
 	text := "died: " + cmp.Or(e.Cause, "for an unknown reason")
+	if e.Cause == "closed" {
+		return "ended: closed by the host" // nothing went wrong
+	}
 	switch {
 	case e.Signal != "":
 		text += ", " + e.Signal

@@ -21,6 +21,7 @@ type attendant struct {
 	entry    *Entry
 	view     target.View
 	door     *network.Door // nil without network grants
+	launched bool          // the launch is in the log
 	stop     context.CancelFunc
 }
 
@@ -87,8 +88,9 @@ func (a *attendant) Started(ctx context.Context, p *plugin.Process) error {
 	}
 	log := a.launcher.audit()
 	if grants := a.grants(); len(grants) > 0 {
-		log.Append(a.entry.Name, audit.Grant{Grants: grants, By: string(a.entry.Origin), Narrowed: a.narrowed()})
+		log.Append(a.entry.Name, audit.Grant{Level: p.Sandbox().Level.String(), Grants: grants, By: string(a.entry.Origin), Narrowed: a.narrowed()})
 	}
+	a.launched = true
 	return log.Append(a.entry.Name, launched(p, a.grants())).Admit(ctx)
 }
 
@@ -103,12 +105,15 @@ func (a *attendant) Ended(p *plugin.Process) {
 		return
 	}
 	log := a.launcher.audit()
+	if !a.launched { // it ran, and could not be used
+		log.Append(a.entry.Name, launched(p, a.grants()))
+	}
 	for _, d := range p.Denials() {
-		log.Append(a.entry.Name, audit.Denial{What: d.Call, Count: d.Count, Grant: d.Grant})
+		log.Append(a.entry.Name, audit.Denial{Level: p.Sandbox().Level.String(), What: d.Call, Count: d.Count, Grant: d.Grant})
 	}
 	if d := p.Exit(); d != nil {
 		log.Append(a.entry.Name, audit.Death{
-			Cause: string(d.Cause), ExitCode: d.ExitCode, Signal: d.Signal, Detail: d.Error(),
+			Level: p.Sandbox().Level.String(), Cause: string(d.Cause), ExitCode: d.ExitCode, Signal: d.Signal, Detail: d.Error(),
 			PeakBytes: d.PeakBytes, CPUMS: float64(d.CPU.Microseconds()) / 1e3,
 		})
 	}

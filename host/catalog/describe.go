@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -47,8 +48,8 @@ func describe(ctx context.Context, r *Running, patience time.Duration) (*pluginv
 	switch {
 	case err != nil && ctx.Err() == nil && bounded.Err() != nil:
 		return nil, fmt.Errorf("plugin %q did not describe itself within %v; a description must wait for nothing, so report this to its author", r.Entry.Name, patience)
-	case err != nil:
-		return nil, fmt.Errorf("plugin %q did not describe itself: %w", r.Entry.Name, r.CallError(err))
+	case err != nil: // the connection has put in the cause of a death
+		return nil, fmt.Errorf("plugin %q did not describe itself: %w", r.Entry.Name, plainly(err))
 	}
 	if err := checkDescription(r.Entry, d); err != nil {
 		return nil, fmt.Errorf("plugin %q describes itself wrongly: %w; report this to its author", r.Entry.Name, err)
@@ -56,6 +57,26 @@ func describe(ctx context.Context, r *Running, patience time.Duration) (*pluginv
 	cleanDescription(d.ProtoReflect())
 	return d, nil
 }
+
+// plainly is a failed call in the words of its status, without gRPC's own.
+func plainly(err error) error {
+	if s, ok := status.FromError(err); ok && s.Message() != "" {
+		return &callError{s.Message(), err}
+	}
+	return err
+}
+
+// callError is a failed call in plain words.
+type callError struct {
+	words string
+	err   error
+}
+
+// Error gives the words.
+func (e *callError) Error() string { return e.words }
+
+// Unwrap gives the error of the call.
+func (e *callError) Unwrap() error { return e.err }
 
 // checkDescription refuses what would mislead the user: another name or
 // version than the manifest's, and names that are not what their kind has.

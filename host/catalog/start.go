@@ -212,6 +212,7 @@ func (l *Launcher) start(ctx context.Context, s *slot) (*Running, error) {
 		r.Target = l.Machine.Message(root(l.Machine, p.Sandbox()), s.view.Env)
 	}
 	r.Started = time.Since(begin)
+	l.logger("host").Debug("plugin started", "plugin", s.entry.Name, "level", p.Sandbox().Level.String(), "pid", p.PID(), "took", r.Started)
 	l.remember(p.Digest(), r.Description)
 	s.set(r)
 	return r, nil

@@ -27,14 +27,25 @@ func (w *work) kernels() pipeline.Kernels {
 	if log == nil {
 		return k
 	}
-	return pipeline.Recorded(k, func(r dataplane.Record) { log.Append(r.Plugin, called(w.runID, r)) })
+	return pipeline.Recorded(k, func(r dataplane.Record) { log.Append(r.Plugin, called(w.runID, w.session.levelOf(r.Plugin), r)) })
 }
 
 // called is the audit record of a call. Its kernel is NODE/PLUGIN.KERNEL.
-func called(run string, r dataplane.Record) audit.Call {
+func called(run, level string, r dataplane.Record) audit.Call {
 	return audit.Call{
-		Run: run, Kernel: r.Node + "/" + r.Plugin + "." + r.Kernel, Method: r.Method,
+		Run: run, Level: level, Kernel: r.Node + "/" + r.Plugin + "." + r.Kernel, Method: r.Method,
 		ConfigDigest: r.ConfigDigest, InputDigest: r.InputDigest, OutputDigest: r.OutputDigest,
 		RowsIn: r.RowsIn, RowsOut: r.RowsOut, DurationMS: milliseconds(r.Wall), Outcome: r.Outcome,
 	}
+}
+
+// levelOf is the sandbox level of a plugin that runs, or ran last; empty when it
+// never did.
+func (s *session) levelOf(name string) string {
+	for _, r := range s.launcher.Running() {
+		if r.Entry.Name == name {
+			return r.Sandbox().Level.String()
+		}
+	}
+	return ""
 }

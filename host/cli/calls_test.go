@@ -12,12 +12,12 @@ import (
 )
 
 func TestCalled(t *testing.T) {
-	got := called("5c7be21fa0b3d9e4", dataplane.Record{
+	got := called("5c7be21fa0b3d9e4", "full", dataplane.Record{
 		Node: "kernel.clean", Plugin: "data", Kernel: "prepare", Method: "Fit", ConfigDigest: "sha256:c", Wall: 1500 * time.Microsecond,
 		Account: dataplane.Account{RowsIn: 569, RowsOut: 512, InputDigest: "sha256:i", OutputDigest: "sha256:o"}, Outcome: "ok",
 	})
 	want := audit.Call{
-		Run: "5c7be21fa0b3d9e4", Kernel: "kernel.clean/data.prepare", Method: "Fit", ConfigDigest: "sha256:c",
+		Run: "5c7be21fa0b3d9e4", Level: "full", Kernel: "kernel.clean/data.prepare", Method: "Fit", ConfigDigest: "sha256:c",
 		InputDigest: "sha256:i", OutputDigest: "sha256:o", RowsIn: 569, RowsOut: 512, DurationMS: 1.5, Outcome: "ok",
 	}
 	if got != want {

@@ -39,7 +39,7 @@ const (
 
 // Main runs the command line and returns the exit code of the process.
 func Main(args []string, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interruptible()
 	defer stop()
 	a := &app{stdout: stdout, stderr: stderr, args: args}
 	defer a.close()
@@ -49,6 +49,26 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		err = &failure{code: ExitInterrupted, summary: "Interrupted", err: err}
 	}
 	return a.finish(err)
+}
+
+// interruptible is a context that ends with Ctrl-C or a request to end, and says
+// so to the plugins that die of it. A second Ctrl-C ends the process at once.
+func interruptible() (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		select {
+		case s := <-signals:
+			signal.Stop(signals)
+			cancel(&plugin.Interrupt{Reason: "the host was told to stop (" + s.String() + ")"})
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		cancel(nil)
+	}
 }
 
 // Root is the tree of commands, for those who document it. Run it with Main.

@@ -26,17 +26,34 @@ func reportDiags(ds config.Diagnostics) []report.Diagnostic {
 	return out
 }
 
-func reportSandbox(r sandbox.Report) report.Sandbox {
-	out := report.Sandbox{Level: r.Level.String(), Walls: []report.Wall{}}
+func reportSandbox(r sandbox.Report, denials []sandbox.Denial) report.Sandbox {
+	out := report.Sandbox{Level: r.Level.String(), Profile: r.Profile, Verified: r.Verified, Walls: []report.Wall{}, Fallen: r.Fallen}
 	for _, w := range r.Walls {
 		out.Walls = append(out.Walls, report.Wall{Name: w.Name, On: w.On, Detail: w.Detail})
+	}
+	for _, s := range r.Skipped {
+		out.Skipped = append(out.Skipped, s.Source+": "+s.Reason)
+	}
+	for _, d := range denials {
+		out.Refused = append(out.Refused, report.Refusal{What: d.Call, Count: d.Count, Grant: d.Grant})
 	}
 	return out
 }
 
+// tellRefusals adds what plugins were refused until now.
+func (s *session) tellRefusals(plugins []report.Plugin) {
+	for _, r := range s.launcher.Running() {
+		for i := range plugins {
+			if plugins[i].Name == r.Entry.Name {
+				plugins[i].Sandbox.Refused = reportSandbox(r.Sandbox(), r.Denials()).Refused
+			}
+		}
+	}
+}
+
 func reportPlugin(r *catalog.Running) report.Plugin {
 	return report.Plugin{
-		Name: r.Entry.Name, Version: r.Description.GetVersion(), Digest: r.Digest(), Sandbox: reportSandbox(r.Sandbox()),
+		Name: r.Entry.Name, Version: r.Description.GetVersion(), Digest: r.Digest(), Sandbox: reportSandbox(r.Sandbox(), r.Denials()),
 	}
 }
 

@@ -119,6 +119,7 @@ func (a *app) doctor(ctx context.Context, where *machineFlags, suite string, fac
 	if err != nil {
 		return err
 	}
+	s.tellRefusals(rep.Plugins)
 	if err := a.result(rep); err != nil {
 		return err
 	}
@@ -238,7 +239,7 @@ func (s *session) doctorPlugin(ctx context.Context, name string) (*doctor.Plugin
 		return nil, err
 	}
 	return &doctor.Plugin{
-		Name: name, Version: r.Description.GetVersion(), Digest: r.Digest(), Sandbox: reportSandbox(r.Sandbox()),
+		Name: name, Version: r.Description.GetVersion(), Digest: r.Digest(), Sandbox: reportSandbox(r.Sandbox(), nil),
 		Description: r.Description, Conn: r.Conn(), Target: r.Target,
 	}, nil
 }

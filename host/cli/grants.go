@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bulkhead-ml/bulkhead/host/audit"
 	"github.com/bulkhead-ml/bulkhead/host/catalog"
 	"github.com/bulkhead-ml/bulkhead/host/config"
 	"github.com/bulkhead-ml/bulkhead/host/report"
@@ -157,6 +158,9 @@ func (s *session) protected() []string {
 	}
 	if exe, err := os.Executable(); err == nil {
 		out = append(out, filepath.Dir(exe))
+	}
+	if dir, err := audit.DefaultDir(); err == nil {
+		out = append(out, dir)
 	}
 	out = append(out, cacheDir())
 	if s.cfg != nil {

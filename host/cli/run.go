@@ -251,6 +251,7 @@ func (w *work) finish(rep *report.Run) {
 	for i, p := range rep.Plugins {
 		rep.Plugins[i].DurationMS += milliseconds(w.worked[p.Name])
 	}
+	w.session.tellRefusals(rep.Plugins)
 	sortPlugins(rep.Plugins)
 }
 

@@ -17,6 +17,7 @@ const (
 	// MaxDiagnostics bounds the diagnostics of one plugin in one call.
 	MaxDiagnostics = 50
 
+	maxSteps       = 64       // of the path in a diagnostic
 	maxEvidence    = 64       // pieces of evidence of one fact or finding
 	maxLineBytes   = 1 << 10  // titles, subjects, summaries, lines of a preview
 	maxPathBytes   = 4 << 10  // paths in evidence

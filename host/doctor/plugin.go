@@ -57,11 +57,31 @@ func askAll[T any](ctx context.Context, plugins []Plugin, timeout time.Duration,
 			defer cancel()
 			start := time.Now()
 			out[i].message, out[i].err = call(ctx, p)
+			out[i].err = ownWords(ctx, out[i].err)
 			out[i].took = time.Since(start)
 		})
 	}
 	wg.Wait()
 	return out
+}
+
+// ahead is how far a plugin's clock may be ahead of the host's, both of which keep
+// the deadline of a call.
+const ahead = 100 * time.Millisecond
+
+// ownWords keeps a plugin from claiming that the user gave up, or that the time is
+// over, when neither is so.
+func ownWords(ctx context.Context, err error) error {
+	s := status.Convert(err)
+	deadline, _ := ctx.Deadline()
+	if ctx.Err() != nil || s.Code() == codes.DeadlineExceeded && time.Until(deadline) < ahead {
+		return err
+	}
+	switch s.Code() {
+	case codes.Canceled, codes.DeadlineExceeded:
+		return status.Error(codes.Unknown, "it gave up before its time was over: "+s.Message())
+	}
+	return err
 }
 
 // timedOut reports whether a call ended because its time had run out.

@@ -3,6 +3,7 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -85,12 +86,21 @@ func diagnosticsOf(plugin string, ds []*pluginv1.Diagnostic) []report.Diagnostic
 		detail, trace := splitTrace(d.Detail)
 		out = append(out, report.Diagnostic{
 			Severity: severityOfDiagnostic(d.Severity), Plugin: plugin,
-			Summary: bounded(report.CleanLine(d.Summary), maxLineBytes), Detail: detail, Path: d.Path, Debug: trace,
+			Summary: cmp.Or(bounded(report.CleanLine(d.Summary), maxLineBytes), "Message without a summary"),
+			Detail:  detail, Path: pathOf(d.Path), Debug: trace,
 		})
 	}
 	if extra > 0 {
 		out = append(out, report.Diagnostic{Severity: report.Warning, Plugin: plugin,
 			Summary: fmt.Sprintf("%d further messages of plugin %s were left out", extra, plugin)})
+	}
+	return out
+}
+
+// pathOf bounds and cleans where in a plugin's settings a message points.
+func pathOf(path []string) (out []string) {
+	for _, step := range path[:min(len(path), maxSteps)] {
+		out = append(out, bounded(report.CleanLine(step), maxLineBytes))
 	}
 	return out
 }

@@ -17,7 +17,8 @@ type Attendant interface {
 	// error ends the process, and is that of Launch.
 	Started(ctx context.Context, p *Process) error
 	// Ended is called when the process is gone, with its death known, before Done
-	// is closed; or with nil, when none was started.
+	// is closed: also for one that Started was never told of, because it could not
+	// be used. It is called with nil when no process was started.
 	Ended(p *Process)
 	// Refused tells of things that the plugin was refused outside of its sandbox,
 	// such as by the network proxy. See Process.Denials.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/codes"
@@ -123,7 +124,7 @@ func (p *Process) explain(ctx context.Context, err error) error {
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
-	p.tellDenials(p.Denials())
+	p.tellDenials(hclog.Warn, p.Denials())
 	if p.serving.Load() {
 		err = p.CallError(err)
 	}

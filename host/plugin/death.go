@@ -23,6 +23,7 @@ const (
 	ForbiddenCall Cause = "forbidden-call" // killed by its sandbox for a system call
 	Deadline      Cause = "deadline"       // killed by us: a call over its deadline
 	LifeTime      Cause = "life-time"      // killed by us: it lived as long as it may
+	Refused       Cause = "refused"        // killed by us: what it said at its start cannot be used
 	KilledByUser  Cause = "killed-by-user" // killed by us: the user said so
 	Closed        Cause = "closed"         // ended by us: the host was done with it
 	Cancelled     Cause = "cancelled"      // killed by us: the context of Launch ended
@@ -82,8 +83,10 @@ func (d *Death) words() string {
 		return "was killed: " + d.Detail
 	case KilledByUser:
 		return "was killed by the user" + reason(d.Detail)
+	case Refused:
+		return "was turned away: " + d.Detail
 	case Closed:
-		return "was closed by the host"
+		return "was closed by the host" + reason(d.Detail)
 	case Cancelled:
 		return "was killed because the work was cancelled" + reason(d.Detail)
 	}

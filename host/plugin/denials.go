@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/hashicorp/go-hclog"
+
 	"github.com/bulkhead-ml/bulkhead/host/sandbox"
 )
 
@@ -41,7 +43,7 @@ func mergeDenials(all []sandbox.Denial) []sandbox.Denial {
 
 // tellDenials logs each kind of denial once in a plugin's life. It is called when
 // a call failed and when the plugin is gone: that is when somebody asks why.
-func (p *Process) tellDenials(denials []sandbox.Denial) {
+func (p *Process) tellDenials(level hclog.Level, denials []sandbox.Denial) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, d := range denials {
@@ -53,7 +55,7 @@ func (p *Process) tellDenials(denials []sandbox.Denial) {
 			p.told = make(map[string]bool)
 		}
 		p.told[key] = true
-		p.runner.logs.logger.Warn(denialText(d))
+		p.runner.logs.logger.Log(level, denialText(d))
 	}
 }
 

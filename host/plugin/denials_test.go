@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hashicorp/go-hclog"
+
 	"github.com/bulkhead-ml/bulkhead/host/sandbox"
 )
 
@@ -38,7 +40,7 @@ func TestDenialsAreToldOnce(t *testing.T) {
 	sink, out := sinkOf()
 	p := &Process{attendant: refuser{}, runner: &sandboxRunner{logs: sink}}
 	for range 3 {
-		p.tellDenials(p.Denials())
+		p.tellDenials(hclog.Warn, p.Denials())
 	}
 	text := out.String()
 	for _, want := range []string{`the sandbox refused connection to pypi.org:443 (2 times); the grant "net pypi.org:443" would allow it`, `the sandbox refused mount\x1b, which no grant allows`} {

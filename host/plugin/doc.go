@@ -43,7 +43,10 @@
 // # Life
 //
 // Messages are capped at [Spec.MessageBytes] and headers at 64 KiB in both
-// directions. Every unary call ends after [Spec.CallTimeout] at the latest; the
+// directions. A message of the plugin is weighed before it is decoded: what it
+// takes in memory beside its texts may be as much as [Spec.MessageBytes], or
+// 16 MiB where that is more, and it may nest a hundred deep. Frames of HTTP/2
+// beyond those that calls need are read at 5,000 a second. Every unary call ends after [Spec.CallTimeout] at the latest; the
 // plugin is told of it, and one that lets it pass is killed. So is one that has
 // lived for [Spec.LifeTime]. The broker of go-plugin, which makes the host dial
 // and listen at a plugin's wish, is refused.
@@ -69,6 +72,7 @@
 //	OutOfMemory    the kernel ended it at the limit of its control group
 //	Deadline       we killed it: a call took too long
 //	LifeTime       we killed it: it ran too long
+//	Refused        we killed it: what it said at its start cannot be used
 //	KilledByUser   we killed it: Kill, or a context cancelled with an Interrupt
 //	Cancelled      we killed it: the context of Launch ended
 //	Closed         we killed it in Close, or it ended with status 0 meanwhile

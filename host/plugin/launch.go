@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -89,12 +90,10 @@ func (p *Process) begin(ctx context.Context) (*Process, error) {
 	case <-bounded.Done():
 		err = p.interrupt(bounded, started)
 	}
-	if err != nil {
-		defer p.attendant.Ended(nil)
-		return nil, p.failed(bounded, err)
+	if err == nil {
+		err = p.attendant.Started(ctx, p)
 	}
-	if err := p.attendant.Started(ctx, p); err != nil {
-		defer p.attendant.Ended(nil)
+	if err != nil {
 		return nil, p.failed(bounded, err)
 	}
 	p.detach = context.AfterFunc(ctx, func() { p.cancelled(context.Cause(ctx)) })
@@ -155,9 +154,17 @@ func (p *Process) connected() error {
 	case errors.As(err, &elsewhere):
 		return err
 	case err != nil:
-		return &HandshakeError{NoService, "nobody listens on the plugin's socket: " + err.Error()}
+		return &HandshakeError{NoService, "nobody listens on the plugin's socket: " + bare(err).Error()}
 	}
 	return &HandshakeError{NoService, "nobody speaks gRPC on the plugin's socket; does its main call sdk/plugin.Serve"}
+}
+
+// bare is the operating system's word without the host's own name of the socket.
+func bare(err error) error {
+	if errno, ok := errors.AsType[syscall.Errno](err); ok {
+		return errno
+	}
+	return err
 }
 
 // failed clears up after a start that did not succeed and finds the best reason.
@@ -166,17 +173,39 @@ func (p *Process) failed(ctx context.Context, err error) error {
 	failure := &StartError{Plugin: p.spec.Name, Err: p.reason(ctx, err)}
 	process := p.runner.current()
 	if process == nil {
+		p.attendant.Ended(nil)
 		return failure
 	}
 	died := !foreign(failure.Err) && ctx.Err() == nil && within(process.Done(), settleTime)
-	process.Kill()
-	within(process.Done(), killTime)
-	p.runner.settle(settleTime)
-	if died {
-		failure.Err = p.diagnose()
+	if !died {
+		p.turnAway(ctx, failure.Err)
 	}
+	gone := within(process.Done(), killTime)
+	p.runner.settle(settleTime)
 	failure.Stderr = p.runner.logs.lastLines()
+	if !gone {
+		p.attendant.Ended(nil)
+		return failure
+	}
+	death := p.diagnose()
+	p.mu.Lock()
+	p.death = death
+	p.mu.Unlock()
+	if died {
+		failure.Err = death
+	}
+	p.attendant.Ended(p)
 	return failure
+}
+
+// turnAway kills a plugin that cannot be used for what it said, or because nobody
+// waits for it any more.
+func (p *Process) turnAway(ctx context.Context, reason error) {
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, errStartTimeout) {
+		p.cancelled(cause)
+		return
+	}
+	p.kill(Refused, reason.Error())
 }
 
 // within waits for an event and reports whether it came in time.

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
 	goplugin "github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc"
 
@@ -198,7 +199,11 @@ func (p *Process) watch() {
 	<-p.runner.process.Done()
 	p.runner.settle(settleTime)
 	death := p.diagnose()
-	p.tellDenials(death.Denials)
+	level := hclog.Warn
+	if death.Cause == Closed { // a plugin that did its work may have probed for more
+		level = hclog.Debug
+	}
+	p.tellDenials(level, death.Denials)
 	p.mu.Lock()
 	p.death = death
 	p.mu.Unlock()

@@ -192,6 +192,10 @@ func (r *sandboxRunner) Name() string { return r.spec.Name }
 // Diagnose has nothing to add: our own errors are returned instead of go-plugin's.
 func (r *sandboxRunner) Diagnose(context.Context) string { return "" }
 
+// deathNear is how long a plugin whose socket is not there may take to be gone,
+// which then is the reason.
+const deathNear = 50 * time.Millisecond
+
 // PluginToHost checks the address in the handshake and keeps a way to it.
 func (r *sandboxRunner) PluginToHost(network, address string) (string, string, error) {
 	r.mu.Lock()
@@ -200,6 +204,9 @@ func (r *sandboxRunner) PluginToHost(network, address string) (string, string, e
 		return "", "", &AddressError{network, sanitize(address), "a second address is not allowed"}
 	}
 	hostNetwork, hostAddress, release, err := locate(r.process, network, address)
+	if err != nil && within(r.process.Done(), deathNear) {
+		return "", "", errors.New("the plugin ended before the host could connect to it")
+	}
 	if err != nil {
 		return "", "", err
 	}

@@ -239,7 +239,7 @@ func (s *Supervisor) Reject(p *Process, reason error) {
 	if s.process != p {
 		return
 	}
-	p.kill(Closed, "")
+	p.kill(Refused, reason.Error())
 	within(p.Done(), killTime)
 	s.process = nil
 	s.failed(reason, time.Now(), p)

@@ -13,7 +13,7 @@ import (
 var (
 	when = time.Date(2026, 11, 5, 8, 30, 0, 0, time.UTC)
 	tool = Tool{Name: "bulkhead", Version: "0.1.0"}
-	box  = Sandbox{Level: "namespaced", Walls: []Wall{
+	box  = Sandbox{Level: "full", Profile: "collector", Verified: true, Fallen: []string{"level full+quota: step cgroup: permission denied"}, Refused: []Refusal{{What: "socket", Count: 4, Grant: "net HOST:PORT"}}, Skipped: []string{"/etc/x: no such file or directory"}, Walls: []Wall{
 		{Name: "mount namespace", On: true, Detail: "read-only root with 12 of 14 grants"},
 		{Name: "network namespace", On: true, Detail: "no network, not even loopback"},
 		{Name: "seccomp", On: false, Detail: "not part of this version"},

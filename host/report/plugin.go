@@ -15,10 +15,30 @@ type Plugin struct {
 
 // Sandbox says what really stood around a plugin.
 type Sandbox struct {
-	// Level reached: "namespaced", "weak", "none".
+	// Level reached: "full", "walls-only", "none" and so on.
 	Level string `json:"level"`
+	// Profile is the kind of program that the walls were built for: "collector",
+	// "gpu" and so on.
+	Profile string `json:"profile,omitempty"`
+	// Verified says that the level was seen from outside after the start.
+	Verified bool `json:"verified"`
 	// Walls lists every wall, those that are off too.
 	Walls []Wall `json:"walls"`
+	// Fallen has the reason for each stronger level that could not be reached.
+	Fallen []string `json:"fallen,omitempty"`
+	// Skipped are granted paths that were not given, with the reason.
+	Skipped []string `json:"skipped,omitempty"`
+	// Refused is what the plugin tried in vain, with the grant that would allow it.
+	Refused []Refusal `json:"refused,omitempty"`
+}
+
+// Refusal counts one thing that a plugin tried and was refused.
+type Refusal struct {
+	// What was refused: the name of a system call, or "connection to HOST:PORT".
+	What  string `json:"what"`
+	Count int    `json:"count"`
+	// Grant that would allow it; empty when none does.
+	Grant string `json:"grant,omitempty"`
 }
 
 // Wall is one isolation mechanism.

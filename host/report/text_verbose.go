@@ -64,8 +64,26 @@ func (p *page) plugins(plugins []Plugin) {
 		}
 		p.walls("walls: ", plugin.Sandbox.Walls, true)
 		p.walls("off: ", plugin.Sandbox.Walls, false)
+		p.listed("not reached: ", plugin.Sandbox.Fallen)
+		p.listed("not given: ", plugin.Sandbox.Skipped)
+		p.listed("refused: ", refusals(plugin.Sandbox.Refused))
 	}
 	p.blank()
+}
+
+// refusals tells what was refused and what would allow it.
+func refusals(list []Refusal) (out []string) {
+	for _, r := range list {
+		text := r.What
+		if r.Count > 1 {
+			text += fmt.Sprintf(" (%d times)", r.Count)
+		}
+		if r.Grant != "" {
+			text += fmt.Sprintf(", which the grant %q would allow", r.Grant)
+		}
+		out = append(out, text)
+	}
+	return out
 }
 
 func level(s Sandbox) string {
@@ -73,6 +91,13 @@ func level(s Sandbox) string {
 		return "none"
 	}
 	return s.Level
+}
+
+// listed writes each item on a line of its own.
+func (p *page) listed(label string, items []string) {
+	for _, item := range items {
+		p.hanging(4, label, CleanLine(item))
+	}
 }
 
 func (p *page) walls(label string, walls []Wall, on bool) {

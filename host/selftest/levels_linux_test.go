@@ -63,6 +63,19 @@ var harmless = []string{
 	"memory-file-exec", "descriptor-table",
 }
 
+// A program that keeps uid 0, because it was granted files of root's, is held by
+// the same walls.
+func TestUIDZeroHasNoPower(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can leave a program its uid")
+	}
+	r := attackAt(t, Options{Identity: sandbox.SameUID})
+	if r.Level < sandbox.Full {
+		t.Skipf("full cannot be reached here: %v", r.Sandbox.Fallen)
+	}
+	wantHits(t, r, nil, nil)
+}
+
 // A level without walls must be attacked with success, or the attacks prove
 // nothing. Only those that harm no one are tried there.
 func TestTheAttacksAreReal(t *testing.T) {

@@ -31,6 +31,8 @@ type Options struct {
 	Floor, Ceiling sandbox.Level
 	// Without switches walls off, to see what the others hold.
 	Without []string
+	// Identity of the attackers under a root host.
+	Identity sandbox.Identity
 	// Limits of the attackers. Zero fields are those of any plugin, but for
 	// CPUSeconds, which is 1.
 	Limits sandbox.Limits
@@ -78,6 +80,10 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	// The host looks for a place of its own among the control groups with its
+	// first launch, and finds none once the victim shares its group. Whether this
+	// launch works the attackers' will say.
+	_, _ = probe(ctx, o.Executable, 0)
 	stage, err := newStage(o.Executable)
 	if err != nil {
 		return nil, fmt.Errorf("putting up the scene to be attacked: %w", err)

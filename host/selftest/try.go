@@ -77,7 +77,7 @@ func (s *stage) spec(a attack.Attack, o *Options, exe *os.File, private string, 
 		Env:    []string{attack.SceneEnv + "=" + s.scene.String(), "GOTRACEBACK=none"},
 		DirEnv: []string{"HOME", "TMPDIR"}, TargetEnv: attack.RootEnv, PrivateDir: private,
 		Stdout: stdout, Stderr: stderr, Binds: []sandbox.Bind{{Source: s.scene.Grant}},
-		Floor: o.Floor, Ceiling: o.Ceiling, Without: o.Without, Limits: limits,
+		Floor: o.Floor, Ceiling: o.Ceiling, Without: o.Without, Limits: limits, Identity: o.Identity,
 	}
 	if s.sealed != nil {
 		spec.Inherit = []*os.File{s.sealed}

@@ -95,14 +95,19 @@ func pipeBomb(*Scene) Outcome {
 	return Outcome{true, "filled 2,000 pipes"}
 }
 
+// signalBomb queues them to a thread that blocks them. Another thread of the
+// process would take them as fast as they come.
 func signalBomb(*Scene) Outcome {
+	runtime.LockOSThread()
 	set := unix.Sigset_t{Val: [16]uint64{^uint64(0)}}
 	_, _, _ = unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_BLOCK, uintptr(unsafe.Pointer(&set)), 0, 8, 0, 0)
+	const signal = 40 // of those that are queued
 	var info [128]byte
-	*(*int32)(unsafe.Pointer(&info[0])) = 40
+	*(*int32)(unsafe.Pointer(&info[0])) = signal
 	*(*int32)(unsafe.Pointer(&info[8])) = -1 // SI_QUEUE
+	process, thread := uintptr(unix.Getpid()), uintptr(unix.Gettid())
 	for n := range 10_000 {
-		_, _, errno := unix.RawSyscall(unix.SYS_RT_SIGQUEUEINFO, uintptr(unix.Getpid()), 40, uintptr(unsafe.Pointer(&info)))
+		_, _, errno := unix.RawSyscall6(unix.SYS_RT_TGSIGQUEUEINFO, process, thread, signal, uintptr(unsafe.Pointer(&info)), 0, 0)
 		if errno != 0 {
 			return missed(fmt.Sprintf("%d signals, then %s", n, errno))
 		}
@@ -110,14 +115,24 @@ func signalBomb(*Scene) Outcome {
 	return Outcome{true, "queued 10,000 signals"}
 }
 
-// coreDump is a hit when the limit would let a core file be written.
+// coreDump is a hit when a core file may be written, or when the machine's own
+// collector of core files may be started: the kernel pipes a core to it whatever
+// the limit, unless that is one byte.
 func coreDump(*Scene) Outcome {
-	var now unix.Rlimit
+	var before, now unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_CORE, &before); err != nil {
+		return missed(plain(err))
+	}
+	_ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
+	_ = unix.Prlimit(0, unix.RLIMIT_CORE, &unix.Rlimit{}, nil)
 	if err := unix.Getrlimit(unix.RLIMIT_CORE, &now); err != nil {
 		return missed(plain(err))
 	}
-	if now.Cur == 0 && now.Max == 0 {
-		return missed("core files are off")
+	switch {
+	case before.Max > 1:
+		return Outcome{true, "a core file may be written beside " + filepath.Join(scratch(), "core")}
+	case before.Max == 1 && now.Max == 0:
+		return Outcome{true, "its core may be given to the machine's collector"}
 	}
-	return Outcome{now.Max > 0, "a core file may be written beside " + filepath.Join(scratch(), "core")}
+	return missed("core files are off")
 }

@@ -21,6 +21,8 @@ var linuxNetwork = []Attack{
 	{Name: "bluetooth", Area: "network", Aim: "reach a rarely used protocol of the kernel", try: rareSockets},
 	{Name: "crypto-socket", Area: "network", Aim: "reach the kernel's ciphers", try: socketOf(unix.AF_ALG, unix.SOCK_SEQPACKET, 0)},
 	{Name: "tunnel", Area: "network", Aim: "make a network device", try: tunnel},
+	{Name: "abstract-listen", Area: "network", Aim: "offer a service under an abstract name, such as a desktop's", try: abstractListen},
+	{Name: "out-of-band", Area: "network", Aim: "reach the rarely used urgent data of sockets", try: outOfBand},
 }
 
 func abstractConnect(s *Scene) Outcome {
@@ -110,4 +112,31 @@ func tunnel(*Scene) Outcome {
 		_ = unix.Close(fd)
 	}
 	return attempt(err, "opened /dev/net/tun")
+}
+
+// abstractListen is a hit where others share the names: alone in a network
+// namespace it is nobody's.
+func abstractListen(s *Scene) Outcome {
+	l, err := net.Listen("unix", "@"+s.Abstract+"-false")
+	if err != nil {
+		return missed(plain(err))
+	}
+	defer l.Close()
+	taken, err := net.Listen("unix", "@"+s.Abstract)
+	if err == nil { // it is the host's, elsewhere
+		_ = taken.Close()
+		return missed("alone in its network")
+	}
+	return Outcome{true, "listened on " + l.Addr().String()}
+}
+
+func outOfBand(*Scene) Outcome {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	if err != nil {
+		return missed(plain(err))
+	}
+	return attempts(
+		attempt(unix.Send(pair[0], []byte("x"), unix.MSG_OOB), "sent urgent data"),
+		attempt(unix.Sendmsg(pair[0], []byte("x"), nil, nil, unix.MSG_OOB), "sent urgent data"),
+	)
 }

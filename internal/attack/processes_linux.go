@@ -33,6 +33,7 @@ var linuxProcesses = []Attack{
 	{Name: "outlive-host", Area: "processes", Aim: "switch the parent-death signal off", try: outliveHost},
 	{Name: "daemon", Area: "processes", Aim: "leave a child that outlives it", try: daemon},
 	{Name: "vfork", Area: "processes", Aim: "make a child process", try: vfork},
+	{Name: "exec-by-path", Area: "processes", Aim: "become a shell by the call that ends a launch", try: execByPath},
 }
 
 // peek tries to open a file of the host's in /proc.
@@ -221,6 +222,23 @@ func fork(call, flags uintptr) Outcome {
 		syscall.RawSyscall(unix.SYS_EXIT_GROUP, 0, 0, 0)
 	}
 	return attempt(failure(errno), "made a child")
+}
+
+// execByPath names a program by its path where the filter expects the empty one.
+// Whatever the number of the launch's descriptor was, an absolute path does not
+// need it.
+func execByPath(*Scene) Outcome {
+	path, argument := []byte("/bin/sh\x00"), []byte("-c\x00")
+	script := []byte("echo '{\"hit\":true,\"detail\":\"became a shell\"}'\x00")
+	argv := []uintptr{pointer(path), pointer(argument), pointer(script), 0}
+	var errno unix.Errno
+	for fd := uintptr(3); fd <= 512; fd++ {
+		_, _, errno = unix.RawSyscall6(unix.SYS_EXECVEAT, fd, pointer(path), uintptr(unsafe.Pointer(&argv[0])), 0, unix.AT_EMPTY_PATH, 0)
+		if errno != unix.EPERM {
+			break
+		}
+	}
+	return attempt(failure(errno), "became a shell")
 }
 
 // failure is nil for no errno, unlike a converted Errno.

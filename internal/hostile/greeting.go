@@ -12,7 +12,6 @@ import (
 	"math/big"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -54,8 +53,6 @@ func greet(kind string) {
 		listen()
 		hello()
 		os.Exit(0)
-	case "child-socket":
-		childServes()
 	}
 	if line, ok := greetings[kind]; ok {
 		prepare(kind)
@@ -101,36 +98,6 @@ func accept(l net.Listener, serve func(net.Conn)) {
 		}
 		go serve(c)
 	}
-}
-
-// childServes greets for a socket that another process serves. It needs a grant
-// to run itself: /opt/hostile.
-func childServes() {
-	c := exec.Command(os.Args[0], "serve")
-	if exe := os.Getenv("HOSTILE_EXE"); exe != "" {
-		c.Path = exe
-	}
-	c.Env, c.Stderr = os.Environ(), os.Stderr
-	if err := c.Start(); err != nil {
-		fmt.Fprintln(os.Stderr, "start:", err)
-		os.Exit(9)
-	}
-	for range 100 {
-		if _, err := os.Stat(filepath.Join(socketDir(), "s")); err == nil {
-			break
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	hello()
-	time.Sleep(patience)
-}
-
-// child is what a process that this program started does.
-func child(what string) {
-	if what == "serve" {
-		accept(listen(), func(net.Conn) {})
-	}
-	time.Sleep(patience)
 }
 
 // certificate is a valid one, as the sixth field has it: reading it crashes a

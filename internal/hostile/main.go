@@ -25,7 +25,6 @@
 //	dead-socket     names a socket that nobody serves
 //	deaf-socket     names a socket that nobody accepts on
 //	mute-socket     accepts, and says nothing
-//	child-socket    lets a child of its own serve the socket
 //
 // In the frames of HTTP/2 (frames.go):
 //
@@ -77,9 +76,6 @@ const patience = 10 * time.Minute
 
 func main() {
 	kind, _, _ := strings.Cut(filepath.Base(os.Args[0]), ".")
-	if len(os.Args) > 1 {
-		child(os.Args[1])
-	}
 	greet(kind)
 	switch kind {
 	case "crash-start":
