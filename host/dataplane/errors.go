@@ -53,6 +53,8 @@ func wireError(ctx context.Context, op string, err error) error {
 		return broken(op, "it serves no kernels (%s)", message)
 	case codes.ResourceExhausted:
 		return broken(op, "a message is larger than the wire allows (%s)", message)
+	case codes.DataLoss: // so package plugin marks what it refused to decode
+		return broken(op, "%s", message)
 	case codes.InvalidArgument:
 		return broken(op, "it refused a regular call (%s)", message)
 	}

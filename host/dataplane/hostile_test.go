@@ -5,6 +5,7 @@ package dataplane_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -166,6 +167,31 @@ func TestEndlessOutputIsBounded(t *testing.T) {
 	}
 }
 
+// Batches without rows take no place in a table, and there may be so many of them.
+func TestEmptyBatches(t *testing.T) {
+	full, empty := out(t, batch(0, 10)), out(t, batch(0, 0))
+	for _, c := range []struct {
+		messages []message
+		handed   int
+		rows     int64
+	}{
+		{[]message{empty, empty, full, empty, full}, 3, 20}, // the first one tells the schema
+		{[]message{empty, empty}, 1, 0},
+	} {
+		k := serveHostile(t, dataplane.Options{}, answer(append(c.messages, result(&pluginv1.Result{RowsIn: 20, RowsOut: c.rows}))...))
+		handed := 0
+		_, err := k.Transform(context.Background(), dataplane.Open{Kernel: "x", Schema: schema}, nil, input(2, 10, nil), func(arrow.RecordBatch) error { handed++; return nil })
+		if err != nil || handed != c.handed {
+			t.Errorf("%d batches, %v", handed, err)
+		}
+	}
+	k := serveHostile(t, dataplane.Options{}, answer(slices.Repeat([]message{empty}, 1<<16+2)...))
+	_, err := k.Transform(context.Background(), dataplane.Open{Kernel: "x", Schema: schema}, nil, input(2, 10, nil), func(arrow.RecordBatch) error { return nil })
+	if e, ok := errors.AsType[*dataplane.ProtocolError](err); !ok || !strings.Contains(e.Reason, "without rows") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestHugeStateIsRefused(t *testing.T) {
 	chunk := &pluginv1.FitResponse{Message: &pluginv1.FitResponse_StateChunk{StateChunk: make([]byte, 1<<20)}}
 	k := serveHostile(t, dataplane.Options{Limits: dataplane.Limits{StateBytes: 4 << 20}}, &hostile{fit: func(s grpc.BidiStreamingServer[pluginv1.FitRequest, pluginv1.FitResponse]) error {
@@ -184,7 +210,7 @@ func TestHugeStateIsRefused(t *testing.T) {
 func TestStatuses(t *testing.T) {
 	for code, lost := range map[codes.Code]bool{
 		codes.Unavailable: true, codes.Internal: true, codes.Unknown: true, codes.Canceled: true, codes.DeadlineExceeded: true,
-		codes.Unimplemented: false, codes.ResourceExhausted: false, codes.InvalidArgument: false,
+		codes.Unimplemented: false, codes.ResourceExhausted: false, codes.InvalidArgument: false, codes.DataLoss: false,
 	} {
 		k := serveHostile(t, dataplane.Options{}, &hostile{transform: func(grpc.BidiStreamingServer[pluginv1.TransformRequest, pluginv1.TransformResponse]) error {
 			return status.Error(code, "gone\x1b[0m")

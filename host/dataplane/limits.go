@@ -23,6 +23,9 @@ type Limits struct {
 // diagnostic, and a progress message, in bytes.
 const maxText = 16 << 10
 
+// maxEmpty is how many batches without rows an output may have.
+const maxEmpty = 1 << 16
+
 func (l Limits) withDefaults() Limits {
 	fill(&l.StateBytes, 256<<20)
 	fill(&l.OutputBytes, 16<<30)

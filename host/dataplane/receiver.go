@@ -66,6 +66,7 @@ type transformReceiver struct {
 	out    func(arrow.RecordBatch) error
 	schema *arrow.Schema
 	passed bool // a batch was handed on
+	empty  int  // batches without rows after that
 }
 
 func (t *transformReceiver) take(m *pluginv1.TransformResponse) (*pluginv1.Result, error) {
@@ -98,12 +99,21 @@ func (t *transformReceiver) batch(data *pluginv1.Batch) error {
 			t.call.metrics.BatchesOut, names(batch.Schema()), names(t.schema))
 	}
 	if batch.NumRows() == 0 && t.passed {
-		return nil // it says nothing, and a table of many such would take memory
+		return t.nothing()
 	}
 	t.passed = true
 	t.call.metrics.RowsOut += batch.NumRows()
 	t.call.out.add(batch, data)
 	return t.out(batch)
+}
+
+// nothing drops a batch without rows: it says nothing, and a table of many such
+// would take memory.
+func (t *transformReceiver) nothing() error {
+	if t.empty++; t.empty > maxEmpty {
+		return broken("transform", "the output has more than %d batches without rows", maxEmpty)
+	}
+	return nil
 }
 
 // count bounds the output before anything of it is decoded.

@@ -84,13 +84,14 @@ func (p *Process) guardStream(ctx context.Context, desc *grpc.StreamDesc, conn *
 	if err != nil {
 		return nil, p.explain(ctx, err)
 	}
-	return &explainedStream{s, p}, nil
+	return &explainedStream{s, p, ctx}, nil
 }
 
 // explainedStream tells why a stream to a plugin broke.
 type explainedStream struct {
 	grpc.ClientStream
 	process *Process
+	caller  context.Context // the stream's own ends with the stream
 }
 
 // RecvMsg returns io.EOF as it is.
@@ -99,7 +100,7 @@ func (s *explainedStream) RecvMsg(m any) error {
 	if err == nil || errors.Is(err, io.EOF) {
 		return err
 	}
-	return s.process.explain(s.Context(), err)
+	return s.process.explain(s.caller, err)
 }
 
 // pacedStream makes messages without a text cost the plugin its time, too.
@@ -132,12 +133,12 @@ func (p *Process) explain(ctx context.Context, err error) error {
 		return err
 	}
 	s := status.Convert(err)
-	text := s.Message()
+	code, text := s.Code(), s.Message()
 	if reason, found := strings.CutPrefix(text, undecoded); found {
-		text = "its answer cannot be read: " + reason
+		code, text = codes.DataLoss, "its answer cannot be read: "+reason
 	}
 	if text = sanitize(clip(p.runner.logs.redact(text), maxStatusText)); text != s.Message() {
-		return status.Error(s.Code(), text)
+		return status.Error(code, text)
 	}
 	return err
 }

@@ -18,7 +18,7 @@ const (
 	frameRate  = 5_000  // idle frames a second
 	frameBurst = 20_000 // idle frames at once
 
-	smallFrame   = 64      // bytes of payload below which a frame is idle
+	smallFrame   = 16      // bytes of payload below which a frame is idle
 	idlePayload  = 1 << 10 // bytes of payload, not data, that count as a frame
 	callFrames   = 8       // what one call of the host is answered with at most
 	dataFrames   = 4       // what one frame of the host's data is answered with at most

@@ -12,6 +12,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"sync/atomic"
 
 	"github.com/bulkhead-ml/bulkhead/internal/attack"
@@ -32,8 +34,23 @@ type stage struct {
 
 const publicText = "anybody may change this\n"
 
+// stagePrefix begins the name of a stage's directory; the id of its host follows.
+const stagePrefix = "bulkhead-selftest-"
+
+// sweep removes what a killed host left: stages whose host is gone.
+func sweep() {
+	left, _ := filepath.Glob(filepath.Join(os.TempDir(), stagePrefix+"*"))
+	for _, dir := range left {
+		id, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(dir), stagePrefix), "-")
+		if pid, err := strconv.Atoi(id); err == nil && !alive(pid) {
+			_ = os.RemoveAll(dir)
+		}
+	}
+}
+
 func newStage(exe string) (s *stage, err error) {
-	dir, err := os.MkdirTemp("", "bulkhead-selftest-")
+	sweep()
+	dir, err := os.MkdirTemp("", stagePrefix+strconv.Itoa(os.Getpid())+"-")
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,9 @@ import (
 	"github.com/bulkhead-ml/bulkhead/sdk/handshake"
 )
 
-type nothing struct{ goplugin.NetRPCUnsupportedPlugin }
+type nothing struct {
+	goplugin.NetRPCUnsupportedPlugin
+}
 
 func (nothing) GRPCServer(*goplugin.GRPCBroker, *grpc.Server) error { return nil }
 

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package plugin
+
+import (
+	"bytes"
+	"encoding/binary"
+	"io"
+	"net"
+	"slices"
+	"testing"
+	"time"
+)
+
+func h2frame(kind byte, size int) []byte {
+	out := make([]byte, frameHeader+size)
+	binary.BigEndian.PutUint32(out, uint32(size)<<8|uint32(kind))
+	return out
+}
+
+// Frames are found wherever the stream is cut.
+func TestFrameReader(t *testing.T) {
+	stream := make([]byte, preface)
+	want := []int{0, 0, 5, 17, 0, 1 << 14, 1, 70_000}
+	for _, size := range want {
+		stream = append(stream, h2frame(frameData, size)...)
+	}
+	for _, piece := range []int{1, 2, 7, 9, 10, 1000, len(stream)} {
+		r, got := frameReader{skip: preface}, []int{}
+		for part := range slices.Chunk(stream, piece) {
+			r.read(part, func(_ byte, size int) { got = append(got, size) })
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("in pieces of %d: %v", piece, got)
+		}
+	}
+}
+
+func FuzzFrameReader(f *testing.F) {
+	f.Add(append(h2frame(frameHeaders, 3), h2frame(frameData, 9)...), 4)
+	f.Fuzz(func(t *testing.T, data []byte, cut int) {
+		cut = max(0, min(cut, len(data)))
+		var whole, parts []int
+		var a, b frameReader
+		a.read(data, func(_ byte, n int) { whole = append(whole, n) })
+		b.read(data[:cut], func(_ byte, n int) { parts = append(parts, n) })
+		b.read(data[cut:], func(_ byte, n int) { parts = append(parts, n) })
+		if !slices.Equal(whole, parts) || a.skip != b.skip || a.have != b.have {
+			t.Errorf("%v and %v", whole, parts)
+		}
+	})
+}
+
+// pump sends a block for as long as somebody reads, and counts.
+func pump(t *testing.T, block []byte) (conn *pacedConn, flooded chan struct{}) {
+	t.Helper()
+	host, peer := net.Pipe()
+	t.Cleanup(func() { _ = peer.Close(); _ = host.Close() })
+	go func() {
+		for {
+			if _, err := peer.Write(block); err != nil {
+				return
+			}
+		}
+	}()
+	flooded = make(chan struct{})
+	return newPacedConn(host, func() { close(flooded) }), flooded
+}
+
+// Idle frames come at their rate, data as fast as it may.
+func TestIdleFramesAreSlowedDown(t *testing.T) {
+	const ping = 6
+	conn, flooded := pump(t, bytes.Repeat(h2frame(ping, 8), 1000))
+	read := make(chan int64)
+	go func() {
+		n, _ := io.Copy(io.Discard, conn)
+		read <- n
+	}()
+	time.Sleep(300 * time.Millisecond)
+	begin := time.Now()
+	_ = conn.Close()
+	n := <-read / 17
+	if time.Since(begin) > time.Second {
+		t.Error("Close does not wake a read that waits")
+	}
+	if n > frameBurst+5*frameRate {
+		t.Errorf("%d frames in a moment", n)
+	}
+	select {
+	case <-flooded:
+	default:
+		t.Error("nobody was told")
+	}
+}
+
+func TestDataIsNotSlowedDown(t *testing.T) {
+	conn, flooded := pump(t, bytes.Repeat(h2frame(frameData, 100), 1000))
+	begin := time.Now()
+	if _, err := io.CopyN(io.Discard, conn, 20*frameBurst*109); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-flooded:
+		t.Errorf("slowed down: %v", time.Since(begin))
+	default:
+	}
+}
+
+// Every call earns what it is answered with, for as many calls as there are.
+func TestCallsEarnTheirFrames(t *testing.T) {
+	host, peer := net.Pipe()
+	defer host.Close()
+	defer peer.Close()
+	conn := newPacedConn(host, func() { t.Error("slowed down") })
+	answer := slices.Concat(h2frame(frameHeaders, 14), h2frame(frameData, 7), h2frame(frameHeaders, 20), h2frame(8, 4), h2frame(6, 8))
+	go func() {
+		buffer := make([]byte, 1024)
+		for {
+			if _, err := peer.Read(buffer); err != nil {
+				return
+			}
+			if _, err := peer.Write(answer); err != nil {
+				return
+			}
+		}
+	}()
+	conn.out.skip = 0
+	call := append(h2frame(frameHeaders, 50), h2frame(frameData, 7)...)
+	for range 2 * frameBurst {
+		if _, err := conn.Write(call); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(conn, make([]byte, len(answer))); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
