@@ -6,15 +6,18 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
+	"github.com/bulkhead-ml/bulkhead/sdk/network"
 	"github.com/bulkhead-ml/bulkhead/sdk/plugin"
 	"github.com/bulkhead-ml/bulkhead/sdk/plugintest"
 	"github.com/bulkhead-ml/bulkhead/sdk/schema"
+	"github.com/bulkhead-ml/bulkhead/sdk/secret"
 )
 
 // What follows up to the tests stands in docs/plugin-authors.md.
@@ -42,6 +45,30 @@ var bootCollector = fact.Collector{
 type limits struct {
 	Least   float64 `json:"least" default:"0.5" min:"0" max:"1" doc:"Share of rows that must be whole."`
 	OnError string  `json:"on_error" default:"stop" one_of:"stop|warn" doc:"What to do below it."`
+}
+
+func models(ctx context.Context) (*http.Response, error) {
+	token, err := secret.Get("hf_token") // a value that the configuration names
+	if err != nil {
+		return nil, err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://huggingface.co/api/models", nil)
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	return network.Client().Do(request) // through the host
+}
+
+// Without the grants the guide's request says which are missing.
+func TestTheGuidesRequest(t *testing.T) {
+	response, err := models(t.Context())
+	if err == nil {
+		_ = response.Body.Close()
+	}
+	if !errors.Is(err, secret.ErrNotGranted) || !strings.Contains(err.Error(), "hf_token") {
+		t.Errorf("got %v", err)
+	}
 }
 
 func TestTheGuidesCollector(t *testing.T) {

@@ -97,6 +97,16 @@ func runFixture(kind string) {
 	case "mute":
 		_, _ = net.Listen("unix", dir+"/m")
 		say("1|1|unix|" + dir + "/m|grpc")
+	case "foster": // a child serves the socket
+		spawn("child")
+		for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+			if _, err := os.Stat(dir + "/c"); err == nil {
+				break
+			}
+		}
+		say("1|1|unix|" + dir + "/c|grpc")
+	case "child":
+		stuck(dir + "/c")
 	case "daemon":
 		spawn("sleeper")
 		serve()

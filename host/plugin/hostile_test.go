@@ -247,3 +247,70 @@ func TestStatusTextIsBoundAndClean(t *testing.T) {
 		t.Errorf("%d bytes: %.80q", len(text), text)
 	}
 }
+
+// The texts of streams are bound and clean as those of calls are, and tell no
+// secret.
+func TestStreamErrorsAreCleanToo(t *testing.T) {
+	const value = "hf_0123456789"
+	p, _ := start(t, "good", func(s *Spec, _ *Options) {
+		s.Secrets, s.SecretsEnv = []sandbox.Secret{{Name: "hf_token", Value: value}}, "TEST_SECRETS"
+	})
+	stream, err := p.Conn().NewStream(t.Context(), &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, doMethod)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.SendMsg(wrapperspb.String("status:" + value + "\x1b[2J" + strings.Repeat("A", 60000))); err != nil {
+		t.Fatal(err)
+	}
+	_ = stream.CloseSend()
+	text := status.Convert(stream.RecvMsg(&wrapperspb.BytesValue{})).Message()
+	if !strings.HasPrefix(text, `(secret)\x1b[2JAAA`) || len(text) > 2*maxStatusText {
+		t.Errorf("%d bytes: %.80q", len(text), text)
+	}
+}
+
+// A process that the plugin started is not the plugin: nobody speaks for it.
+func TestForeignProcessBehindTheSocket(t *testing.T) {
+	spec, options, _ := fixture(t, "foster")
+	spec.Binds = []sandbox.Bind{{Source: spec.Path, Target: "/opt/tool", Access: sandbox.Exec}}
+	spec.Env["TEST_EXE"] = "/opt/tool"
+	_, err := Launch(context.Background(), spec, options)
+	var refused *AddressError
+	if !errors.As(err, &refused) || !strings.Contains(refused.Reason, "is served by process") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A plugin that ran and could not be used leaves its death with whoever keeps the
+// records.
+func TestRefusedPluginsAreRecorded(t *testing.T) {
+	for kind, want := range map[string]string{
+		"tcp": "was turned away: handshake: refused to connect to tcp", "garbage": "was turned away: handshake: the first line",
+		"exit": "ended with exit status 3", "silent": "was turned away: handshake: the plugin was not ready",
+	} {
+		t.Run(kind, func(t *testing.T) {
+			spec, options, _ := fixture(t, kind)
+			spec.StartTimeout = time.Second
+			records := &recorder{}
+			options.Prepare = func(*Spec) (Attendant, error) { return records, nil }
+			if _, err := Launch(context.Background(), spec, options); err == nil {
+				t.Fatal("started")
+			}
+			if len(records.ended) != 1 || records.ended[0] == nil {
+				t.Fatalf("%d ends", len(records.ended))
+			}
+			p := records.ended[0]
+			if d := p.Exit(); d == nil || !strings.Contains(d.Error(), want) || p.PID() == 0 {
+				t.Errorf("recorded %v", d)
+			}
+		})
+	}
+}
+
+// recorder is an attendant that remembers who ended.
+type recorder struct {
+	unattended
+	ended []*Process
+}
+
+func (r *recorder) Ended(p *Process) { r.ended = append(r.ended, p) }

@@ -61,8 +61,9 @@
 // The program itself is not in the view. It is executed from [Spec.Exe], the
 // open file that the caller has verified, so that no path is looked up twice.
 // Its descriptor lies at a number beyond RLIMIT_NOFILE, and the filter allows to
-// execute that descriptor only: the launch is the only execution ever, unless
-// [Exec] grants others.
+// execute that descriptor only. An absolute path, which a filter cannot see, stands
+// for it as well: there Landlock and mounts allow the program itself and its
+// loader only, unless [Exec] grants others. At weak a program can become another.
 //
 // Descriptors are the standard streams, then [Spec.Inherit] from 3 upwards, and no
 // others.

@@ -194,11 +194,16 @@ type limit struct {
 	value    uint64
 }
 
+// oneByte is the limit of core files with which there are none, and with which
+// the kernel does not start the machine's collector of core files either, outside
+// of all walls, as it does with a limit of 0.
+const oneByte = 1
+
 // limits turns the specification's limits into resources.
 func (a *attempt) limits() []limit {
 	l := a.spec.Limits.withDefaults()
 	out := []limit{
-		{unix.RLIMIT_NOFILE, l.OpenFiles}, {unix.RLIMIT_CORE, 0}, {unix.RLIMIT_FSIZE, l.FileBytes},
+		{unix.RLIMIT_NOFILE, l.OpenFiles}, {unix.RLIMIT_CORE, oneByte}, {unix.RLIMIT_FSIZE, l.FileBytes},
 		{unix.RLIMIT_CPU, l.CPUSeconds}, {unix.RLIMIT_DATA, l.DataBytes}, {unix.RLIMIT_AS, l.AddressSpaceBytes},
 		{unix.RLIMIT_MEMLOCK, l.LockedBytes}, {unix.RLIMIT_MSGQUEUE, 0}, {unix.RLIMIT_SIGPENDING, 128},
 		{unix.RLIMIT_STACK, l.StackBytes}, {unix.RLIMIT_NICE, 0}, {unix.RLIMIT_RTPRIO, 0},

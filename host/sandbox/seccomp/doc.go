@@ -31,27 +31,33 @@
 // arguments, with int parameters compared by their lower half as the kernel
 // takes them:
 //
-//   - clone makes threads only, never a namespace. clone3 does not exist.
-//   - execveat of an open descriptor (AT_EMPTY_PATH) only, because that is how
-//     the launcher itself ends; see [Policy.ExecFD] for how to make it the last.
+//   - clone makes threads only, which share the table of descriptors, never a
+//     namespace. clone3 does not exist. close_range makes no new table either.
+//   - execveat with AT_EMPTY_PATH only, because that is how the launcher itself
+//     ends; see [Policy.ExecFD].
 //   - socket makes AF_UNIX stream sockets, socketpair those and packets. There is
 //     no connect: descriptors that the host passes are the only way out.
-//     setsockopt loads no programs.
+//     setsockopt loads no programs and asks for no larger buffers, and there is no
+//     urgent data.
 //   - mmap refuses MAP_SHARED|MAP_ANONYMOUS, MAP_GROWSDOWN and MAP_HUGETLB: the
 //     kernel does not count such memory against RLIMIT_DATA. Shared memory from a
-//     descriptor is allowed.
+//     descriptor is allowed. madvise merges no pages with those of others.
+//   - fallocate reserves no room beyond the end of a file, where RLIMIT_FSIZE does
+//     not count it.
 //   - ioctl knows six requests: FIONREAD, FIONBIO, FIOCLEX, FIONCLEX, TCGETS and
 //     TIOCGWINSZ.
 //   - fcntl refuses signals to others, leases and larger pipes.
 //   - prctl knows harmless options, not PR_SET_PDEATHSIG: it must not outlive the
 //     host.
-//   - prlimit64 and setpriority reach the program itself, personality tells.
+//   - prlimit64 and setpriority reach the program itself, personality tells. The
+//     limit of core files stays, since 0 would start the machine's collector.
 //
 // Exec adds programs: fork, execve, sessions and groups. Devices adds requests to
 // devices except those for terminals, consoles and sockets, shared anonymous
 // memory, packet sockets and memory placement, as CUDA needs them. Sockets adds
 // connect. Unspaced, for levels without namespaces, takes away what changes files
-// of the same uid behind Landlock's back (modes, owners, times, truncate by name)
+// of the same uid behind Landlock's back (modes, owners, times, truncate by name),
+// what reads attributes by name,
 // and signals to any process but the program itself.
 //
 // # What programs notice
@@ -65,7 +71,9 @@
 //
 // # What the filter cannot do
 //
-// It sees numbers, not what they point to. Which files, which addresses in bind
+// It sees numbers, not what they point to. So it cannot tell execveat of a
+// descriptor from execveat of an absolute path: what else may be executed is the
+// affair of mounts and Landlock. Which files, which addresses in bind
 // and which descriptors are the affair of mounts, namespaces and Landlock. A
 // shared mapping of /dev/zero is memory outside RLIMIT_DATA too, so that a
 // program should not have that device. Locks (flock) on files that it may read

@@ -184,7 +184,7 @@ func TestLongJumps(t *testing.T) {
 func TestSize(t *testing.T) {
 	for name, build := range archs {
 		for _, p := range policies() {
-			if n := len(p.assemble(build()).Code); n > 512 {
+			if n := len(p.assemble(build()).Code); n > 576 {
 				t.Errorf("%s %+v: %d instructions", name, p, n)
 			}
 		}

@@ -11,18 +11,18 @@ var hot = []string{"mmap", "futex", "read", "write", "epoll_pwait", "nanosleep",
 var free = set(`
 	read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2
 	lseek sendfile splice copy_file_range
-	close close_range dup dup2 dup3 pipe pipe2
-	fsync fdatasync sync_file_range ftruncate fallocate fadvise64 readahead flock
+	close dup dup2 dup3 pipe pipe2
+	fsync fdatasync sync_file_range ftruncate fadvise64 readahead flock
 
 	open openat openat2 creat access faccessat faccessat2
 	stat fstat lstat newfstatat statx statfs fstatfs
 	getdents getdents64 readlink readlinkat getcwd chdir fchdir umask
 	mkdir mkdirat rmdir unlink unlinkat rename renameat renameat2
 	link linkat symlink symlinkat
-	getxattr lgetxattr fgetxattr getxattrat listxattr llistxattr flistxattr listxattrat
+	fgetxattr flistxattr
 
 	brk munmap mremap mprotect pkey_mprotect pkey_alloc pkey_free mseal
-	madvise mincore msync mlock mlock2 munlock mlockall munlockall membarrier
+	mincore msync mlock mlock2 munlock mlockall munlockall membarrier
 
 	poll ppoll select pselect6
 	epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2
@@ -44,9 +44,9 @@ var free = set(`
 
 	getpid gettid getppid getpgid getpgrp getsid
 	getuid geteuid getgid getegid getresuid getresgid getgroups capget
-	getrlimit setrlimit getrusage sysinfo uname getrandom
+	getrlimit getrusage sysinfo uname getrandom
 	wait4 waitid exit exit_group
 
 	bind listen accept accept4 shutdown getsockname getpeername getsockopt
-	sendto recvfrom sendmsg recvmsg
+	recvfrom recvmsg
 `)

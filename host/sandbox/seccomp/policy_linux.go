@@ -33,10 +33,11 @@ type Policy struct {
 	// fails with EBUSY and only a policy without Notify is left.
 	Notify bool
 	// ExecFD, if not 0, is the one descriptor that a program without Exec may
-	// execute. If it is at or above RLIMIT_NOFILE and closed by exec, then the
-	// launch is the only execution ever: the program can get no descriptor of
-	// that number again. With 0 any descriptor will do, and what keeps the
-	// program from executing others must be a mount or Landlock.
+	// execute. If it is at or above RLIMIT_NOFILE and closed by exec, then no other
+	// descriptor can be executed: the program can get none of that number again.
+	// An absolute path can be put in its place all the same, and with 0 any
+	// descriptor will do: what keeps the program from executing others must be a
+	// mount or Landlock.
 	ExecFD int
 }
 

@@ -34,25 +34,33 @@ var ruled = map[string]func(Policy) rule{
 	"truncate": spaced,
 
 	"sched_setaffinity": affinityRule,
+	// Nor does it know of these, which tell what a file that was not granted says
+	// of itself. C libraries ask about every file that they copy.
+	"getxattr": unlooked, "lgetxattr": unlooked, "getxattrat": unlooked,
+	"listxattr": unlooked, "llistxattr": unlooked, "listxattrat": unlooked,
+
 	// int which, int who: the process itself. Higher niceness is its own affair;
 	// lower is RLIMIT_NICE's.
 	"setpriority": func(Policy) rule { return only(is(0, unix.PRIO_PROCESS), is(1, 0)) },
-	// pid_t pid: limits of others are not its affair; raising its own is the
-	// kernel's to refuse.
-	"prlimit64": func(Policy) rule { return only(self(0, 0)) },
+	"prlimit64":   prlimitRule,
+	"setrlimit":   setrlimitRule,
 	// unsigned int persona: only the question what it is.
 	"personality": func(Policy) rule { return only(is(0, 0xffff_ffff)) },
 
-	"mmap":       mmapRule,
-	"fcntl":      fcntlRule,
-	"ioctl":      ioctlRule,
-	"prctl":      prctlRule,
-	"arch_prctl": archPrctlRule,
+	"mmap":        mmapRule,
+	"madvise":     madviseRule,
+	"fallocate":   fallocateRule,
+	"close_range": closeRangeRule,
+	"fcntl":       fcntlRule,
+	"ioctl":       ioctlRule,
+	"prctl":       prctlRule,
+	"arch_prctl":  archPrctlRule,
 
 	"socket":     socketRule,
 	"socketpair": socketpairRule,
 	"connect":    func(p Policy) rule { return granted(p.Sockets) },
 	"setsockopt": setsockoptRule,
+	"sendto":     urgent(3), "sendmsg": urgent(2),
 
 	// Drivers place buffers on the node of their device. Anyone else is told
 	// that there is one node, as probes does.
@@ -61,6 +69,13 @@ var ruled = map[string]func(Policy) rule{
 
 func starts(p Policy) rule { return granted(p.Exec) }
 func spaced(p Policy) rule { return granted(!p.Unspaced) }
+
+func unlooked(p Policy) rule {
+	if p.Unspaced {
+		return always(unheld)
+	}
+	return always(allow)
+}
 
 func nodes(p Policy) rule {
 	if p.Devices {
@@ -75,12 +90,14 @@ const newSpaces = unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS | 
 	unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNET
 
 // cloneRule allows threads, and with Exec processes. The flags are the first
-// argument on both architectures; the kernel takes the lower half. CLONE_PARENT
-// would make a child of the host.
+// argument on both architectures; the kernel takes the lower half. A thread with
+// a table of descriptors of its own could open as many files once more.
+// CLONE_PARENT would make a child of the host.
 func cloneRule(p Policy) rule {
-	r := only(bits(0, unix.CLONE_THREAD|newSpaces, unix.CLONE_THREAD))
+	const thread = unix.CLONE_THREAD | unix.CLONE_FILES
+	r := only(bits(0, thread|newSpaces, thread))
 	if p.Exec {
-		r = r.orElse(bits(0, unix.CLONE_PARENT|newSpaces, 0))
+		r = r.orElse(bits(0, unix.CLONE_PARENT|unix.CLONE_THREAD|newSpaces, 0))
 	}
 	return r
 }

@@ -24,9 +24,12 @@ func socketpairRule(Policy) rule {
 		orElse(is(0, unix.AF_UNIX), bits(1, kind, unix.SOCK_SEQPACKET))
 }
 
-// setsockoptRule refuses to load programs into the kernel: int fd, int level, int
-// option.
+// setsockoptRule refuses to load programs into the kernel, and larger buffers,
+// which are memory of the kernel: int fd, int level, int option. Programs take
+// the size of a buffer for a wish.
 func setsockoptRule(Policy) rule {
-	return always(allow).but(refuse, is(1, unix.SOL_SOCKET),
-		is(2, unix.SO_ATTACH_FILTER, unix.SO_ATTACH_BPF, unix.SO_ATTACH_REUSEPORT_CBPF, unix.SO_ATTACH_REUSEPORT_EBPF))
+	return always(allow).
+		but(refuse, is(1, unix.SOL_SOCKET),
+			is(2, unix.SO_ATTACH_FILTER, unix.SO_ATTACH_BPF, unix.SO_ATTACH_REUSEPORT_CBPF, unix.SO_ATTACH_REUSEPORT_EBPF)).
+		but(unheld, is(1, unix.SOL_SOCKET), is(2, unix.SO_SNDBUF, unix.SO_SNDBUFFORCE))
 }
