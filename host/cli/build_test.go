@@ -27,7 +27,7 @@ var builtins = map[string]string{
 }
 
 // extras are programs that only tests start.
-var extras = []string{"examples/hello-check", "examples/hello-kernel", "internal/hostile", "host/cli/testdata/impostor"}
+var extras = []string{"examples/hello-check", "examples/hello-kernel", "internal/hostile", "internal/probe", "host/cli/testdata/impostor"}
 
 // built is what one run of the tests builds, once.
 var built struct {

@@ -46,9 +46,18 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	defer plugin.RemoveRunDirs() // every plugin is closed by now
 	err := a.guarded(ctx)
 	if err != nil && ctx.Err() != nil {
-		err = &failure{code: ExitInterrupted, summary: "Interrupted", err: err}
+		err = interrupted(err)
 	}
 	return a.finish(err)
+}
+
+// interrupted is the error of a command that was told to stop. One that printed
+// its result, as far as it came, has said so there.
+func interrupted(err error) error {
+	if _, ok := errors.AsType[exit](err); ok {
+		return exit(ExitInterrupted)
+	}
+	return &failure{code: ExitInterrupted, summary: "Interrupted", err: err}
 }
 
 // interruptible is a context that ends with Ctrl-C or a request to end, and says

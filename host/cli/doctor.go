@@ -197,7 +197,7 @@ func (s *session) doctors(ctx context.Context) ([]doctor.Plugin, error) {
 	var out []doctor.Plugin
 	for i, p := range started {
 		if errs[i] != nil {
-			s.note(errs[i])
+			s.note(names[i], errs[i])
 			continue
 		}
 		out = append(out, *p)

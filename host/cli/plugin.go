@@ -164,9 +164,17 @@ func (d description) WriteJSON(w io.Writer) error {
 	return writeJSON(w, map[string]any{"schema_version": report.SchemaVersion, "description": json.RawMessage(data)})
 }
 
+// sdk is the SDK that the plugin was built with; a plugin can do without one.
+func (d description) sdk() string {
+	if d.d.GetSdkVersion() == "" {
+		return ""
+	}
+	return " (SDK " + report.CleanLine(d.d.GetSdkVersion()) + ")"
+}
+
 // WriteText writes the offers of the plugin for a person.
 func (d description) WriteText(w io.Writer, opt report.Options) error {
-	fmt.Fprintf(w, "%s %s (SDK %s)\n", report.CleanLine(d.d.GetName()), report.CleanLine(d.d.GetVersion()), report.CleanLine(d.d.GetSdkVersion()))
+	fmt.Fprintf(w, "%s %s%s\n", report.CleanLine(d.d.GetName()), report.CleanLine(d.d.GetVersion()), d.sdk())
 	for _, c := range d.d.GetCollectors() {
 		fmt.Fprintf(w, "\ncollector %s, %s\n", report.CleanLine(c.GetName()), count(len(c.GetFacts()), "fact", "facts"))
 		for _, f := range c.GetFacts() {

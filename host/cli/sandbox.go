@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -43,7 +44,7 @@ func (a *app) sandboxStatusCmd() *cobra.Command {
 			if err != nil {
 				return failed("The sandbox cannot be probed", err)
 			}
-			return a.result(sandboxStatus{SchemaVersion: report.SchemaVersion, Default: sandbox.DefaultFloor, Levels: levels})
+			return a.result(sandboxStatus{SchemaVersion: report.SchemaVersion, Default: sandbox.DefaultFloor, Levels: levels, Runtimes: containerRuntimes()})
 		},
 	}
 }
@@ -54,6 +55,8 @@ type sandboxStatus struct {
 	// Default is the lowest level that is accepted without being asked for.
 	Default sandbox.Level       `json:"default"`
 	Levels  []selftest.Standing `json:"levels"`
+	// Runtimes are the container runtimes that are installed. They were not tried.
+	Runtimes []string `json:"runtimes"`
 }
 
 // WriteJSON writes the levels as one JSON document.
@@ -72,6 +75,10 @@ func (s sandboxStatus) WriteText(w io.Writer, opt report.Options) error {
 		writeTerm(w, opt, 0, 13, l.Level.String(), text)
 	}
 	fmt.Fprintf(w, "\nNothing starts below %s unless you say so.\n", s.Default)
+	if len(s.Runtimes) > 0 {
+		text := "Container runtimes are here, not tried: " + strings.Join(s.Runtimes, ", ") + "; `sandbox { runtime = ... }` chooses one."
+		fmt.Fprintln(w, strings.Join(wrapped(text, width(opt)), "\n"))
+	}
 	if best >= 0 {
 		fmt.Fprintf(w, "\nThe walls of %s:\n", s.Levels[best].Level)
 		writeWalls(w, opt, s.Levels[best].Sandbox.Walls)

@@ -53,7 +53,7 @@ func (a *app) open(ctx context.Context, paths []string, machine *target.Machine)
 	}
 	cat, err := catalog.Open(catalog.Dirs(s.cfg), s.cfg)
 	if err != nil {
-		s.note(err)
+		s.note("", err)
 	}
 	s.launcher = &catalog.Launcher{
 		Catalog: cat, Machine: machine, Config: s.cfg, Floor: floor, Floors: floors, Logger: a.log,
@@ -65,15 +65,15 @@ func (a *app) open(ctx context.Context, paths []string, machine *target.Machine)
 	return s, nil
 }
 
-// note keeps an error about plugins that are left out, one by one.
-func (s *session) note(err error) {
+// note keeps an error about a plugin that is left out, or several, one by one.
+func (s *session) note(name string, err error) {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, e := range joined.Unwrap() {
-			s.note(e)
+			s.note(name, e)
 		}
 		return
 	}
-	d := report.Diagnostic{Severity: report.Error, Summary: "A plugin cannot be used", Detail: err.Error()}
+	d := report.Diagnostic{Severity: report.Error, Summary: "A plugin cannot be used", Detail: err.Error(), Plugin: name}
 	if start, ok := errors.AsType[*plugin.StartError](err); ok {
 		d.Plugin = start.Plugin
 	}
@@ -203,7 +203,7 @@ func (s *session) describe(ctx context.Context) map[string]*pluginv1.DescribeRes
 	out := map[string]*pluginv1.DescribeResponse{}
 	for i, e := range entries {
 		if errs[i] != nil {
-			s.note(errs[i])
+			s.note(e.Name, errs[i])
 			continue
 		}
 		out[e.Name] = found[i]

@@ -5,6 +5,7 @@ package doctor
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -109,6 +110,29 @@ func TestDiagnosticsOf(t *testing.T) {
 	}
 	if got := diagnosticsOf("p", []*pluginv1.Diagnostic{{Severity: 42, Summary: "x"}}); got[0].Severity != report.Error {
 		t.Errorf("a severity from the future is %s", got[0].Severity)
+	}
+	wild := diagnosticsOf("p", []*pluginv1.Diagnostic{{Path: slices.Repeat([]string{"/etc\x1b[2J" + strings.Repeat("x", 5000)}, 1000)}})[0]
+	if wild.Summary == "" || len(wild.Path) != maxSteps || len(wild.Path[0]) > maxLineBytes+3 || strings.Contains(wild.Path[0], "\x1b") {
+		t.Errorf("%q at %d steps, the first %.20q", wild.Summary, len(wild.Path), wild.Path[0])
+	}
+}
+
+// Only the host knows whether the user gave up or the time is over.
+func TestPluginsDoNotSpeakForTheUser(t *testing.T) {
+	for _, c := range []struct {
+		code    codes.Code
+		timeout time.Duration
+		want    codes.Code
+	}{
+		{codes.Canceled, time.Minute, codes.Unknown}, {codes.DeadlineExceeded, time.Minute, codes.Unknown},
+		{codes.DeadlineExceeded, ahead / 2, codes.DeadlineExceeded}, {codes.DeadlineExceeded, 0, codes.DeadlineExceeded},
+		{codes.Canceled, 0, codes.Canceled}, {codes.Internal, time.Minute, codes.Internal}, {codes.OK, time.Minute, codes.OK},
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), c.timeout)
+		if got := status.Code(ownWords(ctx, status.Error(c.code, "x"))); got != c.want {
+			t.Errorf("%v with %v to go is %v, want %v", c.code, c.timeout, got, c.want)
+		}
+		cancel()
 	}
 }
 

@@ -42,6 +42,10 @@ func classify(e evidence) verdict {
 		return e.forbidden()
 	case e.exit.OutOfMemory:
 		return outOfMemory(e.limits.GroupMemoryBytes, "group_memory")
+	case e.exit.Exceeded == "memory":
+		return outOfMemory(e.limits.DataBytes, "memory")
+	case e.exit.Exceeded == "scratch":
+		return verdict{cause: ScratchLimit, limit: e.limits.ScratchBytes, hint: raise("scratch")}
 	case e.ours != "" && e.byUs(signal):
 		return verdict{cause: e.ours, detail: e.detail, hint: hintFor(e.ours)}
 	case e.leaving && signal == "" && e.exit.Code == 0:
@@ -113,6 +117,7 @@ var (
 	memoryTexts = []string{
 		"out of memory", "cannot allocate memory", "memoryerror", "std::bad_alloc", "memory allocation of ",
 		"cannot map pages in arena", "cannot reserve arena",
+		"runtime.(*spanqueue)", // Go's collector uses its queues without a look at whether it got them
 	}
 	foreignMemory = []string{"cuda", "cublas", "hip out of memory"} // a device's memory has no limit of ours
 	fileTexts     = []string{"file too large", "errno 27]"}
@@ -124,14 +129,14 @@ var (
 // says reports whether the program's last words hold one of some texts: those of
 // its runtime, else the end of its log.
 func (e evidence) says(texts []string) bool {
-	const few = 3
+	const few, fewGo = 3, 5
 	words := e.crash.headline
 	switch e.crash.runtime {
 	case noRuntime:
 		words = strings.Join(e.last[max(0, len(e.last)-few):], "\n")
 	case goRuntime: // its reason may follow the headline
 		lines := strings.Split(e.crash.text, "\n")
-		words = strings.Join(lines[:min(len(lines), few)], "\n")
+		words = strings.Join(lines[:min(len(lines), fewGo)], "\n")
 	}
 	words = strings.ToLower(words)
 	return slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(words, text) })

@@ -50,7 +50,11 @@ func TestCauses(t *testing.T) {
 		"Go memory, second line": {func(e *evidence) {
 			e.exit, e.crash = exit(2), logged("runtime: out of memory: cannot allocate 99-byte block", "fatal error: out of memory")
 		}, OutOfMemory, "", 512 << 20, ""},
-		"Go errno":      {func(e *evidence) { e.exit, e.crash = exit(2), logged("panic: mmap: cannot allocate memory") }, OutOfMemory, "", 512 << 20, ""},
+		"Go errno": {func(e *evidence) { e.exit, e.crash = exit(2), logged("panic: mmap: cannot allocate memory") }, OutOfMemory, "", 512 << 20, ""},
+		"Go collector": {func(e *evidence) {
+			e.exit, e.crash = exit(2), logged("SIGSEGV: segmentation violation", "PC=0x1 m=6", "goroutine 0 [idle]:", "runtime.(*spanQueue).tryDrain(0x0)")
+		}, OutOfMemory, "", 512 << 20, ""},
+		"turned away":   {func(e *evidence) { e.exit, e.ours, e.detail = signalled(9), Refused, "d" }, Refused, "d", 0, ""},
 		"Python memory": {func(e *evidence) { e.exit, e.crash = exit(1), logged(traceback, `  File "x"`, "MemoryError") }, OutOfMemory, "", 512 << 20, ""},
 		"numpy": {func(e *evidence) {
 			e.exit, e.crash = exit(1), logged(traceback, "numpy._core._exceptions._ArrayMemoryError: Unable to allocate 7 GiB")
@@ -76,6 +80,8 @@ func TestCauses(t *testing.T) {
 		"our kill, much processor": {func(e *evidence) { e.exit, e.ours = signalled(9), Closed; e.exit.CPU = time.Hour }, Closed, "", 0, ""},
 		"file signal":              {func(e *evidence) { e.exit = signalled(syscall.SIGXFSZ) }, FileLimit, "", 16 << 20, "file_size"},
 		"file error":               {func(e *evidence) { e.exit, e.crash = exit(1), logged(traceback, "OSError: [Errno 27] File too large") }, FileLimit, "", 16 << 20, ""},
+		"a full scratch directory": {func(e *evidence) { e.exit, e.limits.ScratchBytes = signalled(9), 16<<20; e.exit.Exceeded = "scratch" }, ScratchLimit, "", 16 << 20, "scratch ="},
+		"memory that was hidden":   {func(e *evidence) { e.exit = signalled(9); e.exit.Exceeded = "memory" }, OutOfMemory, "", 512 << 20, "memory ="},
 		"a forbidden call":         {func(e *evidence) { e.exit = signalled(9); e.exit.Call = "ptrace" }, ForbiddenCall, "ptrace, which no plugin may", 0, ""},
 		"while closing":            {func(e *evidence) { e.exit, e.ours = signalled(9), Closed; e.exit.Call = "ptrace" }, ForbiddenCall, "ptrace, which no plugin may", 0, ""},
 		"a strict sandbox": {func(e *evidence) {

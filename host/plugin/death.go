@@ -20,6 +20,7 @@ const (
 	OutOfMemory   Cause = "out-of-memory"  // met its memory limit
 	CPULimit      Cause = "cpu-limit"      // used up its processor time
 	FileLimit     Cause = "file-limit"     // wrote a file larger than its limit
+	ScratchLimit  Cause = "scratch-limit"  // filled its scratch directory where no file system bounds it
 	ForbiddenCall Cause = "forbidden-call" // killed by its sandbox for a system call
 	Deadline      Cause = "deadline"       // killed by us: a call over its deadline
 	LifeTime      Cause = "life-time"      // killed by us: it lived as long as it may
@@ -77,6 +78,8 @@ func (d *Death) words() string {
 		return fmt.Sprintf("used up its processor time of %v", time.Duration(d.Limit)*time.Second)
 	case FileLimit:
 		return "wrote a file larger than its limit of " + size(d.Limit)
+	case ScratchLimit:
+		return "was killed: it filled its scratch directory of " + size(d.Limit)
 	case ForbiddenCall:
 		return "was killed: it called " + d.Detail
 	case Deadline, LifeTime:

@@ -78,7 +78,9 @@
 //	Closed         we killed it in Close, or it ended with status 0 meanwhile
 //	CPULimit       SIGXCPU, or SIGKILL after three quarters of its processor time
 //	FileLimit      SIGXFSZ, or last words about a file too large
-//	OutOfMemory    last words about memory, of Go, Python, C++ or Rust
+//	ScratchLimit   the sandbox measured its private directory and killed it
+//	OutOfMemory    last words about memory, of Go, Python, C++ or Rust, or the
+//	               sandbox measured its memory and killed it
 //	Crashed        a Go panic, Python traceback, Rust panic or C++ terminate, with
 //	               the exit status that goes with it
 //	Signalled      any other signal

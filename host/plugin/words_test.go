@@ -25,6 +25,7 @@ func TestDeathInWords(t *testing.T) {
 		{Death{Cause: OutOfMemory, Limit: sandbox.Unlimited, PeakBytes: 3 << 29}, `plugin "gpu" ran out of memory: its peak was 1.5 GiB`},
 		{Death{Cause: OutOfMemory}, `plugin "gpu" ran out of memory`},
 		{Death{Cause: CPULimit, Limit: 90, Signal: "killed"}, `plugin "gpu" used up its processor time of 1m30s`},
+		{Death{Cause: ScratchLimit, Limit: 16 << 20, Signal: "killed"}, `plugin "gpu" was killed: it filled its scratch directory of 16 MiB`},
 		{Death{Cause: FileLimit, Limit: 16 << 20, Signal: "file size limit exceeded"}, `plugin "gpu" wrote a file larger than its limit of 16 MiB`},
 		{Death{Cause: ForbiddenCall, Detail: "ptrace, which no plugin may"}, `plugin "gpu" was killed: it called ptrace, which no plugin may`},
 		{Death{Cause: Deadline, Detail: "the call /x took longer than 1m0s"}, `plugin "gpu" was killed: the call /x took longer than 1m0s`},
