@@ -29,6 +29,8 @@ type attempt struct {
 	loud, quiet *seccomp.Filter
 	sockets     [2]*os.File // the host's end, the launch's end
 	self        *os.File
+	pidNote     operand // why the processes of the namespace could not be bounded
+	pidsBounded bool
 
 	undo []func() // what to give back when the program is gone
 }
@@ -123,6 +125,9 @@ func (a *attempt) prepareDirectory() error {
 		return nil
 	}
 	a.dir, a.secrets = a.spec.PrivateDir, ""
+	if a.dir != "" {
+		a.undo = append(a.undo, func() { _ = emptyDirectory(a.spec.PrivateDir) })
+	}
 	if err := a.writeSecrets(); err != nil {
 		return a.failed("secrets", a.dir, err)
 	}
@@ -146,8 +151,7 @@ func (a *attempt) writeSecrets() error {
 	if err != nil {
 		return err
 	}
-	a.secrets = dir
-	a.undo = append(a.undo, func() { _ = os.RemoveAll(dir) })
+	a.secrets = dir // removed with what else is in the private directory
 	for _, s := range a.spec.Secrets {
 		if err := a.writeSecret(filepath.Join(dir, s.Name), s.Value); err != nil {
 			return err
@@ -188,7 +192,7 @@ func (a *attempt) makeGroup() error {
 	return nil
 }
 
-// bounded is a limit in the words of package cgroup, where 0 is none.
+// bounded is a limit in the words of package cgroup and of tmpfs, where 0 is none.
 func bounded(limit uint64) uint64 {
 	if limit == Unlimited {
 		return 0

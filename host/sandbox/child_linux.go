@@ -4,6 +4,7 @@ package sandbox
 
 import (
 	"os"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -82,6 +83,8 @@ func (c child) reap() *Exit {
 type guarded struct {
 	child
 	memory   gauge
+	scratch  *scratchWatch // nil where a file system bounds the scratch directory
+	exceeded atomic.Pointer[string]
 	leaf     *cgroup.Leaf
 	monitor  *seccomp.Monitor
 	cause    chan string // the call that the program was ended for
@@ -98,7 +101,11 @@ func (g *guarded) kill() {
 // kernel counts the memory that a process had before exec, and that was ours.
 func (g *guarded) reap() *Exit {
 	peak := g.memory.stop()
+	g.scratch.end()
 	e := g.child.reap()
+	if limit := g.exceeded.Load(); limit != nil && e.Signal == unix.SIGKILL {
+		e.Exceeded = *limit
+	}
 	if e.PeakBytes <= g.memory.floor {
 		e.PeakBytes = peak
 	}
@@ -133,11 +140,11 @@ func (g *guarded) account(e *Exit) {
 // adopt makes a process of a child that runs.
 func (a *attempt) adopt(c child, m *mail) *Process {
 	g := &guarded{child: c, leaf: a.leaf, cause: make(chan string, 1), confined: a.level > None && !a.walls.spaced()}
-	g.memory.start(c.pid)
 	if g.confined {
 		hidden.confine(1)
 	}
 	p := &Process{started: g, pid: g.pid, dir: a.directory(m), release: a.release, done: make(chan struct{})}
+	g.watch(a, p)
 	if m.listener != nil {
 		g.monitor = seccomp.Watch(m.listener, seccomp.Options{Strict: a.spec.Strict, Kill: func(call string) {
 			select {
@@ -150,6 +157,19 @@ func (a *attempt) adopt(c child, m *mail) *Process {
 	}
 	p.begin()
 	return p
+}
+
+// watch begins to look for what the kernel does not limit.
+func (g *guarded) watch(a *attempt, p *Process) {
+	end := func(limit string) func() {
+		return func() {
+			g.exceeded.CompareAndSwap(nil, &limit)
+			p.Kill()
+		}
+	}
+	g.memory.limit, g.memory.over = a.privateLimit(), end("memory")
+	g.memory.start(g.pid)
+	g.scratch = a.watchScratch(g.pid, end("scratch"))
 }
 
 // directory names the private directory from both sides. The launch has handed a

@@ -20,7 +20,8 @@
 //   - namespaced: weak, plus mount, pid, network, ipc, uts and cgroup namespaces
 //     (and a user namespace where the host may not make the others without), and
 //     a private read-only root that holds only what was granted. It is for
-//     kernels without Landlock, and needs Linux 5.14.
+//     kernels without Landlock, and needs Linux 5.14. A FIFO in what was granted
+//     for reading can be written to there, as on any read-only mount.
 //   - full: namespaced and Landlock.
 //   - full+quota: full in a control group of its own (package cgroup), which
 //     bounds the program with all its descendants. Which resources it bounds
@@ -55,15 +56,34 @@
 // the old root is unmounted and the new one is read-only. Landlock then allows
 // the same once more, by inode. At walls-only the same objects stay at their own
 // places, and Landlock alone refuses the others; there it does not keep a
-// readable file from being mapped as code, and the files that the program writes
-// are bounded each and not in their number.
+// readable file from being mapped as code, or the names, sizes and times of files
+// from being seen.
+//
+// # What the host watches
+//
+// Some uses of memory and disk the kernel does not count towards a limit. So the
+// host looks at the running program, at first after a few milliseconds and then
+// four times a second, and ends it ([Exit.Exceeded]) when
+//
+//   - the private memory that it really uses, with its page tables, is more than
+//     [Limits.DataBytes] by a quarter and 64 MiB: RLIMIT_DATA forgets memory that
+//     was protected against writing after it was used, and stacks that were moved;
+//   - without a private root, its private directory holds more than
+//     [Limits.ScratchBytes] or [Limits.ScratchInodes], counting files that it has
+//     deleted and still holds open or mapped.
+//
+// Between two looks a program can use what the machine gives in that time, of
+// memory up to [Limits.AddressSpaceBytes]. Deleted files that it keeps in messages
+// to itself alone are not seen; [Limits.FileBytes] and [Limits.OpenFiles] bound
+// them. The private directory is emptied when the program has ended.
 //
 // The program itself is not in the view. It is executed from [Spec.Exe], the
 // open file that the caller has verified, so that no path is looked up twice.
 // Its descriptor lies at a number beyond RLIMIT_NOFILE, and the filter allows to
-// execute that descriptor only. An absolute path, which a filter cannot see, stands
-// for it as well: there Landlock and mounts allow the program itself and its
-// loader only, unless [Exec] grants others. At weak a program can become another.
+// execute that descriptor only. An absolute path, which a filter cannot see, can
+// stand for it: there Landlock allows the program itself and its loader only,
+// unless [Exec] grants others, and without Landlock the mounts allow what lies
+// among the libraries. At weak a program can become another, behind the same walls.
 //
 // Descriptors are the standard streams, then [Spec.Inherit] from 3 upwards, and no
 // others.

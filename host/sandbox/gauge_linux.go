@@ -14,10 +14,13 @@ import (
 // gauge follows the peak of a program's resident memory. What the kernel tells
 // after the end counts the memory that the process had before exec too, and that
 // was the host's. While a program runs the kernel tells its own peak, so the gauge
-// looks from time to time, often at first.
+// looks from time to time, often at first. It also sees memory that no limit of
+// the kernel counts.
 type gauge struct {
 	pid   int
 	floor uint64 // peak of the host at the launch
+	limit uint64 // of private memory in use; 0 is none
+	over  func() // called when it is exceeded, perhaps more than once
 
 	mu    sync.Mutex
 	peak  uint64
@@ -26,7 +29,7 @@ type gauge struct {
 
 const (
 	firstLook = 2 * time.Millisecond
-	lastLook  = time.Second // the longest time between two looks
+	lastLook  = 250 * time.Millisecond // the longest time between two looks
 )
 
 // start begins to look.
@@ -39,7 +42,9 @@ func (g *gauge) start(pid int) {
 
 // again looks, and arranges for the next time.
 func (g *gauge) again(after time.Duration) {
-	g.read()
+	if used := g.read(); g.limit > 0 && used > g.limit {
+		g.over()
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.timer != nil {
@@ -48,13 +53,16 @@ func (g *gauge) again(after time.Duration) {
 	}
 }
 
-// read looks now.
-func (g *gauge) read() {
+// read looks now, and returns the private memory in use.
+func (g *gauge) read() uint64 {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.timer != nil {
-		g.peak = max(g.peak, residentPeak(g.pid))
+	if g.timer == nil {
+		return 0
 	}
+	peak, private := memoryOf(g.pid)
+	g.peak = max(g.peak, peak)
+	return private
 }
 
 // stop ends it, before the pid becomes free for others, and returns the peak.
@@ -68,15 +76,30 @@ func (g *gauge) stop() uint64 {
 	return g.peak
 }
 
-// residentPeak is the peak of a process that runs, 0 of one that has ended.
-func residentPeak(pid int) uint64 {
+// memoryOf is the peak of a process that runs, and the private memory that it
+// uses with its page tables. Both are 0 of one that has ended.
+func memoryOf(pid int) (peak, private uint64) {
 	fields, err := statusFields(pid)
 	if err != nil {
+		return 0, 0
+	}
+	bytes := func(name string) uint64 {
+		text, _ := strings.CutSuffix(fields[name], " kB")
+		n, _ := strconv.ParseUint(text, 10, 64)
+		return n << 10
+	}
+	return bytes("VmHWM"), bytes("RssAnon") + bytes("VmSwap") + bytes("VmPTE")
+}
+
+// privateLimit is how much private memory may be in use, 0 without a limit. It
+// leaves room for what RLIMIT_DATA rightly does not count: the stack, relocated
+// and generated code.
+func (a *attempt) privateLimit() uint64 {
+	data := a.spec.Limits.withDefaults().DataBytes
+	if !a.walls.rlimits || data > 1<<62 {
 		return 0
 	}
-	text, _ := strings.CutSuffix(fields["VmHWM"], " kB")
-	peak, _ := strconv.ParseUint(text, 10, 64)
-	return peak << 10
+	return data + data/4 + 64<<20
 }
 
 // ownPeak is the peak of this process.

@@ -67,6 +67,7 @@ func (a *attempt) start(ctx context.Context) (child, *mail, error) {
 		return child{}, nil, err
 	}
 	a.skipMissing(o)
+	a.pidsBounded = a.pidNote != 0 && o.note(a.pidNote) == 0
 	switch {
 	case ctx.Err() != nil:
 		err = fmt.Errorf("sandbox: start at level %s cut short: %w", a.level, context.Cause(ctx))
@@ -102,9 +103,25 @@ func (a *attempt) executeShim(ctx context.Context, c *compiler) (child, *mail, *
 	if err != nil {
 		return child{}, nil, nil, a.failed("clone", "", err)
 	}
-	defer context.AfterFunc(ctx, started.kill)()
+	defer afterEnd(ctx, started.kill)()
 	m := readMail(a.sockets[0])
 	return started, m, &outcome{failed: m.failed, errno: m.errno, notes: m.notes, ready: m.ready}, nil
+}
+
+// afterEnd calls a function when the context ends, until the function that it
+// returns is called, which waits for a call under way: the descriptor and the pid
+// that it works on may be another program's soon after.
+func afterEnd(ctx context.Context, do func()) (cease func()) {
+	done := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(done)
+		do()
+	})
+	return func() {
+		if !stop() {
+			<-done
+		}
+	}
 }
 
 // inspect looks at the running program and describes its walls.

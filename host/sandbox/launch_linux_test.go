@@ -68,6 +68,7 @@ func TestNoneStillHasACleanEnvironment(t *testing.T) {
 // Every step of a level is a condition of the level, by both executors.
 func TestFallBack(t *testing.T) {
 	a := newAttempt(&Spec{Proc: true, PrivateDir: "x", Secrets: []Secret{{}}}, Full)
+	a.uid = firstUID
 	var names []string
 	for _, s := range steps {
 		if s.when(a) {

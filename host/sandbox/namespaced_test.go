@@ -54,7 +54,7 @@ func testSpaces(t *testing.T, level Level) {
 	if s.PID != 1 || s.Host != "bulkhead" || s.Dir != "/" {
 		t.Errorf("pid %d, host %q, dir %q", s.PID, s.Host, s.Dir)
 	}
-	if s.Limits["nofile"] != 256 || s.Limits["core"] != 0 {
+	if s.Limits["nofile"] != 256 || s.Limits["core"] != oneByte {
 		t.Errorf("limits %v", s.Limits)
 	}
 	want := append(append([]string{probeEnv + "="}, testEnv...), "TMPDIR=/tmp", "HOME=/tmp", "TARGET=/target")

@@ -219,5 +219,16 @@ func (a *attempt) limits() []limit {
 // others the limit would strike at their processes too.
 func (a *attempt) countsProcesses() bool { return a.uid >= 0 || a.walls.user && a.host.uid != 0 }
 
+// boundsPIDs reports whether the pid namespace is to bound the number of processes
+// instead. Before Linux 6.14 all namespaces share one bound, which is not ours to
+// change.
+func (a *attempt) boundsPIDs() bool {
+	return a.walls.pid && a.walls.rlimits && !a.countsProcesses() && atLeast(release(), 6, 14) &&
+		a.spec.Limits.withDefaults().Processes < 1<<22
+}
+
+// leastPIDs is the lowest bound that the kernel takes.
+const leastPIDs = 301
+
 // errNoExec is why a level cannot give an exec grant.
 var errNoExec = fmt.Errorf("programs may be started only where no descendant can outlive the plugin, which takes a pid namespace: %w", unix.ENOTSUP)

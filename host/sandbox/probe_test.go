@@ -163,6 +163,8 @@ func attemptCall(verb, argument string) string {
 			text[i] = 1
 		}
 		return "ok " + strconv.Itoa(len(text))
+	case "hoard":
+		return hoard(argument)
 	case "nothing":
 		return "ok"
 	case "map":

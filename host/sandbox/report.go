@@ -58,6 +58,9 @@ type Exit struct {
 	Call string
 	// OutOfMemory says that the kernel ended it at the limit of its control group.
 	OutOfMemory bool
+	// Exceeded names the limit for which the host ended the program, because the
+	// kernel does not enforce it in full: "memory" or "scratch"; "" otherwise.
+	Exceeded string
 	// PeakBytes is the largest resident memory, of the group where there is one.
 	// Without a group Linux tells it exactly only of a program that grew larger
 	// than its host; of others it is the last look, up to a second before the end.

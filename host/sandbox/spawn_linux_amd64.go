@@ -78,9 +78,9 @@ func (r *run) interrupt() {
 // executeRaw runs the program by the raw executor.
 func (a *attempt) executeRaw(ctx context.Context, c *compiler) (child, *mail, *outcome, error) {
 	r := newRun(c.program, a.namespaces())
-	stop := context.AfterFunc(ctx, r.interrupt)
+	cease := afterEnd(ctx, r.interrupt)
 	started, o, err := r.start(c.program)
-	stop()
+	cease()
 	_ = a.sockets[1].Close()
 	if err != nil {
 		return child{}, nil, nil, a.failed("clone", "", err)

@@ -133,7 +133,8 @@ type Spec struct {
 	// machine's paths appear: TargetDir with a private root, else Root.
 	TargetEnv string
 	// PrivateDir is an empty directory of the host, mode 0700, that serves as
-	// the writable directory where there is no scratch file system.
+	// the writable directory where there is no scratch file system. On Linux it is
+	// emptied again when the program has ended.
 	PrivateDir string
 	// Stdout and Stderr are write ends of the caller's pipes; nil is /dev/null.
 	// Standard input is always /dev/null.

@@ -5,6 +5,7 @@ package sandbox
 import (
 	"encoding/binary"
 	"os"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -49,6 +50,7 @@ func ifSecrets(a *attempt) bool     { return a.walls.mount && len(a.spec.Secrets
 func ifProc(a *attempt) bool        { return a.walls.mount && a.walls.pid && a.spec.Proc }
 func ifUTS(a *attempt) bool         { return a.walls.uts }
 func ifUser(a *attempt) bool        { return a.walls.user }
+func ifPIDs(a *attempt) bool        { return a.boundsPIDs() }
 func ifQuota(a *attempt) bool       { return a.walls.quota }
 func ifCgroupSpace(a *attempt) bool { return a.walls.cgroupSpace }
 func ifBounding(a *attempt) bool    { return a.walls.caps && a.dropsBounding() }
@@ -67,6 +69,7 @@ var steps = []step{
 	{"cgroup-enter", ifQuota, (*compiler).enterGroup},
 	{"user-map", ifUser, (*compiler).mapUser},
 	{"cgroup-namespace", ifCgroupSpace, (*compiler).cgroupSpace},
+	{"pid-limit", ifPIDs, (*compiler).pidLimit},
 	{"oom-score", ifWeak, (*compiler).oomScore},
 	{"directory", ifNoMount, (*compiler).directory},
 	{"private-mounts", ifMount, (*compiler).privateMounts},
@@ -211,6 +214,19 @@ func (c *compiler) oomScore() {
 	fd := c.cell()
 	open := c.call(unix.SYS_OPENAT, unix.AT_FDCWD, "/proc/self/oom_score_adj", unix.O_WRONLY|unix.O_CLOEXEC).into(fd)
 	c.call(unix.SYS_WRITE, fd, "1000", 4).ignored()
+	c.call(unix.SYS_CLOSE, fd)
+	open.otherwiseHere()
+}
+
+// pidLimit bounds the processes and threads of a program of uid 0, which
+// RLIMIT_NPROC does not, by the number of the last that fits into its namespace.
+// Where it cannot be had, as in a container with a read-only /proc/sys, the report
+// says so.
+func (c *compiler) pidLimit() {
+	c.a.pidNote = c.cell()
+	fd, text := c.cell(), strconv.FormatUint(max(c.a.spec.Limits.withDefaults().Processes, leastPIDs), 10)
+	open := c.call(unix.SYS_OPENAT, unix.AT_FDCWD, "/proc/sys/kernel/pid_max", unix.O_WRONLY|unix.O_CLOEXEC).into(fd).noted(c.a.pidNote)
+	c.call(unix.SYS_WRITE, fd, text, len(text)).noted(c.a.pidNote).ignored()
 	c.call(unix.SYS_CLOSE, fd)
 	open.otherwiseHere()
 }

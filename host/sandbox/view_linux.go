@@ -187,7 +187,8 @@ const newFiles = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
 // descriptor of it.
 func (c *compiler) scratch() {
 	l := c.a.spec.Limits.withDefaults()
-	options := fmt.Sprintf("size=%d,nr_inodes=%d,mode=0700", l.ScratchBytes, l.ScratchInodes)
+	// Of 0 a tmpfs has as much as there is.
+	options := fmt.Sprintf("size=%d,nr_inodes=%d,mode=0700", bounded(l.ScratchBytes), bounded(l.ScratchInodes))
 	if id := c.a.identity(); id > 0 {
 		options += fmt.Sprintf(",uid=%d,gid=%d", id, id)
 	}

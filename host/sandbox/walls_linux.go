@@ -109,13 +109,16 @@ func (a *attempt) limitDetail() string {
 	switch {
 	case a.countsProcesses():
 		text += fmt.Sprintf(", threads %s", amount(l.Processes, 1, ""))
+	case a.pidsBounded:
+		text += fmt.Sprintf(", threads %d, the least of a pid namespace", max(l.Processes, leastPIDs))
 	case a.walls.user || a.host.uid == 0:
 		text += ", threads unlimited: the kernel does not count those of uid 0"
 	default:
 		text += ", threads unlimited: the user's other processes would count"
 	}
 	if !a.walls.mount {
-		text += fmt.Sprintf("; files it writes %s each, their number unlimited", amount(l.FileBytes, 1<<20, " MiB"))
+		text += fmt.Sprintf("; files it writes %s each, %s of them with %s together, measured by the host",
+			amount(l.FileBytes, 1<<20, " MiB"), amount(l.ScratchInodes, 1, ""), amount(l.ScratchBytes, 1<<20, " MiB"))
 	}
 	return text
 }

@@ -3,6 +3,7 @@
 package selftest
 
 import (
+	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,6 +35,9 @@ func TestWithoutNamespaces(t *testing.T) {
 			cmd.Env = []string{"HOME=" + homeFor(t, dir, uid), "PATH=/usr/bin:/bin", order{NoNamespaces: true, UID: uid}.env()}
 			cmd.SysProcAttr = ownUserNamespace()
 			out, err := cmd.CombinedOutput()
+			if err != nil && os.Geteuid() != 0 && !bytes.Contains(out, []byte(reportMark)) {
+				t.Skipf("an ordinary user gets no namespace to be root of here: %v: %s", err, out)
+			}
 			if err != nil {
 				t.Fatalf("%v\n%s", err, out)
 			}

@@ -95,7 +95,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		if err != nil {
 			return nil, fmt.Errorf("starting the attacker %q: %w", a.Name, err)
 		}
-		if i == 0 || attempt.sandbox.Level < report.Level {
+		if i == 0 || tells(attempt.sandbox, report.Sandbox) {
 			report.Level, report.Sandbox = attempt.sandbox.Level, attempt.sandbox
 		}
 		report.Attacks = append(report.Attacks, attempt.judge(a))
@@ -104,6 +104,12 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		}
 	}
 	return report, nil
+}
+
+// tells reports whether one attacker's sandbox says more of all than another's:
+// the lowest level counts, and an attacker may end before it can be verified.
+func tells(one, other sandbox.Report) bool {
+	return one.Level < other.Level || one.Level == other.Level && one.Verified && !other.Verified
 }
 
 // chosen are the attacks of the given names, all without names.

@@ -110,6 +110,23 @@ func TestTheCatalogueIsWellFormed(t *testing.T) {
 	}
 }
 
+// An attacker that was gone before it was looked at does not speak for all.
+func TestTells(t *testing.T) {
+	for _, c := range []struct {
+		one, other sandbox.Report
+		want       bool
+	}{
+		{sandbox.Report{Level: sandbox.Full, Verified: true}, sandbox.Report{Level: sandbox.Full}, true},
+		{sandbox.Report{Level: sandbox.Full}, sandbox.Report{Level: sandbox.Full, Verified: true}, false},
+		{sandbox.Report{Level: sandbox.Weak}, sandbox.Report{Level: sandbox.Full, Verified: true}, true},
+		{sandbox.Report{Level: sandbox.FullQuota, Verified: true}, sandbox.Report{Level: sandbox.Full}, false},
+	} {
+		if got := tells(c.one, c.other); got != c.want {
+			t.Errorf("%+v before %+v: %v", c.one, c.other, got)
+		}
+	}
+}
+
 func TestUnknownAttack(t *testing.T) {
 	if _, err := Run(context.Background(), Options{Only: []string{"tickle"}}); err == nil || !strings.Contains(err.Error(), `"tickle"`) {
 		t.Errorf("got %v", err)

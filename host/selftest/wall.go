@@ -18,6 +18,8 @@ func (t *trial) wall(o attack.Outcome, answered bool) (wall, detail string) {
 		return t.wallOf(o.Detail), o.Detail
 	case t.exit.OutOfMemory:
 		return "cgroup", fmt.Sprintf("out of memory: ended at the limit of its group, with a peak of %d MiB", t.exit.PeakBytes>>20)
+	case t.exit.Exceeded != "":
+		return "host's watch", "ended at its limit of " + t.exit.Exceeded
 	case t.killed:
 		return "deadline", fmt.Sprintf("killed after %v", t.limit)
 	case t.exit.Signal != 0 && t.exit.CPU.Seconds() >= 0.9:
@@ -49,6 +51,8 @@ var reasons = []struct{ words, wall string }{
 	{"temporarily unavailable", "rlimits"},
 	{"core files are off", "rlimits"},
 	{"cannot allocate memory", "rlimits"},
+	{"of tables", "rlimits"},
+	{"in buffers", "rlimits"},
 	{"EOF", "environment"},
 }
 

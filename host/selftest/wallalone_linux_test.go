@@ -18,7 +18,7 @@ var everyWall = []string{
 }
 
 // limitedBombs end at a limit, and are tried only where there are limits.
-var limitedBombs = []string{"memory-bomb", "descriptor-bomb", "cpu-bomb", "pipe-bomb", "signal-bomb", "core-dump"}
+var limitedBombs = []string{"memory-bomb", "descriptor-bomb", "cpu-bomb", "pipe-bomb", "signal-bomb"}
 
 // TestEachWallAlone leaves out all walls but one, to see that each does its part
 // without the help of the others.

@@ -151,20 +151,24 @@ func makeNode(*Scene) Outcome {
 	return attempt(err, "made a device of its own")
 }
 
-// setUIDBit is a hit when the bit stays on a file where it would count.
+// setUIDBit is a hit when the bit stays, even where it does not count: a directory
+// that was granted for writing lies elsewhere too.
 func setUIDBit(*Scene) Outcome {
 	name := filepath.Join(scratch(), "set-uid")
 	if err := os.WriteFile(name, []byte("x"), 0o700); err != nil {
 		return missed(plain(err))
 	}
-	if err := unix.Chmod(name, 0o4755); err != nil {
+	fd, err := unix.Open(name, unix.O_RDWR, 0)
+	if err != nil {
 		return missed(plain(err))
 	}
-	var fs unix.Statfs_t
-	if err := unix.Statfs(name, &fs); err != nil || fs.Flags&unix.ST_NOSUID != 0 {
-		return missed("the bit does not count there")
+	defer unix.Close(fd)
+	ways := []Outcome{
+		attempt(unix.Chmod(name, 0o4755), "made "+name+" a set-uid program"),
+		attempt(unix.Fchmod(fd, 0o2755), "made "+name+" a set-gid program"),
+		attempt(unix.Fchmodat(unix.AT_FDCWD, name, 0o4755, unix.AT_SYMLINK_NOFOLLOW), "made "+name+" a set-uid program"),
 	}
-	return Outcome{true, "left " + name}
+	return attempts(ways...)
 }
 
 // hostMounts looks for a path of the machine that the program should not know.

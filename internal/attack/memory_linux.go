@@ -14,7 +14,7 @@ import (
 var linuxMemory = []Attack{
 	{Name: "protect-memory-bomb", Area: "resources", Aim: "use 2 GiB of memory and protect it against writing, which limits do not count", Bomb: true, try: protectBomb},
 	{Name: "moved-stack-bomb", Area: "resources", Aim: "use 2 GiB of memory as a stack that it has moved", Bomb: true, try: movedStackBomb},
-	{Name: "page-table-bomb", Area: "resources", Aim: "use 2 GiB of page tables with pages far apart", Bomb: true, try: pageTableBomb},
+	{Name: "page-table-bomb", Area: "resources", Aim: "use 768 MiB of page tables with pages far apart", Bomb: true, try: pageTableBomb},
 	{Name: "socket-bomb", Area: "resources", Aim: "fill the buffers of 500 sockets with 512 MiB", Bomb: true, try: socketBomb},
 	{Name: "timer-bomb", Area: "resources", Aim: "make 100,000 timers", Bomb: true, try: timerBomb},
 	{Name: "descriptor-tables", Area: "resources", Aim: "open as many files once more in a table of a thread's own", Bomb: true, try: descriptorTables},
@@ -70,7 +70,7 @@ func pageTableBomb(*Scene) Outcome {
 		}
 		count++
 	}
-	return Outcome{count > 50_000, fmt.Sprintf("%d MiB of tables", count*4096>>20)}
+	return Outcome{count*4096 >= 768<<20, fmt.Sprintf("%d MiB of tables", count*4096>>20)}
 }
 
 // socketBomb counts what the kernel keeps for it in buffers.

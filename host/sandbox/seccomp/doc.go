@@ -46,6 +46,8 @@
 //     not count it.
 //   - ioctl knows six requests: FIONREAD, FIONBIO, FIOCLEX, FIONCLEX, TCGETS and
 //     TIOCGWINSZ.
+//   - chmod and its kin set no set-uid and set-gid bits, which would outlive the
+//     program where it may write.
 //   - fcntl refuses signals to others, leases and larger pipes.
 //   - prctl knows harmless options, not PR_SET_PDEATHSIG: it must not outlive the
 //     host.

@@ -27,18 +27,17 @@ var ruled = map[string]func(Policy) rule{
 
 	// Landlock knows nothing of these: without a root of its own a program could
 	// change the attributes of every file that its uid owns.
-	"chmod": spaced, "fchmod": spaced, "fchmodat": spaced, "fchmodat2": spaced,
+	"chmod": modes(1), "fchmod": modes(1), "fchmodat": modes(2), "fchmodat2": modes(2),
 	"chown": spaced, "fchown": spaced, "lchown": spaced, "fchownat": spaced,
 	"utime": spaced, "utimes": spaced, "futimesat": spaced, "utimensat": spaced,
 	// Landlock knows it since ABI 3.
 	"truncate": spaced,
-
-	"sched_setaffinity": affinityRule,
 	// Nor does it know of these, which tell what a file that was not granted says
 	// of itself. C libraries ask about every file that they copy.
 	"getxattr": unlooked, "lgetxattr": unlooked, "getxattrat": unlooked,
 	"listxattr": unlooked, "llistxattr": unlooked, "listxattrat": unlooked,
 
+	"sched_setaffinity": affinityRule,
 	// int which, int who: the process itself. Higher niceness is its own affair;
 	// lower is RLIMIT_NICE's.
 	"setpriority": func(Policy) rule { return only(is(0, unix.PRIO_PROCESS), is(1, 0)) },
@@ -69,6 +68,18 @@ var ruled = map[string]func(Policy) rule{
 
 func starts(p Policy) rule { return granted(p.Exec) }
 func spaced(p Policy) rule { return granted(!p.Unspaced) }
+
+// modes leaves the bits that make a program run as its owner or group. They have
+// no effect in a sandbox, but where a program may write they would stay, for
+// anyone to become its user.
+func modes(arg int) func(Policy) rule {
+	return func(p Policy) rule {
+		if p.Unspaced {
+			return always(refuse)
+		}
+		return always(allow).but(refuse, bits(arg, unix.S_ISUID, unix.S_ISUID)).but(refuse, bits(arg, unix.S_ISGID, unix.S_ISGID))
+	}
+}
 
 func unlooked(p Policy) rule {
 	if p.Unspaced {
