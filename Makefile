@@ -7,6 +7,9 @@ PKG := github.com/bulkhead-ml/bulkhead
 COMMIT := $(shell git rev-parse --short=12 HEAD 2>/dev/null)
 TOOLS := $(CURDIR)/bin/tools
 LDFLAGS := -s -w
+# Without its tracing pages gRPC brings no HTML templates into each plugin, which
+# makes them a third smaller and quicker to start.
+TAGS := grpcnotrace
 PLUGINS := gpu docker python system data algorithms
 
 source-gpu := plugins/builtin-gpu
@@ -29,7 +32,7 @@ help: ## List the targets.
 
 build: plugins ## Build the host and its plugins into bin/.
 	@pins=$$(cat $(foreach p,$(PLUGINS),bin/plugins/$(p)/pin) | paste -sd, -); \
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "$(LDFLAGS) -X $(PKG)/host/catalog.pins=$$pins -X $(PKG)/sdk/version.Commit=$(COMMIT)" \
+	CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS) -ldflags "$(LDFLAGS) -X $(PKG)/host/catalog.pins=$$pins -X $(PKG)/sdk/version.Commit=$(COMMIT)" \
 		-o bin/bulkhead$(EXE) ./host/cmd/bulkhead
 
 plugins: $(foreach p,$(PLUGINS),bin/plugins/$(p)/pin)
@@ -38,7 +41,7 @@ plugins: $(foreach p,$(PLUGINS),bin/plugins/$(p)/pin)
 # only when its executable or source changed.
 bin/plugins/%/pin: FORCE
 	@mkdir -p $(@D)
-	@CGO_ENABLED=$(or $(cgo-$*),0) CGO_CFLAGS="-O2 -Wno-deprecated-declarations" $(GO) build -trimpath -ldflags "$(LDFLAGS)" -o $(@D)/bulkhead-plugin-$*$(EXE) ./$(source-$*)
+	@CGO_ENABLED=$(or $(cgo-$*),0) CGO_CFLAGS="-O2 -Wno-deprecated-declarations" $(GO) build -trimpath -tags $(TAGS) -ldflags "$(LDFLAGS)" -o $(@D)/bulkhead-plugin-$*$(EXE) ./$(source-$*)
 	@$(GO) run ./registry/cmd/stamp $(source-$*)/manifest.json $(@D)/bulkhead-plugin-$*$(EXE) > $@
 
 FORCE:

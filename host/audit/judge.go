@@ -10,7 +10,7 @@ import (
 
 // judgeHead holds the head against the end of the log.
 func (v *verifier) judgeHead() {
-	h := v.snapshot.head
+	h := v.head
 	switch {
 	case errors.Is(v.headErr, fs.ErrNotExist):
 		if len(v.snapshot.files) > 0 {

@@ -86,8 +86,8 @@ func (e envelope) seal() (line []byte, hash string, err error) {
 		return nil, "", err
 	}
 	hash = digest(body)
-	line = append(body[:len(body)-1], hashName+hash+"\"}\n"...)
-	return line, hash, nil
+	body = append(body[:len(body)-1], hashName+hash+"\"}\n"...)
+	return body, hash, nil
 }
 
 // body is what the hash covers.

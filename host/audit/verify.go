@@ -174,7 +174,7 @@ func (v *verifier) record(r Record, end int64) {
 	}
 	v.link(r)
 	v.seq, v.hash, v.linked = r.Seq, r.Hash, true
-	h := v.snapshot.head
+	h := v.head
 	v.atHead = v.atHead || v.headErr == nil && r.Seq == h.Seq && r.Hash == h.Hash && r.File == h.File && end == h.Size
 	v.tell(r)
 }

@@ -3,6 +3,7 @@
 package sandbox
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -57,7 +58,7 @@ func (t *tally) entry(dir int, name string, depth int) {
 		return
 	}
 	sub, err := openInside(dir, name)
-	if err == unix.ENOENT || err == unix.ENOTDIR {
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
 		return
 	}
 	if err != nil {

@@ -121,7 +121,7 @@ func abstractListen(s *Scene) Outcome {
 	if err != nil {
 		return missed(plain(err))
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	taken, err := net.Listen("unix", "@"+s.Abstract)
 	if err == nil { // it is the host's, elsewhere
 		_ = taken.Close()

@@ -137,7 +137,7 @@ func tcpListen(*Scene) Outcome {
 	if err != nil {
 		return missed(plain(err))
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	links, err := net.Interfaces()
 	if err != nil || len(links) == 0 {
 		return missed("alone in its network")
@@ -155,7 +155,7 @@ func udpSend(s *Scene) Outcome {
 	if err != nil {
 		return missed(plain(err))
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	_, err = c.Write([]byte("x"))
 	return attempt(err, "sent to "+s.UDP)
 }
@@ -170,7 +170,7 @@ func ask(network, question string) Outcome {
 	if err != nil {
 		return missed(plain(err))
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	_, err = c.Write([]byte(question))
 	return attempt(err, "a packet left for a resolver")
 }

@@ -219,7 +219,7 @@ func vfork(*Scene) Outcome {
 func fork(call, flags uintptr) Outcome {
 	pid, _, errno := syscall.RawSyscall6(call, flags, 0, 0, 0, 0, 0)
 	if errno == 0 && pid == 0 {
-		syscall.RawSyscall(unix.SYS_EXIT_GROUP, 0, 0, 0)
+		_, _, _ = syscall.RawSyscall(unix.SYS_EXIT_GROUP, 0, 0, 0)
 	}
 	return attempt(failure(errno), "made a child")
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -111,6 +112,7 @@ func eat() {
 			block[i] = 1
 		}
 		kept = append(kept, block)
+		runtime.KeepAlive(kept)
 	}
 }
 

@@ -94,7 +94,7 @@ func serveFrames(lie frameLie) {
 }
 
 func (lie frameLie) serve(c net.Conn) {
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	if lie.plain {
 		_, _ = c.Write(lie.first)
 		_, _ = io.Copy(io.Discard, c)

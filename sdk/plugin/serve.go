@@ -37,15 +37,12 @@ const (
 	coreProtocol  = 1
 )
 
-const notByHand = `This is a plugin of Bulkhead. The host starts it: try
-  bulkhead plugin describe PATH
-  bulkhead plugin test PATH
-`
+var errByHand = errors.New("this is a plugin of Bulkhead, which the host starts: try `bulkhead plugin describe PATH` or `bulkhead plugin test PATH`")
 
 // serve runs a gRPC server until the host ends it.
 func serve(p *pluginServer) error {
 	if os.Getenv(handshake.MagicCookieKey) != handshake.MagicCookieValue {
-		return errors.New(notByHand)
+		return errByHand
 	}
 	if os.Getenv(envClientCert) != "" {
 		return errors.New("the host asks for TLS on the private socket, which this plugin does not speak")
@@ -55,7 +52,7 @@ func serve(p *pluginServer) error {
 	if err != nil {
 		return fmt.Errorf("no socket to serve on: %w", err)
 	}
-	defer listener.Close()
+	defer func() { _ = listener.Close() }()
 	server := p.newServer(nil)
 	p.register(server)
 	healthy := health.NewServer()
