@@ -11,6 +11,7 @@ import (
 	"github.com/bulkhead-ml/bulkhead/host/plugin"
 	"github.com/bulkhead-ml/bulkhead/host/sandbox"
 	"github.com/bulkhead-ml/bulkhead/host/target"
+	"github.com/bulkhead-ml/bulkhead/registry/manifest"
 	sdknetwork "github.com/bulkhead-ml/bulkhead/sdk/network"
 )
 
@@ -64,9 +65,19 @@ func (a *attendant) Refused() []sandbox.Denial {
 	}
 	var out []sandbox.Denial
 	for _, d := range a.door.Denials() {
-		out = append(out, sandbox.Denial{Call: refused(d), Count: d.Count, Grant: d.Grant()})
+		out = append(out, sandbox.Denial{Call: refused(d), Count: d.Count, Grant: allowing(d)})
 	}
 	return out
+}
+
+// allowing is the grant that would allow what was denied, as a report writes
+// grants; "" when none would.
+func allowing(d network.Denial) string {
+	rule, err := sdknetwork.ParseRule(d.Address)
+	if err != nil || d.Grant() == "" {
+		return ""
+	}
+	return manifest.Grant{Kind: manifest.Net, Address: rule.String()}.String()
 }
 
 // refused is a denial in words. Without an address it is about the door itself, or
@@ -88,7 +99,7 @@ func (a *attendant) Started(ctx context.Context, p *plugin.Process) error {
 	}
 	log := a.launcher.audit()
 	if grants := a.grants(); len(grants) > 0 {
-		log.Append(a.entry.Name, audit.Grant{Level: p.Sandbox().Level.String(), Grants: grants, By: string(a.entry.Origin), Narrowed: a.narrowed()})
+		log.Append(a.entry.Name, audit.Grant{Level: p.Sandbox().Level.String(), Grants: grants, By: a.by(), Narrowed: a.narrowed()})
 	}
 	a.launched = true
 	return log.Append(a.entry.Name, launched(p, a.grants())).Admit(ctx)
@@ -108,7 +119,7 @@ func (a *attendant) Ended(p *plugin.Process) {
 	if !a.launched { // it ran, and could not be used
 		log.Append(a.entry.Name, launched(p, a.grants()))
 	}
-	for _, d := range p.Denials() {
+	for _, d := range hints(p.Denials(), a.view) {
 		log.Append(a.entry.Name, audit.Denial{Level: p.Sandbox().Level.String(), What: d.Call, Count: d.Count, Grant: d.Grant})
 	}
 	if d := p.Exit(); d != nil {
@@ -117,6 +128,15 @@ func (a *attendant) Ended(p *plugin.Process) {
 			PeakBytes: d.PeakBytes, CPUMS: float64(d.CPU.Microseconds()) / 1e3,
 		})
 	}
+}
+
+// by is who decided on the grants: whoever wrote them into the configuration, or
+// else the manifest, which was taken as it is.
+func (a *attendant) by() string {
+	if a.entry.Declaration != nil && a.entry.Declaration.Grants != nil {
+		return "configuration"
+	}
+	return "manifest"
 }
 
 // grants are those of the plugin in the words of its manifest.

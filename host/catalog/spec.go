@@ -3,6 +3,7 @@
 package catalog
 
 import (
+	"fmt"
 	"math"
 	"os"
 	"time"
@@ -27,6 +28,9 @@ func (l *Launcher) spec(e *Entry, view target.View) (plugin.Spec, error) {
 		Limits: limits(enclosed.Limits), CallTimeout: l.CallTimeout, LifeTime: enclosed.Limits.LifeTime,
 		MessageBytes: int(enclosed.Limits.Message), LogBytes: enclosed.Limits.LogBytes, LogRate: enclosed.Limits.LogRate,
 	}
+	if err := contained(&spec); err != nil {
+		return spec, err
+	}
 	if e.Declaration != nil && e.Declaration.Timeout > 0 {
 		spec.CallTimeout = e.Declaration.Timeout
 	}
@@ -49,6 +53,22 @@ func (l *Launcher) floor(name string) sandbox.Level {
 		return level
 	}
 	return l.Floor
+}
+
+// contained sees to the one level that is not of the host's own walls. Nothing but
+// a runtime reaches it, and nothing else is tried where one is named.
+func contained(spec *plugin.Spec) error {
+	switch {
+	case spec.Runtime != "" && spec.Strict:
+		return fmt.Errorf("plugin %q did not start: `strict` does not go with the runtime %q, which does not tell of refused calls; leave one of them out", spec.Name, spec.Runtime)
+	case spec.Floor != sandbox.Container:
+		return nil
+	case spec.Runtime == "":
+		return fmt.Errorf("plugin %q did not start: sandbox level %s was required, and it takes a container runtime: name one with `sandbox { runtime = \"runsc\" }`, or require less",
+			spec.Name, sandbox.Container)
+	}
+	spec.Floor = sandbox.DefaultFloor
+	return nil
 }
 
 // groupMemory is what a plugin with all its descendants has by default, in bytes.

@@ -95,7 +95,20 @@ type Running struct {
 	Target *pluginv1.Target
 	// Started is how long it took from launch to description.
 	Started time.Duration
+
+	view target.View
 }
+
+// Sandbox is what stands around the plugin. Skipped has also the grants that
+// came to nothing before the sandbox was built.
+func (r *Running) Sandbox() sandbox.Report {
+	out := r.Process.Sandbox()
+	out.Skipped = slices.Concat(withheld(r.view), valueless(r.Entry, r.view.Secrets), out.Skipped)
+	return out
+}
+
+// Denials are what the plugin was refused, see [plugin.Process.Denials].
+func (r *Running) Denials() []sandbox.Denial { return hints(r.Process.Denials(), r.view) }
 
 // Start returns the running plugin of a name. It starts the plugin when it does
 // not run, and again after a death, with growing pauses and not for ever.
@@ -200,7 +213,7 @@ func (l *Launcher) start(ctx context.Context, s *slot) (*Running, error) {
 	if r := s.is(p); r != nil {
 		return r, nil
 	}
-	r := &Running{Process: p, Entry: s.entry}
+	r := &Running{Process: p, Entry: s.entry, view: s.view}
 	if r.Description, err = describe(ctx, r, s.startTime); err != nil {
 		// A caller who went away says nothing about the plugin.
 		if ctx.Err() == nil {
@@ -212,6 +225,9 @@ func (l *Launcher) start(ctx context.Context, s *slot) (*Running, error) {
 		r.Target = l.Machine.Message(root(l.Machine, p.Sandbox()), s.view.Env)
 	}
 	r.Started = time.Since(begin)
+	for _, limit := range unenforced(l.Config.SandboxOf(s.entry.Name).Limits, p.Sandbox()) {
+		l.logger("host").Warn("a limit of the configuration is not enforced here, since it needs a control group", "plugin", s.entry.Name, "limit", limit)
+	}
 	l.logger("host").Debug("plugin started", "plugin", s.entry.Name, "level", p.Sandbox().Level.String(), "pid", p.PID(), "took", r.Started)
 	l.remember(p.Digest(), r.Description)
 	s.set(r)

@@ -31,7 +31,7 @@ const confidential = "hf_+/s3cret=&value!"
 // withSecret is the block that gives the probe's secret a value.
 const withSecret = "secret \"token\" {\n  file = \"token.txt\"\n}\n"
 
-// kinds of walls that grants must work behind.
+// surroundings are the walls that grants must work behind.
 var surroundings = map[string]struct {
 	credential *syscall.Credential
 	spaces     bool // programs may be started
@@ -39,10 +39,11 @@ var surroundings = map[string]struct {
 	inside     string // of the plugin's block
 	bare       bool   // no namespaces can be made
 }{
-	"this user":          {spaces: true, level: "full(\\+quota)?"},
-	"ordinary user":      {spaces: true, level: "full(\\+quota)?", credential: &syscall.Credential{Uid: nobody, Gid: nobody}},
-	"without namespaces": {level: "walls-only", bare: true},
-	"container runtime":  {spaces: true, level: "container", inside: "sandbox {\n  runtime = \"runc\"\n}\n"},
+	"this user":                        {spaces: true, level: "full(\\+quota)?"},
+	"ordinary user":                    {spaces: true, level: "full(\\+quota)?", credential: &syscall.Credential{Uid: nobody, Gid: nobody}},
+	"without namespaces":               {level: "walls-only", bare: true},
+	"ordinary user without namespaces": {level: "walls-only", bare: true, credential: &syscall.Credential{Uid: nobody, Gid: nobody}},
+	"container runtime":                {spaces: true, level: "container", inside: "sandbox {\n  runtime = \"runc\"\n}\n"},
 }
 
 // noSpaces starts a program where no namespace can be made.

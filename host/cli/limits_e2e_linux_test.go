@@ -88,6 +88,20 @@ func (l limited) check(t *testing.T, o outcome) {
 	checkColumns(t, o.stdout)
 }
 
+// A limit that needs a control group is enforced, or else said not to be.
+func TestGroupMemory(t *testing.T) {
+	p := newProbe(t, nil)
+	p.configure(t, setting{
+		ask: []manifest.Grant{{Kind: manifest.Env, Name: "PROBE_TRY"}}, inside: "sandbox {\n  limits {\n    group_memory = \"64MiB\"\n  }\n}\n",
+	})
+	p.order("allocate 200")
+	o := p.run(t, "doctor", "-v")
+	if regexp.MustCompile(`a limit .* is not enforced here.*plugin=probe limit=group_memory`).MatchString(o.stderr) {
+		return
+	}
+	limited{says: "ran out of memory: .*64 MiB", hint: "group_memory"}.check(t, o)
+}
+
 // A log over its limits costs the plugin nothing, and the rest is counted.
 func TestLogLimits(t *testing.T) {
 	for _, limit := range []string{`log_bytes = "4KiB"`, `log_rate = "1KiB"`} {

@@ -68,3 +68,23 @@ func TestAbsentRuntime(t *testing.T) {
 		t.Errorf("exit code %d, %s", o.code, o.words())
 	}
 }
+
+// The level of containers is reached by no other way.
+func TestContainerNeedsRuntime(t *testing.T) {
+	p := newProbe(t, nil)
+	o := p.run(t, "doctor", "--sandbox", "container")
+	want := "sandbox level container was required, and it takes a container runtime: name one with `sandbox { runtime = \"runsc\" }`"
+	if o.code != 2 || !strings.Contains(o.words(), want) {
+		t.Errorf("exit code %d, %s", o.code, o.words())
+	}
+}
+
+// The settings of a runtime that contradict each other are told in the words of the
+// configuration.
+func TestStrictRuntime(t *testing.T) {
+	p := newProbe(t, nil)
+	write(t, filepath.Join(p.dir, "bulkhead.hcl"), "sandbox {\n  runtime = \"runc\"\n  strict = true\n}\n")
+	if o := p.run(t, "doctor"); o.code != 2 || !strings.Contains(o.words(), "`strict` does not go with the runtime \"runc\"") || strings.Contains(o.words(), "Spec.") {
+		t.Errorf("exit code %d, %s", o.code, o.words())
+	}
+}

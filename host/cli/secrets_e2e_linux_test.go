@@ -104,3 +104,19 @@ func checkFiles(t *testing.T, dir string) {
 		t.Error(err)
 	}
 }
+
+// A secret that was granted and has no value looks to the plugin like one that was
+// not. The report knows better.
+func TestSecretWithoutValue(t *testing.T) {
+	p := newProbe(t, nil)
+	p.configure(t, setting{ask: p.everything(), grants: []string{"env PROBE_*", "secret token"}})
+	p.order("secret token")
+	want := "secret token: no value: write secret \"token\" { env = \"NAME\" } in its plugin block"
+	if s := p.diagnosed(t); len(s.Skipped) != 1 || s.Skipped[0] != want {
+		t.Errorf("%q", s.Skipped)
+	}
+	p.configure(t, setting{ask: p.everything(), inside: "secret \"token\" {\n  env = \"ABSENT\"\n}\n"})
+	if o := p.run(t, "doctor", "-v"); o.code != 2 || !strings.Contains(o.words(), "the variable ABSENT is not set; set it before the start") {
+		t.Errorf("exit code %d, %s", o.code, o.stdout)
+	}
+}
