@@ -55,7 +55,7 @@ type sizeLimit struct {
 }
 
 var sizeLimits = []sizeLimit{
-	{"memory", "32MiB", "", "Private memory of one process, 512MiB unless set.", func(l *Limits) *uint64 { return &l.Memory }},
+	{"memory", "96MiB", "", "Private memory of one process, 512MiB unless set.", func(l *Limits) *uint64 { return &l.Memory }},
 	{"group_memory", "32MiB", "", "Memory of a plugin with all its descendants and the cache that it causes, 1GiB unless set; needs a control group.",
 		func(l *Limits) *uint64 { return &l.GroupMemory }},
 	{"scratch", "64KiB", "", "Size of its scratch directory, 16MiB unless set.", func(l *Limits) *uint64 { return &l.Scratch }},
@@ -93,7 +93,7 @@ func limitsBlock() BlockSchema {
 		AttributeSchema{Name: "processes", Type: TypeNumber, Minimum: bound(16), Maximum: bound(65536),
 			Description: "Processes and threads at the same time, 64 unless set. A Go program needs about 10."},
 		AttributeSchema{Name: "open_files", Type: TypeNumber, Minimum: bound(32), Maximum: bound(65536), Description: "Open files at the same time, 256 unless set."},
-		AttributeSchema{Name: "call_timeout", Type: TypeDuration, Description: "Deadline of each call to it, in place of host.timeout."},
+		AttributeSchema{Name: "call_timeout", Type: TypeDuration, Description: "Deadline of each question to it, in place of host.timeout. A kernel's work is bounded by its timeout or budget instead."},
 		AttributeSchema{Name: "life_time", Type: TypeDuration, Description: "Time after which it is ended, whatever it does."},
 	)
 	return b

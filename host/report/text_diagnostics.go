@@ -56,6 +56,24 @@ func (p *page) note(d Diagnostic) {
 		text = "plugin " + d.Plugin + ": " + text
 	}
 	p.raw(p.mark(d.Severity, 7) + "  " + cut(p.clean(text), p.width-9))
+	if d.Severity == Error && d.Detail != "" {
+		p.shortened(d.Detail)
+	}
+}
+
+// maxDetail is how many lines of an error's reason are shown without -v.
+const maxDetail = 4
+
+// shortened writes the beginning of a reason.
+func (p *page) shortened(detail string) {
+	lines := wrap(p.clean(detail), p.width-9)
+	for i, line := range lines {
+		if i == maxDetail {
+			p.line(9, "... and more with -v")
+			return
+		}
+		p.line(9, line)
+	}
 }
 
 // message writes one diagnostic in full, with the user's line underlined.

@@ -104,7 +104,7 @@ func TestNotes(t *testing.T) {
 		opt  Options
 		want string
 	}{
-		{"terse", Options{}, "error    plugin p: Bad\nwarning  Odd\n\n"},
+		{"terse", Options{}, "error    plugin p: Bad\n         Very.\nwarning  Odd\n\n"},
 		{"verbose", Options{Verbose: true}, "error: Bad (plugin p)\n  Very.\n\ninfo: By the way\n\nwarning: Odd\n\n"},
 		{"debug", Options{Debug: true}, "error: Bad (plugin p)\n  Very.\n  | goroutine 1\n  |     main.go:1\n\ninfo: By the way\n\nwarning: Odd\n\n"},
 	} {

@@ -58,7 +58,7 @@ func (p *page) plugins(plugins []Plugin) {
 	}
 	p.heading("Plugins")
 	for _, plugin := range plugins {
-		p.line(2, fmt.Sprintf("%s %s, %s, sandbox %s", plugin.Name, plugin.Version, duration(plugin.DurationMS), level(plugin.Sandbox)))
+		p.line(2, fmt.Sprintf("%s %s, %s, sandbox %s", plugin.Name, plugin.Version, duration(plugin.DurationMS), level(plugin.Sandbox)+profile(plugin.Sandbox)))
 		if plugin.Digest != "" {
 			p.line(4, cutMiddle(p.clean(plugin.Digest), p.width-4))
 		}
@@ -84,6 +84,14 @@ func refusals(list []Refusal) (out []string) {
 		out = append(out, text)
 	}
 	return out
+}
+
+// profile is the kind of program in brackets; nothing when it is not known.
+func profile(s Sandbox) string {
+	if s.Profile == "" {
+		return ""
+	}
+	return " (" + s.Profile + ")"
 }
 
 func level(s Sandbox) string {

@@ -5,6 +5,7 @@ package sandbox
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -19,11 +20,16 @@ type StepError struct {
 
 // Error names the level, the step and the reason.
 func (e *StepError) Error() string {
+	return fmt.Sprintf("level %s: %s", e.Level, e.reason())
+}
+
+// reason is the step with what went wrong.
+func (e *StepError) reason() string {
 	where := e.Step
 	if e.Path != "" {
 		where += " " + e.Path
 	}
-	return fmt.Sprintf("level %s: step %s: %v%s", e.Level, where, e.Err, e.Hint())
+	return fmt.Sprintf("step %s: %v%s", where, e.Err, e.Hint())
 }
 
 // Hint tells in words what an errno of a step stands for where the errno alone
@@ -62,16 +68,40 @@ type RefusedError struct {
 
 // Error names each failing step and the setting that would accept less.
 func (e *RefusedError) Error() string {
-	tried := make([]string, len(e.Attempts))
-	for i, err := range e.Attempts {
-		tried[i] = err.Error()
+	text := fmt.Sprintf("sandbox level %s was required and cannot be reached: %s", e.Floor, strings.Join(folded(e.Attempts), "; "))
+	if failedAt(e.Attempts, "exec-grant") {
+		return text + "; remove the exec grant, since no weaker level can give it"
 	}
-	text := fmt.Sprintf("sandbox level %s was required and cannot be reached: %s", e.Floor, strings.Join(tried, "; "))
 	next := nextLower(e.Floor)
 	if next == 0 {
 		return text
 	}
 	return fmt.Sprintf("%s; to run with less protection set `sandbox { require = %q }` or pass `--sandbox %s`", text, next, next)
+}
+
+// folded tells attempts that failed for the same reason together.
+func folded(attempts []error) (out []string) {
+	last := ""
+	for _, err := range attempts {
+		step, ok := errors.AsType[*StepError](err)
+		switch {
+		case !ok:
+			out, last = append(out, err.Error()), ""
+		case step.reason() == last:
+			out[len(out)-1] = fmt.Sprintf("level %s and %s", step.Level, strings.TrimPrefix(out[len(out)-1], "level "))
+		default:
+			out, last = append(out, step.Error()), step.reason()
+		}
+	}
+	return out
+}
+
+// failedAt reports whether an attempt failed at a step.
+func failedAt(attempts []error, name string) bool {
+	return slices.ContainsFunc(attempts, func(err error) bool {
+		step, ok := errors.AsType[*StepError](err)
+		return ok && step.Step == name
+	})
 }
 
 // nextLower is the next lower level of this system, 0 when there is none.

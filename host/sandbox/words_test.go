@@ -22,6 +22,13 @@ func TestErrorsInWords(t *testing.T) {
 		"sandbox level namespaced was required and cannot be reached: level namespaced: step clone: permission denied; " +
 			"to run with less protection set `sandbox { require = \"walls-only\" }` or pass `--sandbox walls-only`": &RefusedError{
 			Floor: Namespaced, Attempts: []error{step}},
+		// One reason is told once.
+		"sandbox level full was required and cannot be reached: level full and full+quota: step clone: permission denied; " +
+			"to run with less protection set `sandbox { require = \"namespaced\" }` or pass `--sandbox namespaced`": &RefusedError{
+			Floor: Full, Attempts: []error{&StepError{Level: FullQuota, Step: "clone", Err: fs.ErrPermission}, &StepError{Level: Full, Step: "clone", Err: fs.ErrPermission}}},
+		"sandbox level walls-only was required and cannot be reached: level walls-only: step exec-grant /bin/sh: permission denied; " +
+			"remove the exec grant, since no weaker level can give it": &RefusedError{
+			Floor: WallsOnly, Attempts: []error{&StepError{Level: WallsOnly, Step: "exec-grant", Path: "/bin/sh", Err: fs.ErrPermission}}},
 		// Nothing weaker than nothing can be offered.
 		"sandbox level none was required and cannot be reached: level namespaced: step clone: permission denied; level none: step exec: permission denied": &RefusedError{
 			Floor: None, Attempts: []error{step, &StepError{Level: None, Step: "exec", Err: fs.ErrPermission}}},

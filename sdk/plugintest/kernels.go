@@ -379,7 +379,11 @@ func lifeDrain(b *bench) error {
 		if _, err := pluginv1.NewPluginServiceClient(p.Conn).Drain(ctx, &pluginv1.DrainRequest{}); err != nil {
 			return fmt.Errorf("Drain failed: %w", err)
 		}
-		if _, err := describe(ctx, p); status.Code(errors.Unwrap(err)) != codes.Unavailable {
+		_, err := describe(ctx, p)
+		switch {
+		case err == nil:
+			return errors.New("after Drain a new call is answered; it must be refused as unavailable")
+		case status.Code(errors.Unwrap(err)) != codes.Unavailable:
 			return fmt.Errorf("after Drain a new call is not refused as unavailable: %w", err)
 		}
 		return nil

@@ -120,6 +120,7 @@ type machine struct {
 	euid, egid int
 	groups     bool                        // whether control groups can be had
 	name       string                      // of the container
+	program    string                      // host path of the program's copy
 	secrets    string                      // host directory of the secrets, "" without any
 	node       func(b Bind) (device, bool) // the device behind a bind
 	hard       func(kind string) uint64    // this process's own hard rlimit
@@ -133,7 +134,7 @@ func newConfig(r *Request, m *machine) *config {
 	c := &config{
 		Version: ociVersion, Hostname: "bulkhead", Root: root{Path: "rootfs", Readonly: true},
 		Process: process{
-			Args: append([]string{ProgramPath}, r.Args[1:]...), Env: append([]string{}, r.Env...), Cwd: PrivateDir,
+			Args: append([]string{r.place()}, r.Args[1:]...), Env: append([]string{}, r.Env...), Cwd: PrivateDir,
 			User: user{UID: r.UID, GID: r.UID, Umask: 0o077}, NoNewPrivileges: true, OOMScoreAdj: &score,
 			Capabilities: capabilities{[]string{}, []string{}, []string{}, []string{}, []string{}},
 			Rlimits:      newRlimits(r.Limits, m),
@@ -188,6 +189,9 @@ func newMounts(r *Request, m *machine) []mount {
 			continue // the runtime makes the node itself
 		}
 		out = append(out, mount{b.Target, "bind", b.Source, bindOptions(b.Access)})
+	}
+	if place := r.place(); place != ProgramPath { // last: it may lie in a bind
+		out = append(out, mount{place, "bind", m.program, bindOptions(Library)})
 	}
 	return out
 }

@@ -22,7 +22,10 @@
 // and for an ordinary user's runtime, users. An OCI runtime gets a seccomp
 // profile of ours, which refuses what no plugin needs; Docker uses its own one.
 //
-// Runtimes do not let a program choose its argv[0]: it is "/program".
+// Runtimes do not let a program choose its argv[0]: it is the path that is
+// executed. That is "/program", or where the first of [Request.Args] is an
+// absolute path, that path: the same copy is mounted there too, since an
+// interpreter finds its libraries, and Python its virtual environment, by it.
 //
 // # The monitor
 //

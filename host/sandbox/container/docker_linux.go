@@ -14,7 +14,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -68,8 +67,6 @@ func (p *plan) fillDocker(r *Request, secrets string) error {
 	p.Seccomp, p.Groups = false, true
 	return nil
 }
-
-func (p *plan) program() string { return filepath.Join(p.Dir, "program") }
 
 func digestOf(name string) (string, error) {
 	f, err := os.Open(name)

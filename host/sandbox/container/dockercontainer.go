@@ -62,7 +62,7 @@ type (
 func newDockerContainer(r *Request, image string, uid int, m *machine) dockerContainer {
 	c := dockerContainer{
 		Image: image, Hostname: "bulkhead", User: fmt.Sprintf("%d:%d", uid, uid), Env: append([]string{}, r.Env...),
-		Entrypoint: append([]string{ProgramPath}, r.Args[1:]...), WorkingDir: PrivateDir,
+		Entrypoint: append([]string{r.place()}, r.Args[1:]...), WorkingDir: PrivateDir,
 		NetworkDisabled: true, AttachStdout: true, AttachStderr: true,
 	}
 	c.HostConfig = dockerHost{
@@ -109,5 +109,8 @@ func (h *dockerHost) grant(r *Request, m *machine) {
 			continue
 		}
 		h.Mounts = append(h.Mounts, dockerMount{"bind", b.Source, b.Target, b.Access != Write, dockerBind{"rprivate"}})
+	}
+	if place := r.place(); place != ProgramPath {
+		h.Mounts = append(h.Mounts, dockerMount{"bind", m.program, place, true, dockerBind{"rprivate"}})
 	}
 }

@@ -99,7 +99,10 @@ func (p *plan) fillBundle(r *Request, secrets string) error {
 	if err := os.Mkdir(rootfs, 0o755); err != nil {
 		return err
 	}
-	if err := copyProgram(r.Exe, filepath.Join(rootfs, ProgramPath)); err != nil {
+	if err := copyProgram(r.Exe, p.program()); err != nil {
+		return err
+	}
+	if err := p.expectProgram(r.place()); err != nil {
 		return err
 	}
 	m := thisMachine(p, secrets)
@@ -114,6 +117,27 @@ func (p *plan) fillBundle(r *Request, secrets string) error {
 		return err
 	}
 	return os.WriteFile(filepath.Join(p.Dir, "config.json"), text, 0o600)
+}
+
+// program is the host path of the program's copy.
+func (p *plan) program() string {
+	if p.Engine == dockerEngine {
+		return filepath.Join(p.Dir, "program")
+	}
+	return filepath.Join(p.Dir, "rootfs", ProgramPath)
+}
+
+// expectProgram has the monitor check that a place in the container, which may
+// lead through links of a bind, shows the copy and no other file.
+func (p *plan) expectProgram(place string) error {
+	var st unix.Stat_t
+	if err := unix.Lstat(p.program(), &st); err != nil {
+		return &os.PathError{Op: "lstat", Path: p.program(), Err: err}
+	}
+	if place != ProgramPath {
+		p.Binds = append(p.Binds, identity{place, st.Dev, st.Ino})
+	}
+	return nil
 }
 
 // copyProgram writes what the verified descriptor holds.
@@ -179,22 +203,32 @@ func findEngine(name string) (string, error) {
 		return name, unix.Access(name, unix.X_OK)
 	}
 	found, err := exec.LookPath(name)
-	for _, dir := range []string{"/usr/local/sbin", "/usr/sbin", "/sbin"} {
+	for _, dir := range adminDirs {
 		if err == nil {
 			return found, nil
 		}
 		found, err = exec.LookPath(filepath.Join(dir, name))
 	}
 	if err != nil {
-		return "", fmt.Errorf("no container runtime %q is installed here: %w", name, err)
+		return "", absentEngine(name)
 	}
 	return found, nil
+}
+
+// adminDirs are the directories of the administrator's programs.
+var adminDirs = []string{"/usr/local/sbin", "/usr/sbin", "/sbin"}
+
+// absentEngine says where a runtime was looked for. The reason of one place alone
+// would hide the others.
+func absentEngine(name string) error {
+	return fmt.Errorf("no container runtime %q is installed here: no executable of that name is in a directory of PATH (%s) or in %s; install it, or give its absolute path as the runtime",
+		name, os.Getenv("PATH"), strings.Join(adminDirs, ", "))
 }
 
 // thisMachine is what the configuration depends on here.
 func thisMachine(p *plan, secrets string) *machine {
 	return &machine{
-		euid: os.Geteuid(), egid: os.Getegid(), groups: p.Groups, name: p.Name, secrets: secrets,
+		euid: os.Geteuid(), egid: os.Getegid(), groups: p.Groups, name: p.Name, secrets: secrets, program: p.program(),
 		node: deviceNode, hard: hardLimit,
 	}
 }

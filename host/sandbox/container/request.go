@@ -66,7 +66,9 @@ type Request struct {
 	Runtime string
 	// Exe is the program, open for reading; what it holds is what runs.
 	Exe *os.File
-	// Args is the argument vector. Its first element does not count.
+	// Args is the argument vector. Where its first element is an absolute path,
+	// the program is shown and executed at that place, through the links that a
+	// bind has there; any other one does not count, and it is ProgramPath.
 	Args []string
 	// Env is the whole environment as KEY=value.
 	Env []string
@@ -131,6 +133,9 @@ func (r *Request) check() error {
 	case r.Runtime == "":
 		return errors.New("no runtime is named")
 	}
+	if err := checkPlace(r.place()); err != nil {
+		return err
+	}
 	for _, s := range r.Secrets {
 		if !fileName.MatchString(s.Name) || s.Name == "." || s.Name == ".." {
 			return fmt.Errorf("the secret %q must have a plain file name", s.Name)
@@ -139,6 +144,30 @@ func (r *Request) check() error {
 	for _, b := range r.Binds {
 		if err := b.check(); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// place is where the program is executed. An interpreter finds its libraries, and
+// Python its virtual environment, by the path that it was executed under.
+func (r *Request) place() string {
+	if path.IsAbs(r.Args[0]) {
+		return r.Args[0]
+	}
+	return ProgramPath
+}
+
+func checkPlace(place string) error {
+	if place == ProgramPath {
+		return nil
+	}
+	if path.Clean(place) != place || place == "/" {
+		return fmt.Errorf("the program's place %q must be the clean path of a file", place)
+	}
+	for _, dir := range reserved {
+		if below(place, dir) {
+			return fmt.Errorf("the program's place %s lies in %s, which the container has of its own: move it out of there", place, dir)
 		}
 	}
 	return nil
