@@ -121,6 +121,7 @@ type machine struct {
 	groups     bool                        // whether control groups can be had
 	name       string                      // of the container
 	program    string                      // host path of the program's copy
+	place      string                      // where the program is to be mounted
 	secrets    string                      // host directory of the secrets, "" without any
 	node       func(b Bind) (device, bool) // the device behind a bind
 	hard       func(kind string) uint64    // this process's own hard rlimit
@@ -190,8 +191,8 @@ func newMounts(r *Request, m *machine) []mount {
 		}
 		out = append(out, mount{b.Target, "bind", b.Source, bindOptions(b.Access)})
 	}
-	if place := r.place(); place != ProgramPath { // last: it may lie in a bind
-		out = append(out, mount{place, "bind", m.program, bindOptions(Library)})
+	if m.place != ProgramPath { // last: it may lie in a bind
+		out = append(out, mount{m.place, "bind", m.program, bindOptions(Library)})
 	}
 	return out
 }

@@ -17,7 +17,7 @@ import (
 // testMachine is a root host with everything.
 func testMachine() *machine {
 	return &machine{
-		groups: true, name: "bulkhead-1-2-3", hard: func(string) uint64 { return 1 << 40 },
+		groups: true, name: "bulkhead-1-2-3", place: ProgramPath, hard: func(string) uint64 { return 1 << 40 },
 		node: func(b Bind) (device, bool) {
 			return device{Type: "c", Major: 195, Minor: 0, Mode: 0o666}, b.Access == Device
 		},
@@ -37,7 +37,7 @@ func mountAt(c *config, target string) *mount {
 func TestConfigWalls(t *testing.T) {
 	r := &Request{Args: []string{"x"}, Dir: "/host", UID: 61234}
 	for name, m := range map[string]*machine{"root": testMachine(), "user": {
-		euid: 1000, egid: 1000, hard: testMachine().hard, node: testMachine().node,
+		euid: 1000, egid: 1000, place: ProgramPath, hard: testMachine().hard, node: testMachine().node,
 	}} {
 		c := newConfig(r, m)
 		text, err := json.Marshal(c)
@@ -112,6 +112,27 @@ func TestConfigMounts(t *testing.T) {
 	}
 }
 
+// A program is executed at the place that its arguments name, whatever lies there.
+func TestConfigPlace(t *testing.T) {
+	const place = "/opt/venv/bin/python"
+	m := testMachine()
+	m.program, m.place = "/state/rootfs/program", place
+	r := &Request{Args: []string{place, "-I"}, Dir: "/host", Binds: []Bind{{Source: "/v", Target: "/opt/venv", Access: Library}}}
+	c := newConfig(r, m)
+	last := c.Mounts[len(c.Mounts)-1]
+	if !slices.Equal(c.Process.Args, r.Args) || last.Destination != place || last.Source != m.program || !slices.Contains(last.Options, "ro") || slices.Contains(last.Options, "noexec") {
+		t.Errorf("%q is executed, and mounted last is %+v", c.Process.Args, last)
+	}
+	d := newDockerContainer(r, "image", 1, m)
+	if mounted := d.HostConfig.Mounts; !slices.Equal(d.Entrypoint, r.Args) || mounted[len(mounted)-1] != (dockerMount{"bind", m.program, place, true, dockerBind{"rprivate"}}) {
+		t.Errorf("the engine executes %q, and mounts %+v", d.Entrypoint, mounted)
+	}
+	r.Args[0], m.place = "python", ProgramPath
+	if c := newConfig(r, m); !slices.Equal(c.Process.Args, []string{ProgramPath, "-I"}) || mountAt(c, place).Source != "" {
+		t.Errorf("without a place %q is executed", c.Process.Args)
+	}
+}
+
 func TestConfigLimits(t *testing.T) {
 	m := testMachine()
 	m.hard = func(kind string) uint64 {
@@ -172,6 +193,10 @@ func TestRequestCheck(t *testing.T) {
 		"over the program":   func(r *Request) { r.Binds = []Bind{{Source: "/a", Target: ProgramPath}} },
 		"in proc":            func(r *Request) { r.Binds = []Bind{{Source: "/a", Target: "/proc/x"}} },
 		"file in dev":        func(r *Request) { r.Binds = []Bind{{Source: "/a", Target: "/dev/x"}} },
+		"good place":         func(r *Request) { r.Args = []string{"/opt/venv/bin/python"} },
+		"unclean place":      func(r *Request) { r.Args = []string{"/opt/../bin/python"} },
+		"place in scratch":   func(r *Request) { r.Args = []string{"/tmp/venv/bin/python"} },
+		"place is the root":  func(r *Request) { r.Args = []string{"/"} },
 		"good device":        func(r *Request) { r.Binds = []Bind{{Source: "/dev/x", Target: "/dev/x", Access: Device}} },
 	} {
 		r := &Request{Runtime: "runc", Exe: os.Stdin, Args: []string{"x"}, Dir: "/d"}

@@ -617,6 +617,16 @@ func TestUnknownRuntime(t *testing.T) {
 	}
 }
 
+// A name that is nowhere is sought in all places, and the words say so.
+func TestAbsentEngine(t *testing.T) {
+	_, err := findEngine("no-such-runtime")
+	for _, want := range append([]string{`"no-such-runtime"`, "PATH", "install it"}, adminDirs...) {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v lacks %s", err, want)
+		}
+	}
+}
+
 func TestParallel(t *testing.T) {
 	eachRuntime(t, func(t *testing.T, runtime string) {
 		names := map[string]bool{}

@@ -61,7 +61,10 @@ func (p *plan) fillDocker(r *Request, secrets string) error {
 	if err != nil {
 		return err
 	}
-	m := thisMachine(p, secrets)
+	m, err := thisMachine(p, r, secrets)
+	if err != nil {
+		return err
+	}
 	container := newDockerContainer(r, imageName+":"+digest, p.UID, m)
 	p.Docker = &dockerPlan{Socket: socket, Digest: digest, Container: container}
 	p.Seccomp, p.Groups = false, true

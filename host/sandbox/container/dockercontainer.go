@@ -110,7 +110,7 @@ func (h *dockerHost) grant(r *Request, m *machine) {
 		}
 		h.Mounts = append(h.Mounts, dockerMount{"bind", b.Source, b.Target, b.Access != Write, dockerBind{"rprivate"}})
 	}
-	if place := r.place(); place != ProgramPath {
-		h.Mounts = append(h.Mounts, dockerMount{"bind", m.program, place, true, dockerBind{"rprivate"}})
+	if m.place != ProgramPath {
+		h.Mounts = append(h.Mounts, dockerMount{"bind", m.program, m.place, true, dockerBind{"rprivate"}})
 	}
 }

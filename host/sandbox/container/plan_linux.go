@@ -105,10 +105,12 @@ func (p *plan) fillBundle(r *Request, secrets string) error {
 	if err := p.expectProgram(r.place()); err != nil {
 		return err
 	}
-	m := thisMachine(p, secrets)
+	m, err := thisMachine(p, r, secrets)
+	if err != nil {
+		return err
+	}
 	plain := *m
 	plain.groups = false
-	var err error
 	if p.PlainSpec, err = json.Marshal(newConfig(r, &plain)); err != nil {
 		return err
 	}
@@ -130,13 +132,14 @@ func (p *plan) program() string {
 // expectProgram has the monitor check that a place in the container, which may
 // lead through links of a bind, shows the copy and no other file.
 func (p *plan) expectProgram(place string) error {
+	if place == ProgramPath {
+		return nil
+	}
 	var st unix.Stat_t
 	if err := unix.Lstat(p.program(), &st); err != nil {
 		return &os.PathError{Op: "lstat", Path: p.program(), Err: err}
 	}
-	if place != ProgramPath {
-		p.Binds = append(p.Binds, identity{place, st.Dev, st.Ino})
-	}
+	p.Binds = append(p.Binds, identity{place, st.Dev, st.Ino})
 	return nil
 }
 
@@ -221,16 +224,17 @@ var adminDirs = []string{"/usr/local/sbin", "/usr/sbin", "/sbin"}
 // absentEngine says where a runtime was looked for. The reason of one place alone
 // would hide the others.
 func absentEngine(name string) error {
-	return fmt.Errorf("no container runtime %q is installed here: no executable of that name is in a directory of PATH (%s) or in %s; install it, or give its absolute path as the runtime",
-		name, os.Getenv("PATH"), strings.Join(adminDirs, ", "))
+	return fmt.Errorf("no container runtime %q is installed here: no executable of that name is in a directory of PATH, nor in %s; install it there, or name another one",
+		name, strings.Join(adminDirs, ", "))
 }
 
 // thisMachine is what the configuration depends on here.
-func thisMachine(p *plan, secrets string) *machine {
+func thisMachine(p *plan, r *Request, secrets string) (*machine, error) {
+	place, err := followPlace(r.place(), r.Binds)
 	return &machine{
-		euid: os.Geteuid(), egid: os.Getegid(), groups: p.Groups, name: p.Name, secrets: secrets, program: p.program(),
+		euid: os.Geteuid(), egid: os.Getegid(), groups: p.Groups, name: p.Name, secrets: secrets, program: p.program(), place: place,
 		node: deviceNode, hard: hardLimit,
-	}
+	}, err
 }
 
 // deviceNode describes the node behind a bind.

@@ -149,30 +149,6 @@ func (r *Request) check() error {
 	return nil
 }
 
-// place is where the program is executed. An interpreter finds its libraries, and
-// Python its virtual environment, by the path that it was executed under.
-func (r *Request) place() string {
-	if path.IsAbs(r.Args[0]) {
-		return r.Args[0]
-	}
-	return ProgramPath
-}
-
-func checkPlace(place string) error {
-	if place == ProgramPath {
-		return nil
-	}
-	if path.Clean(place) != place || place == "/" {
-		return fmt.Errorf("the program's place %q must be the clean path of a file", place)
-	}
-	for _, dir := range reserved {
-		if below(place, dir) {
-			return fmt.Errorf("the program's place %s lies in %s, which the container has of its own: move it out of there", place, dir)
-		}
-	}
-	return nil
-}
-
 func (b Bind) check() error {
 	if !path.IsAbs(b.Source) || !path.IsAbs(b.Target) || path.Clean(b.Target) != b.Target || b.Target == "/" {
 		return fmt.Errorf("the grant of %q at %q: both must be absolute, and the target clean", b.Source, b.Target)

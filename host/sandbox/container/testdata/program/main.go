@@ -102,6 +102,8 @@ func try(verb, argument string) (string, error) {
 		return fmt.Sprint(os.Getuid(), os.Getgid(), os.Getpid()), nil
 	case "env":
 		return strings.Join(os.Environ(), " "), nil
+	case "exe":
+		return os.Readlink("/proc/self/exe")
 	case "cwd":
 		return os.Getwd()
 	case "fd":
