@@ -16,14 +16,14 @@ import (
 // it runs: what is left is the launcher. In each round every way starts once, so that all
 // meet the same noise; the medians are reported side by side, with their ratio to
 // a bare fork and exec of the same program. The rounds are repeated while the
-// host holds 512 MiB of touched memory.
+// host holds 512 MiB and 2 GiB of touched memory.
 func BenchmarkLaunch(b *testing.B) {
 	exe, err := os.Open(smallest())
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer exe.Close()
-	for _, heap := range []int{0, 512} {
+	for _, heap := range []int{0, 512, 2048} {
 		b.Run(fmt.Sprintf("heap=%dMiB", heap), func(b *testing.B) {
 			memory := touched(heap << 20)
 			took := make(map[string][]time.Duration)
