@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -60,10 +61,14 @@ func describe(ctx context.Context, r *Running, patience time.Duration) (*pluginv
 
 // plainly is a failed call in the words of its status, without gRPC's own.
 func plainly(err error) error {
-	if s, ok := status.FromError(err); ok && s.Message() != "" {
-		return &callError{s.Message(), err}
+	s, ok := status.FromError(err)
+	if !ok || s.Message() == "" {
+		return err
 	}
-	return err
+	if _, died := errors.AsType[*plugin.CallFailure](err); s.Code() == codes.Unavailable && !died {
+		return &callError{"it broke off the connection (" + s.Message() + ")", err}
+	}
+	return &callError{s.Message(), err}
 }
 
 // callError is a failed call in plain words.

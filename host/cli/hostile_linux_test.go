@@ -68,10 +68,10 @@ var doctorLies = []lie{
 	{kind: "mute-socket", code: 2, says: "nobody speaks gRPC|was not ready", audit: turned, slow: patiently},
 
 	// The frames of HTTP/2.
-	{kind: "not-http2", code: 2, says: "nobody speaks gRPC", audit: turned},
-	{kind: "goaway", code: 2, says: "nobody speaks gRPC|the connection is draining", audit: turned},
-	{kind: "resets", code: 2, says: "did not describe itself: stream terminated by RST_STREAM", audit: turned},
-	{kind: "headers-flood", code: 2, says: "did not describe itself: .*PROTOCOL_ERROR", audit: turned},
+	{kind: "not-http2", code: 2, says: "nobody speaks gRPC|it broke off the connection", audit: turned},
+	{kind: "goaway", code: 2, says: "nobody speaks gRPC|it broke off the connection", audit: turned},
+	{kind: "resets", code: 2, says: "did not describe itself: .*(RST_STREAM|broke off the connection)", audit: turned},
+	{kind: "headers-flood", code: 2, says: "did not describe itself: .*(PROTOCOL_ERROR|broke off the connection)", audit: turned},
 	{kind: "no-window", code: 2, says: "did not describe itself within", audit: turned, slow: patiently},
 	{kind: "dribble", code: 2, says: "did not describe itself within", audit: turned, slow: patiently},
 	{kind: "ping-flood", code: 2, says: "more HTTP/2 frames than its calls need", audit: turned, slow: patiently},
