@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/bulkhead-ml/bulkhead/host/config"
 	"github.com/bulkhead-ml/bulkhead/host/report"
 	"github.com/bulkhead-ml/bulkhead/host/sandbox"
 	"github.com/bulkhead-ml/bulkhead/host/selftest"
@@ -116,6 +118,9 @@ func (a *app) selftestCmd() *cobra.Command {
 }
 
 func (a *app) selftest(ctx context.Context, only []string, level string) error {
+	if err := knownAttacks(only); err != nil {
+		return err
+	}
 	exe, err := os.Executable()
 	if err != nil {
 		return failed("The host does not find its own binary", err)
@@ -144,6 +149,17 @@ func (a *app) selftest(ctx context.Context, only []string, level string) error {
 	}
 	if r.Contained() < len(r.Attacks) {
 		return exit(ExitErrors)
+	}
+	return nil
+}
+
+// knownAttacks refuses names that no attack has.
+func knownAttacks(only []string) error {
+	names := selftest.Names()
+	for _, name := range only {
+		if !slices.Contains(names, name) {
+			return misuse("--attack: no attack is called %q.%s `bulkhead sandbox selftest -v` lists them", name, config.Suggest(name, names))
+		}
 	}
 	return nil
 }

@@ -112,6 +112,14 @@ func tells(one, other sandbox.Report) bool {
 	return one.Level < other.Level || one.Level == other.Level && one.Verified && !other.Verified
 }
 
+// Names are the names of all attacks, in the order of a report.
+func Names() (out []string) {
+	for _, a := range attack.Catalogue() {
+		out = append(out, a.Name)
+	}
+	return out
+}
+
 // chosen are the attacks of the given names, all without names.
 func chosen(names []string) ([]attack.Attack, error) {
 	all := attack.Catalogue()
