@@ -222,7 +222,7 @@ func (l *Launcher) start(ctx context.Context, s *slot) (*Running, error) {
 		return nil, err
 	}
 	if l.Machine != nil {
-		r.Target = l.Machine.Message(root(l.Machine, p.Sandbox()), s.view.Env)
+		r.Target = l.Machine.Message(root(l.Machine, p.Sandbox()), s.view)
 	}
 	r.Started = time.Since(begin)
 	for _, limit := range unenforced(l.Config.SandboxOf(s.entry.Name).Limits, p.Sandbox()) {

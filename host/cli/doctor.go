@@ -115,6 +115,9 @@ func (a *app) doctor(ctx context.Context, where *machineFlags, suite string, fac
 		Target: where.reportTarget(machine), Selection: selection, Timeout: a.share(),
 		IncludeFacts: facts, StartedAt: s.started,
 	}
+	if machine != nil {
+		opt.Recorded = machine.Recorded
+	}
 	rep, err := s.diagnose(ctx, where.snapshot, opt)
 	if err != nil {
 		return err

@@ -50,6 +50,7 @@ func (a *app) facts(ctx context.Context, where *machineFlags, save string) error
 		return err
 	}
 	collected := doctor.Collect(ctx, plugins, cmp.Or(a.flags.timeout*4/5, doctor.DefaultTimeout))
+	collected.AddRecorded(machine.Recorded, plugins)
 	doc := doctor.FactsDocument(where.reportTarget(machine), collected, s.started)
 	doc.Diagnostics = append(s.notes, doc.Diagnostics...)
 	if err := a.saveFacts(save, doc); err != nil {

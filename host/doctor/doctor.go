@@ -30,6 +30,8 @@ type Options struct {
 	Level int
 	// IncludeFacts puts the facts into the report.
 	IncludeFacts bool
+	// Recorded are answers of a recorded machine; see Collected.AddRecorded.
+	Recorded []fact.Fact
 	// StartedAt is when the work began, the launch of the plugins included;
 	// the zero time means now.
 	StartedAt time.Time
@@ -43,7 +45,9 @@ func Diagnose(ctx context.Context, plugins []Plugin, o Options) report.Doctor {
 	if o.StartedAt.IsZero() {
 		o.StartedAt = time.Now()
 	}
-	return Judge(ctx, plugins, Collect(ctx, plugins, o.timeout()), o)
+	collected := Collect(ctx, plugins, o.timeout())
+	collected.AddRecorded(o.Recorded, plugins)
+	return Judge(ctx, plugins, collected, o)
 }
 
 // Judge checks facts that are there already and concludes: those of Collect,

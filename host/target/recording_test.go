@@ -112,6 +112,6 @@ func FuzzParseRecording(f *testing.F) {
 			t.Errorf("%+v", m)
 		}
 		_ = m.places(&tree{}, "$PATH/x")
-		_ = m.Message("/target", m.Env)
+		_ = m.Message("/target", View{Env: m.Env})
 	})
 }

@@ -6,14 +6,16 @@
 //
 // A machine is this one (Live), or a directory that holds the root of another:
 // a mounted disk, an unpacked image, a recorded machine. What files cannot say
-// about a recorded machine (its environment, the answers of statfs) stands in
-// a file named bulkhead-machine.json at the top of the directory:
+// about a recorded machine (its environment, the answers of statfs and of
+// libraries such as NVML, as facts by address) stands in a file named bulkhead-machine.json at the top of the directory:
 //
 //	{
 //	  "env": {"CUDA_VISIBLE_DEVICES": "0"},
 //	  "home": "/home/ada",
 //	  "project_dir": "/home/ada/train",
 //	  "filesystems": {"/": {"total_bytes": 1000, "free_bytes": 10}},
+//	  "kernel_log": "[   12.3] NVRM: Xid (PCI:0000:01:00): 79, ...",
+//	  "facts": {"gpu.nvml.status": "ok"},
 //	  "os": "linux",
 //	  "arch": "amd64"
 //	}
@@ -38,10 +40,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
@@ -68,6 +72,11 @@ type Machine struct {
 	Pythons     []string
 	Filesystems map[string]Usage
 	OS, Arch    string
+	// KernelLog of a recorded machine.
+	KernelLog string
+	// Recorded are facts of a recorded machine that no file can show: what a
+	// library or a service answered. They stand in place of what is collected.
+	Recorded []fact.Fact
 	// Protected are paths that no write grant may be, hold or lie in: those of
 	// the host, of its plugins and of the configuration that is in force.
 	Protected []string
@@ -179,13 +188,15 @@ func (m *Machine) LooksLikeOne() error {
 }
 
 type recording struct {
-	Env         map[string]string `json:"env"`
-	Home        string            `json:"home"`
-	ProjectDir  string            `json:"project_dir"`
-	Filesystems map[string]Usage  `json:"filesystems"`
-	Pythons     []string          `json:"pythons"`
-	OS          string            `json:"os"`
-	Arch        string            `json:"arch"`
+	Env         map[string]string          `json:"env"`
+	Home        string                     `json:"home"`
+	ProjectDir  string                     `json:"project_dir"`
+	Filesystems map[string]Usage           `json:"filesystems"`
+	Pythons     []string                   `json:"pythons"`
+	OS          string                     `json:"os"`
+	Arch        string                     `json:"arch"`
+	KernelLog   string                     `json:"kernel_log"`
+	Facts       map[string]json.RawMessage `json:"facts"`
 }
 
 // readRecording fills in what MachineFile says; a machine without one has an
@@ -226,13 +237,25 @@ func (m *Machine) apply(rec *recording) {
 	if rec.Env != nil {
 		m.Env = rec.Env
 	}
-	m.Filesystems = rec.Filesystems
+	m.Filesystems, m.KernelLog, m.Recorded = rec.Filesystems, rec.KernelLog, rec.facts()
 	m.Pythons = append(m.Pythons, rec.Pythons...)
 	for field, value := range map[*string]string{&m.Home: rec.Home, &m.ProjectDir: rec.ProjectDir, &m.OS: rec.OS, &m.Arch: rec.Arch} {
 		if value != "" {
 			*field = value
 		}
 	}
+}
+
+// facts are the recorded answers, by address; their evidence is the recording.
+func (r *recording) facts() []fact.Fact {
+	var out []fact.Fact
+	for _, address := range slices.Sorted(maps.Keys(r.Facts)) {
+		out = append(out, fact.Fact{
+			Address: address, Value: r.Facts[address],
+			Evidence: []fact.Evidence{{Path: "/" + MachineFile, Call: "recorded"}},
+		})
+	}
+	return out
 }
 
 func parseRecording(data []byte) (*recording, error) {
@@ -248,17 +271,18 @@ func parseRecording(data []byte) (*recording, error) {
 	return &rec, nil
 }
 
-// Message is the machine as a plugin sees it: its "/" is found under root, and
-// env holds the granted variables.
-func (m *Machine) Message(root string, env map[string]string) *pluginv1.Target {
+// Message is the machine as a plugin with this view sees it: its "/" is found
+// under root.
+func (m *Machine) Message(root string, view View) *pluginv1.Target {
 	t := &pluginv1.Target{
-		Root: root, Live: m.Live(), ProcessDir: m.ProcessDir, Env: env, Pythons: m.Pythons,
+		Root: root, Live: m.Live(), ProcessDir: m.ProcessDir, Env: view.Env, Pythons: m.Pythons,
 		ProjectDir: m.ProjectDir, Home: m.Home, Os: m.OS, Arch: m.Arch,
 		Filesystems: map[string]*pluginv1.FilesystemUsage{},
 	}
 	for name, u := range m.Filesystems {
 		t.Filesystems[name] = &pluginv1.FilesystemUsage{TotalBytes: u.Total, FreeBytes: u.Free}
 	}
+	m.addKernelLog(t, view)
 	return t
 }
 

@@ -194,7 +194,7 @@ func TestMessage(t *testing.T) {
 		Root: "/mnt", ProcessDir: "/proc/self", Home: "/home/ada", ProjectDir: "/p", OS: "linux", Arch: "arm64", Pythons: []string{"/e"},
 		Filesystems: map[string]Usage{"/": {Total: 10, Free: 3}}, Env: map[string]string{"SECRET": "s"},
 	}
-	got := m.Message("/target", map[string]string{"A": "1"})
+	got := m.Message("/target", View{Env: map[string]string{"A": "1"}})
 	if got.GetLive() || got.GetRoot() != "/target" || got.GetHome() != "/home/ada" || got.GetProjectDir() != "/p" || got.GetArch() != "arm64" {
 		t.Errorf("%v", got)
 	}

@@ -42,6 +42,12 @@ type Target struct {
 	Filesystems map[string]Usage
 	// OS and Arch in Go's names.
 	OS, Arch string
+	// KernelLog is the text of the kernel's log, oldest line first, for plugins
+	// that were granted to read /dev/kmsg; at most MaxKernelLog bytes of its end.
+	KernelLog string
+	// KernelLogUnknown says why there is no KernelLog: not granted, not
+	// permitted, not recorded.
+	KernelLogUnknown string
 
 	links sync.Map // directory → resolved directory
 }
@@ -56,6 +62,9 @@ type Usage struct {
 // MaxFileBytes bounds what ReadFile reads.
 const MaxFileBytes = 16 << 20
 
+// MaxKernelLog bounds Target.KernelLog, in bytes.
+const MaxKernelLog = 1 << 20
+
 // maxLinks is the length of a chain of symbolic links that Linux follows too.
 const maxLinks = 40
 
@@ -68,6 +77,7 @@ func TargetFromProto(p *pluginv1.Target) *Target {
 		Root: p.GetRoot(), Live: p.GetLive(), ProcessDir: p.GetProcessDir(), Env: p.GetEnv(),
 		Pythons: p.GetPythons(), ProjectDir: p.GetProjectDir(), Home: p.GetHome(),
 		OS: p.GetOs(), Arch: p.GetArch(), Filesystems: map[string]Usage{},
+		KernelLog: p.GetKernelLog(), KernelLogUnknown: p.GetKernelLogUnknown(),
 	}
 	for name, u := range p.GetFilesystems() {
 		t.Filesystems[name] = Usage{Total: u.GetTotalBytes(), Free: u.GetFreeBytes()}

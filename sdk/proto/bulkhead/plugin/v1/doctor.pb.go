@@ -207,10 +207,15 @@ type Target struct {
 	// What statfs(2) said on a recorded machine, by path.
 	Filesystems map[string]*FilesystemUsage `protobuf:"bytes,8,rep,name=filesystems,proto3" json:"filesystems,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Operating system and architecture in Go's names: "linux", "amd64".
-	Os            string `protobuf:"bytes,9,opt,name=os,proto3" json:"os,omitempty"`
-	Arch          string `protobuf:"bytes,10,opt,name=arch,proto3" json:"arch,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Os   string `protobuf:"bytes,9,opt,name=os,proto3" json:"os,omitempty"`
+	Arch string `protobuf:"bytes,10,opt,name=arch,proto3" json:"arch,omitempty"`
+	// Text of the kernel's log, oldest line first, for plugins that were granted
+	// /dev/kmsg. A plugin in a sandbox cannot read the log itself.
+	KernelLog string `protobuf:"bytes,11,opt,name=kernel_log,json=kernelLog,proto3" json:"kernel_log,omitempty"`
+	// Why there is no kernel log.
+	KernelLogUnknown string `protobuf:"bytes,12,opt,name=kernel_log_unknown,json=kernelLogUnknown,proto3" json:"kernel_log_unknown,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Target) Reset() {
@@ -309,6 +314,20 @@ func (x *Target) GetOs() string {
 func (x *Target) GetArch() string {
 	if x != nil {
 		return x.Arch
+	}
+	return ""
+}
+
+func (x *Target) GetKernelLog() string {
+	if x != nil {
+		return x.KernelLog
+	}
+	return ""
+}
+
+func (x *Target) GetKernelLogUnknown() string {
+	if x != nil {
+		return x.KernelLogUnknown
 	}
 	return ""
 }
@@ -1021,7 +1040,7 @@ var File_bulkhead_plugin_v1_doctor_proto protoreflect.FileDescriptor
 
 const file_bulkhead_plugin_v1_doctor_proto_rawDesc = "" +
 	"\n" +
-	"\x1fbulkhead/plugin/v1/doctor.proto\x12\x12bulkhead.plugin.v1\x1a\x1fbulkhead/plugin/v1/plugin.proto\"\xe7\x03\n" +
+	"\x1fbulkhead/plugin/v1/doctor.proto\x12\x12bulkhead.plugin.v1\x1a\x1fbulkhead/plugin/v1/plugin.proto\"\xb4\x04\n" +
 	"\x06Target\x12\x12\n" +
 	"\x04root\x18\x01 \x01(\tR\x04root\x12\x12\n" +
 	"\x04live\x18\x02 \x01(\bR\x04live\x12\x1f\n" +
@@ -1035,7 +1054,10 @@ const file_bulkhead_plugin_v1_doctor_proto_rawDesc = "" +
 	"\vfilesystems\x18\b \x03(\v2+.bulkhead.plugin.v1.Target.FilesystemsEntryR\vfilesystems\x12\x0e\n" +
 	"\x02os\x18\t \x01(\tR\x02os\x12\x12\n" +
 	"\x04arch\x18\n" +
-	" \x01(\tR\x04arch\x1a6\n" +
+	" \x01(\tR\x04arch\x12\x1d\n" +
+	"\n" +
+	"kernel_log\x18\v \x01(\tR\tkernelLog\x12,\n" +
+	"\x12kernel_log_unknown\x18\f \x01(\tR\x10kernelLogUnknown\x1a6\n" +
 	"\bEnvEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1ac\n" +
