@@ -8,12 +8,14 @@ import (
 	"os"
 
 	"github.com/bulkhead-ml/bulkhead/host/cli"
+	"github.com/bulkhead-ml/bulkhead/host/probe"
 	"github.com/bulkhead-ml/bulkhead/host/sandbox"
 	"github.com/bulkhead-ml/bulkhead/internal/attack"
 )
 
 func main() {
 	sandbox.MaybeInit()
-	attack.MaybeRun() // in the sandbox only: see `bulkhead sandbox selftest`
+	probe.MaybeSpeak() // in the sandbox only: see package probe
+	attack.MaybeRun()  // in the sandbox only: see `bulkhead sandbox selftest`
 	os.Exit(cli.Main(os.Args[1:], os.Stdout, os.Stderr))
 }

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package probe
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/bulkhead-ml/bulkhead/host/sandbox"
+	"github.com/bulkhead-ml/bulkhead/sdk/fact"
+)
+
+// maxList bounds the lists of an engine's answer.
+const maxList = 64
+
+func few(list []string) []string { return list[:min(len(list), maxList)] }
+
+func sorted(list []string) []string {
+	slices.Sort(list)
+	return list
+}
+
+// engineProbe asks the engine where there is a socket or a command for one.
+func engineProbe(facts fact.Set, o *Options) []Probe {
+	endpoint := engineSocket(o.Env)
+	if _, err := os.Stat(endpoint); err != nil {
+		if _, installed := facts.Lookup("docker.client.path"); !installed {
+			return nil
+		}
+	}
+	return []Probe{{Address: DockerAddress, Title: "ask the container engine", Deadline: engineTime, run: askEngine(endpoint)}}
+}
+
+// engineSocket is the socket that the docker command would use. An engine at
+// another machine is not this machine's.
+func engineSocket(env map[string]string) string {
+	if socket, ok := strings.CutPrefix(env["DOCKER_HOST"], "unix://"); ok {
+		return socket
+	}
+	places := []string{"/var/run/docker.sock"}
+	if dir := env["XDG_RUNTIME_DIR"]; dir != "" {
+		places = append(places, filepath.Join(dir, "docker.sock"), filepath.Join(dir, "podman/podman.sock"))
+	}
+	for _, place := range append(places, "/run/podman/podman.sock") {
+		if _, err := os.Stat(place); err == nil {
+			return place
+		}
+	}
+	return places[0]
+}
+
+func askEngine(socket string) func(context.Context, *Options) []fact.Fact {
+	return func(ctx context.Context, o *Options) []fact.Fact {
+		d := Docker{Endpoint: "unix://" + socket}
+		var dialer net.Dialer
+		conn, err := dialer.DialContext(ctx, "unix", socket)
+		if err == nil {
+			t := talk{Engine: true, Asks: []ask{{Method: http.MethodGet, URL: "http://engine/version"}, {Method: http.MethodGet, URL: "http://engine/info"}}}
+			var s said
+			if s, err = converse(ctx, conn, t, o); err == nil {
+				d.OK, d.EngineInfo = s.Status == http.StatusOK && s.Error == "", s.Engine.cleaned()
+				d.Error = s.problem()
+			}
+		}
+		if err != nil {
+			d.Error = clean(err.Error())
+		}
+		return []fact.Fact{known(DockerAddress, d, "GET /version, /info", firstOf(d.Error, d.Version, "ok"))}
+	}
+}
+
+// converse lends a connection to a speaker in a sandbox.
+func converse(ctx context.Context, conn net.Conn, t talk, o *Options) (said, error) {
+	defer conn.Close()
+	filer, ok := conn.(interface{ File() (*os.File, error) })
+	if !ok {
+		return said{}, errors.New("this connection cannot be lent to a sandbox")
+	}
+	file, err := filer.File()
+	if err != nil {
+		return said{}, err
+	}
+	defer file.Close()
+	spec, err := speakerSpec(t, file, o)
+	if err != nil {
+		return said{}, err
+	}
+	defer spec.Exe.Close()
+	out, err := launch(ctx, spec)
+	if err != nil {
+		return said{}, err
+	}
+	var s said
+	if json.Unmarshal(out.answer, &s) != nil {
+		return said{}, errors.New(out.died())
+	}
+	s.Error, s.Text, s.Stage = clean(s.Error), clean(s.Text), clean(s.Stage)
+	return s, nil
+}
+
+// speakerSpec is the sandbox of a speaker: a connection and the roots of TLS.
+func speakerSpec(t talk, connection *os.File, o *Options) (sandbox.Spec, error) {
+	request, err := json.Marshal(t)
+	if err != nil {
+		return sandbox.Spec{}, err
+	}
+	name, err := os.Executable()
+	if err != nil {
+		return sandbox.Spec{}, err
+	}
+	exe, err := os.Open(name)
+	if err != nil {
+		return sandbox.Spec{}, err
+	}
+	spec := sandbox.Spec{
+		Exe: exe, Args: []string{name, Word, string(request)}, Inherit: []*os.File{connection},
+		Env: []string{"GOTRACEBACK=none"}, Floor: o.Floor,
+	}
+	if t.TLS != "" {
+		certificates(&spec, o.Env)
+	}
+	return spec, nil
+}
+
+// problem is why a conversation is no success; "" when it is one.
+func (s said) problem() string {
+	if s.Error != "" {
+		return s.Error
+	}
+	if s.Status >= http.StatusBadRequest {
+		return http.StatusText(s.Status)
+	}
+	return ""
+}
+
+// cleaned makes a server's words fit for a report.
+func (e EngineInfo) cleaned() EngineInfo {
+	for _, s := range []*string{&e.Version, &e.API, &e.DefaultRuntime, &e.StorageDriver, &e.CgroupDriver, &e.CgroupVersion, &e.DataRoot} {
+		*s = clean(*s)
+	}
+	for _, list := range [][]string{e.Runtimes, e.CDIDirs, e.CDIDevices, e.Warnings} {
+		for i := range list {
+			list[i] = clean(list[i])
+		}
+	}
+	return e
+}
