@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Python is the path that stands for the Python environments of the user.
@@ -80,6 +81,18 @@ func segments(p string) []string {
 	return strings.FieldsFunc(p, func(r rune) bool { return r == '/' })
 }
 
+// trees are paths, each by its segments: they are compared with every grant of
+// every plugin whenever the host starts.
+type trees [][]string
+
+func treesOf(paths ...string) trees {
+	out := make(trees, len(paths))
+	for i, p := range paths {
+		out[i] = segments(p)
+	}
+	return out
+}
+
 // refusal says why no plugin may have such a path; "" when it may.
 func refusal(kind, place, rest string) string {
 	switch {
@@ -105,17 +118,17 @@ func refusal(kind, place, rest string) string {
 }
 
 // wide are directories that hold a whole system, or what all its users have.
-var wide = []string{
+var wide = treesOf(
 	"/", "/dev", "/etc", "/home", "/media", "/mnt", "/opt", "/proc", "/root", "/run", "/srv", "/sys", "/tmp", "/usr", "/usr/local",
 	"/var", "/var/lib", "/var/log", "/var/run", "/var/tmp", "/Applications", "/Library", "/System", "/Users", "/Volumes", "/private",
 	"/home/*", "/Users/*",
-}
+)
 
 // isWide reports whether a pattern matches one of the directories, or everything
 // in one of them.
-func isWide(pattern string, dirs []string) bool {
-	return slices.ContainsFunc(dirs, func(dir string) bool {
-		have, want := named(pattern), segments(dir)
+func isWide(pattern string, dirs trees) bool {
+	have := named(pattern)
+	return slices.ContainsFunc(dirs, func(want []string) bool {
 		return len(have) == len(want) && overlap(have, want)
 	})
 }
@@ -154,12 +167,31 @@ func overlap(a, b []string) bool {
 // and dots, spaces and the name of a stream at the end. A range such as [Z-f] has
 // another meaning in lower case, so that each spelling counts.
 func meets(x, y string) bool {
+	if simple(x) && simple(y) {
+		return strings.EqualFold(x, y)
+	}
+	return meetsInSomeSpelling(x, y)
+}
+
+func meetsInSomeSpelling(x, y string) bool {
 	for _, spell := range []func(string) string{plain, strings.ToLower, strings.ToUpper, fold} {
 		if a, b := spell(x), spell(y); matches(a, b) || matches(b, a) || matches(x, b) || matches(y, a) {
 			return true
 		}
 	}
 	return false
+}
+
+// simple reports whether a name has a single spelling but for the case of its
+// letters, and is no pattern. Nearly every name is, and comparing it is cheap.
+func simple(s string) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c >= utf8.RuneSelf, c == '*', c == '?', c == '[', c == '\\', c == ':':
+			return false
+		}
+	}
+	return !strings.HasSuffix(s, ".") && !strings.HasSuffix(s, " ")
 }
 
 func plain(s string) string { return s }
@@ -181,13 +213,13 @@ func matches(pattern, name string) bool {
 
 // touches reports whether a pattern can be one of the paths, lie in one, or
 // hold one.
-func touches(pattern string, paths []string) bool {
-	return slices.ContainsFunc(paths, func(p string) bool { return overlap(segments(pattern), segments(p)) })
+func touches(pattern string, paths trees) bool {
+	parts := segments(pattern)
+	return slices.ContainsFunc(paths, func(p []string) bool { return overlap(parts, p) })
 }
 
 // within reports whether a pattern can be one of the paths or lie in one.
-func within(pattern string, paths []string) bool {
-	return slices.ContainsFunc(paths, func(p string) bool {
-		return len(segments(pattern)) >= len(segments(p)) && overlap(segments(pattern), segments(p))
-	})
+func within(pattern string, paths trees) bool {
+	parts := segments(pattern)
+	return slices.ContainsFunc(paths, func(p []string) bool { return len(parts) >= len(p) && overlap(parts, p) })
 }

@@ -11,9 +11,9 @@ import (
 // What the examined process's directory shows of others, of its memory, of its
 // command line, where values of variables stand, and of its environment, which
 // env grants give name by name.
-var processPrivate = []string{
+var processPrivate = treesOf(
 	"/environ", "/cmdline", "/mem", "/maps", "/smaps", "/pagemap", "/auxv", "/root", "/cwd", "/fd", "/fdinfo", "/map_files", "/task", "/ns", "/net",
-}
+)
 
 // systemProc matches the names in /proc that are of the system and of no
 // process.
@@ -33,15 +33,15 @@ func refuseProcess(place, rest string) string {
 }
 
 // systemTrees are what the system runs or obeys.
-var systemTrees = []string{
+var systemTrees = treesOf(
 	"/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/nix", "/proc", "/root", "/run", "/sbin", "/snap", "/sys", "/usr",
 	"/var/run", "/var/spool", "/var/lib/systemd", "/var/lib/docker", "/var/lib/containerd", "/var/lib/dpkg", "/var/lib/rpm",
 	"/opt/conda", "/opt/homebrew", "/Applications", "/Library", "/System", "/private/etc", "/private/var", "/Windows",
-}
+)
 
 // personalTrees are what the host, a shell, a desktop or an interpreter of the
 // user runs or obeys, below the home or the project directory.
-var personalTrees = []string{
+var personalTrees = treesOf(
 	"/.config/bulkhead", "/.local/share/bulkhead", "/.local/state/bulkhead", "/.cache/bulkhead", "/.bulkhead",
 	"/Library/Application Support/bulkhead", "/Library/Caches/bulkhead", "/AppData",
 	"/bulkhead.hcl", "/*.bulkhead.hcl", "/bulkhead.hcl.json", "/*.bulkhead.hcl.json",
@@ -52,7 +52,11 @@ var personalTrees = []string{
 	"/.config/plasma-workspace", "/.local/share/systemd", "/.local/share/applications", "/Library/LaunchAgents",
 	"/bin", "/.bin", "/.local/bin", "/.local/lib", "/.cargo", "/go/bin", "/.pyenv", "/.ipython", "/.jupyter", "/.vimrc", "/.vim",
 	"/.config/nvim", "/.emacs", "/.emacs.d", "/.tmux.conf", "/.gitconfig", "/.config/git", "/.git", "/.pip", "/.config/pip", "/.condarc",
-}
+)
+
+// homes are the home directories of others, hidden what lies in one of them and
+// configures programs.
+var homes, hidden = treesOf("/home/*", "/Users/*"), treesOf("/home/*/.*")
 
 const changesWhatRuns = "a plugin that may write there could change what the host, your shell or the system runs or obeys; " +
 	"let it write to a directory of its own, such as ./out"
@@ -62,9 +66,9 @@ func refuseWrite(place, rest string) string {
 	switch {
 	case place == process:
 		return "a process is only looked at"
-	case place == "" && (within(rest, systemTrees) || within(rest, []string{"/home/*/.*"})):
+	case place == "" && (within(rest, systemTrees) || within(rest, hidden)):
 		return changesWhatRuns
-	case place == "" && within(rest, []string{"/home/*", "/Users/*"}):
+	case place == "" && within(rest, homes):
 		return "a directory in somebody's home is named as ~/..., so that it is checked for whoever runs the plugin"
 	case place == "." && len(named(rest)) == 0:
 		return "this is the whole project with its configuration; " + changesWhatRuns
@@ -75,7 +79,7 @@ func refuseWrite(place, rest string) string {
 }
 
 // programDirs hold more programs than anybody can oversee.
-var programDirs = []string{"/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/snap/bin", "/opt/homebrew/bin"}
+var programDirs = treesOf("/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/snap/bin", "/opt/homebrew/bin")
 
 func refuseExec(place, rest string) string {
 	switch {
@@ -89,7 +93,7 @@ func refuseExec(place, rest string) string {
 
 // hostDevices are the machine itself: its disks, its memory, its terminals and
 // its keyboards.
-var hostDevices = []string{
+var hostDevices = treesOf(
 	"/dev/mem", "/dev/kmem", "/dev/port", "/dev/kmsg", "/dev/console", "/dev/tty*", "/dev/pts", "/dev/ptmx", "/dev/vcs*", "/dev/input",
 	"/dev/uinput", "/dev/uhid", "/dev/hidraw[0-9]*", "/dev/sd[a-z]*", "/dev/hd[a-z]*", "/dev/vd[a-z]*", "/dev/xvd[a-z]*", "/dev/nvme[0-9]*",
 	"/dev/mmcblk[0-9]*", "/dev/md[0-9]*", "/dev/dm-[0-9]*", "/dev/mapper", "/dev/disk", "/dev/block", "/dev/loop*", "/dev/sg[0-9]*",
@@ -98,15 +102,15 @@ var hostDevices = []string{
 	"/dev/ng[0-9]*", "/dev/nvme-fabrics", "/dev/raw", "/dev/mtd[0-9]*", "/dev/ubi*", "/dev/btrfs-control", "/dev/st[0-9]*", "/dev/nst[0-9]*",
 	"/dev/snapshot", "/dev/nvram", "/dev/vfio", "/dev/iommu", "/dev/kvm", "/dev/userfaultfd", "/dev/bus", "/dev/usb", "/dev/i2c-[0-9]*",
 	"/dev/mei[0-9]*", "/dev/tpm*", "/dev/ipmi*", "/dev/watchdog*", "/dev/uio[0-9]*", "/dev/serial", "/dev/ppp", "/dev/autofs", "/dev/rfkill",
-}
+)
 
 // deviceNames are names that the patterns of hostDevices match, for globs.
-var deviceNames = []string{
+var deviceNames = treesOf(
 	"/dev/tty", "/dev/tty0", "/dev/ttyS0", "/dev/vcs", "/dev/hidraw0", "/dev/sda", "/dev/sda1", "/dev/hda", "/dev/vda", "/dev/vda1", "/dev/xvda",
 	"/dev/nvme0", "/dev/nvme0n1", "/dev/mmcblk0", "/dev/md0", "/dev/dm-0", "/dev/loop0", "/dev/loop-control", "/dev/sg0", "/dev/sr0", "/dev/vhost-net",
 	"/dev/ng0n1", "/dev/mtd0", "/dev/mtd0ro", "/dev/ubi0", "/dev/ubi_ctrl", "/dev/st0", "/dev/nst0", "/dev/i2c-0", "/dev/mei0", "/dev/tpm0", "/dev/tpmrm0",
 	"/dev/ipmi0", "/dev/watchdog0", "/dev/uio0", "/dev/stdin",
-}
+)
 
 func refuseDevice(place, rest string) string {
 	if place != "" || !strings.HasPrefix(rest, "/dev/") {
