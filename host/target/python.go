@@ -12,26 +12,44 @@ import (
 	"strings"
 )
 
+// AllPythons among Machine.Pythons stands for every environment that is found.
+const AllPythons = "*"
+
 // pythonPaths lists what the grant ${python} stands for: the environments that
-// the user named, the active virtual or conda environment, and the prefixes of
-// the interpreters that those were made from. Of an interpreter whose prefix is
-// the whole system it is the program and its library.
+// the user named, or all of them, the active virtual or conda environment, and
+// the prefixes of the interpreters that those were made from. Of an interpreter
+// whose prefix is the whole system it is the program and its library.
 func (m *Machine) pythonPaths(t *tree) []string {
+	named := append([]string{m.Env["VIRTUAL_ENV"], m.Env["CONDA_PREFIX"]}, m.Pythons...)
+	if slices.Contains(m.Pythons, AllPythons) {
+		named = append(named, m.environments(t)...)
+	}
 	var out []string
-	for _, p := range append([]string{m.Env["VIRTUAL_ENV"], m.Env["CONDA_PREFIX"]}, m.Pythons...) {
-		prefix := prefixOf(t, p)
-		out = append(out, m.under(prefix, "")...)
-		home := venvHome(t, prefix)
-		if !holdsPython(t, home) {
-			continue
+	for _, p := range named {
+		if p != "" && p != AllPythons {
+			out = append(out, m.pythonPath(t, p)...)
 		}
-		base := m.under(path.Dir(home), "")
-		switch {
-		case len(base) == 0:
-			out = append(out, systemPython(t, prefix)...)
-		case holdsLibrary(t, path.Dir(home)):
-			out = append(out, base...)
-		}
+	}
+	return out
+}
+
+// pythonPath is what one environment or interpreter consists of.
+func (m *Machine) pythonPath(t *tree, p string) []string {
+	prefix := prefixOf(t, p)
+	out := m.under(prefix, "")
+	if len(out) == 0 && pythonName.MatchString(path.Base(p)) {
+		return systemPython(t, path.Clean(filepath.ToSlash(p)), "")
+	}
+	home := venvHome(t, prefix)
+	if !holdsPython(t, home) {
+		return out
+	}
+	base := m.under(path.Dir(home), "")
+	switch {
+	case len(base) == 0:
+		out = append(out, systemPython(t, path.Join(prefix, "bin", "python3"), prefix)...)
+	case holdsLibrary(t, path.Dir(home)):
+		out = append(out, base...)
 	}
 	return out
 }
@@ -65,11 +83,17 @@ func holdsLibrary(t *tree, dir string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// systemPython is the program that an environment's interpreter leads to, under
-// each name on the way, and its standard library.
-func systemPython(t *tree, prefix string) []string {
+// systemPython is the program that an interpreter at a path leads to, under each
+// name on the way that is not of the environment at prefix, with its standard
+// library and the packages of the system.
+func systemPython(t *tree, at, prefix string) []string {
 	var out []string
-	at := path.Join(prefix, "bin", "python3")
+	add := func(p string) {
+		if prefix == "" || !below(p, prefix) {
+			out = append(out, escape.Replace(p))
+		}
+	}
+	add(at)
 	for range maxLinks {
 		to, err := t.readlink(at)
 		if err != nil {
@@ -78,9 +102,8 @@ func systemPython(t *tree, prefix string) []string {
 		if !path.IsAbs(to) {
 			to = path.Join(path.Dir(at), to)
 		}
-		if at = path.Clean(to); !below(at, prefix) {
-			out = append(out, escape.Replace(at))
-		}
+		at = path.Clean(to)
+		add(at)
 		if !pythonName.MatchString(path.Base(at)) {
 			return nil // a link to something else
 		}
@@ -90,7 +113,9 @@ func systemPython(t *tree, prefix string) []string {
 		return nil
 	}
 	if strings.HasPrefix(name, "python3.") && len(out) > 0 {
-		out = append(out, escape.Replace(path.Join(path.Dir(path.Dir(at)), "lib", name)))
+		for _, lib := range []string{"lib/" + name, "lib64/" + name, "lib/python3/dist-packages", "local/lib/" + name} {
+			out = append(out, escape.Replace(path.Join(path.Dir(path.Dir(at)), lib)))
+		}
 	}
 	return out
 }
