@@ -6,6 +6,7 @@ import (
 	"context"
 	_ "embed" // the scripts
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -22,6 +23,17 @@ var importScript string
 
 //go:embed driver.py
 var driverScript string
+
+// RunPython runs code with an interpreter of this machine, as a probe does: in a
+// sandbox, without network, until it ends or ctx does. It returns what the code
+// writes to descriptor 3.
+func RunPython(ctx context.Context, python, code string, args []string, o Options) ([]byte, error) {
+	out, err := script{python: python, code: code, args: args}.run(ctx, &o)
+	if err == nil && (out.deadline || out.exit.Code != 0 || out.exit.Signal != 0) {
+		err = errors.New(out.died())
+	}
+	return out.answer, err
+}
 
 // script runs Python code in an environment.
 type script struct {
