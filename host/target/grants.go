@@ -28,6 +28,8 @@ type View struct {
 	Net []string
 	// Secrets are the names of the values that it may read.
 	Secrets []string
+	// KernelLog says that it may read the text of the kernel's log.
+	KernelLog bool
 	// Given tells of each grant, in their order, what became of it.
 	Given []Given
 }
@@ -119,13 +121,16 @@ type place struct {
 }
 
 func (x *expansion) grant(i int, g manifest.Grant, rootErr error) {
-	switch g.Kind {
-	case manifest.Env:
+	switch {
+	case g.Kind == manifest.Env:
 		x.env(i, g.Name)
-	case manifest.Net:
+	case g.Kind == manifest.Net:
 		x.view.Net = appendNew(x.view.Net, g.Address)
-	case manifest.Secret:
+	case g.Kind == manifest.Secret:
 		x.view.Secrets = appendNew(x.view.Secrets, g.Name)
+	case g.Kind == manifest.Read && g.Path == manifest.KernelLog:
+		x.view.KernelLog = true
+		x.view.Given[i].Paths = []string{g.Path}
 	default:
 		if rootErr != nil {
 			x.view.Given[i].Cut = rootErr.Error()

@@ -10,16 +10,13 @@ import (
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
 )
 
-// KernelLogPath is the path of the grant that gives the kernel's log.
-const KernelLogPath = "/dev/kmsg"
-
 // addKernelLog gives the kernel's log to a plugin that was granted it. The host
 // reads it in the plugin's place: the log wants a capability, which no plugin
 // has, and its device would also give what was never granted, namely waiting
 // for new lines.
 func (m *Machine) addKernelLog(t *pluginv1.Target, view View) {
-	if !view.reads(KernelLogPath) {
-		t.KernelLogUnknown = "the plugin has no grant to read " + KernelLogPath
+	if !view.KernelLog {
+		t.KernelLogUnknown = "the plugin has no grant to read " + manifest.KernelLog
 		return
 	}
 	log, reason := m.KernelLog, "the recorded machine has no kernel log"
@@ -29,16 +26,6 @@ func (m *Machine) addKernelLog(t *pluginv1.Target, view View) {
 	if t.KernelLog = kernelLogTail(log); t.KernelLog == "" {
 		t.KernelLogUnknown = reason
 	}
-}
-
-// reads reports whether a grant to read exactly this path is among those given.
-func (v View) reads(path string) bool {
-	for _, g := range v.Given {
-		if g.Grant.Kind == manifest.Read && g.Grant.Path == path {
-			return true
-		}
-	}
-	return false
 }
 
 // kernelLogTail keeps whole lines of the end of a log, as text.

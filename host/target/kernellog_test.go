@@ -10,24 +10,20 @@ import (
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
 )
 
-func kernelLogView(paths ...string) View {
-	var v View
-	for _, p := range paths {
-		v.Given = append(v.Given, Given{Grant: manifest.Grant{Kind: manifest.Read, Path: p}})
-	}
-	return v
-}
-
 func TestKernelLogNeedsItsGrant(t *testing.T) {
 	m := &Machine{Root: t.TempDir(), KernelLog: "NVRM: Xid\n"}
-	if got := m.Message("/", kernelLogView("/proc/modules")); got.KernelLog != "" || !strings.Contains(got.KernelLogUnknown, "no grant") {
+	log := m.Expand([]manifest.Grant{{Kind: manifest.Read, Path: manifest.KernelLog}})
+	if len(log.Binds) != 0 || log.Given[0].Absent() {
+		t.Errorf("the device was given: %+v", log)
+	}
+	if got := m.Message("/", View{}); got.KernelLog != "" || !strings.Contains(got.KernelLogUnknown, "no grant") {
 		t.Errorf("without the grant: %q, %q", got.KernelLog, got.KernelLogUnknown)
 	}
-	if got := m.Message("/", kernelLogView(KernelLogPath)); got.KernelLog != "NVRM: Xid\n" || got.KernelLogUnknown != "" {
+	if got := m.Message("/", log); got.KernelLog != "NVRM: Xid\n" || got.KernelLogUnknown != "" {
 		t.Errorf("with the grant: %q, %q", got.KernelLog, got.KernelLogUnknown)
 	}
 	m.KernelLog = ""
-	if got := m.Message("/", kernelLogView(KernelLogPath)); !strings.Contains(got.KernelLogUnknown, "no kernel log") {
+	if got := m.Message("/", log); !strings.Contains(got.KernelLogUnknown, "no kernel log") {
 		t.Errorf("nothing recorded: %q", got.KernelLogUnknown)
 	}
 }
@@ -35,7 +31,7 @@ func TestKernelLogNeedsItsGrant(t *testing.T) {
 func TestKernelLogIsBounded(t *testing.T) {
 	line := strings.Repeat("x", 99) + "\n"
 	m := &Machine{Root: t.TempDir(), KernelLog: strings.Repeat(line, fact.MaxKernelLog/50) + "last \xff\n"}
-	got := m.Message("/", kernelLogView(KernelLogPath)).KernelLog
+	got := m.Message("/", View{KernelLog: true}).KernelLog
 	if len(got) > fact.MaxKernelLog+2 || !strings.HasPrefix(got, line) || !strings.HasSuffix(got, "last \ufffd\n") {
 		t.Errorf("%d bytes, ends in %q", len(got), got[len(got)-10:])
 	}
