@@ -9,9 +9,6 @@ import (
 	"github.com/bulkhead-ml/bulkhead/host/sandbox"
 )
 
-// The ports on which go-plugin lets a plugin listen.
-const firstPort, lastPort = 10000, 25000
-
 // locate accepts a loopback address in go-plugin's range of ports, which is how
 // go-plugin serves on this system.
 func locate(_ *sandbox.Process, network, address string) (hostNetwork, hostAddress string, closer func(), err error) {

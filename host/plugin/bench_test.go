@@ -66,12 +66,17 @@ func BenchmarkStart(b *testing.B) {
 	report(b, all, firstAnswers(b, all, answer))
 }
 
+// pause is the rest of a machine between two measurements.
+const pause = 10 * time.Millisecond
+
 // firstAnswers starts each variant once a round, and takes the time until what
-// it was asked is answered.
+// it was asked is answered. Between two starts is a pause: the kernel takes the walls
+// and the memory of the one before down after its end, on the same processors.
 func firstAnswers(b *testing.B, all []variant, ask func(testing.TB, *grpc.ClientConn)) [][]time.Duration {
 	took := make([][]time.Duration, len(all))
 	for b.Loop() {
 		for i, v := range all {
+			time.Sleep(pause)
 			begin := time.Now()
 			p := v.start(b)
 			ask(b, p.conn)

@@ -18,6 +18,10 @@ import (
 
 const (
 	maxHeaders = 64 << 10
+	// window is how much a plugin may send before it hears from the host. A fixed one
+	// spares each early call the pings by which gRPC otherwise measures the delay of
+	// the connection; on one machine there is none.
+	window = 1 << 20
 	// brokerService would make the host dial and listen at a plugin's wish.
 	brokerService = "/plugin.GRPCBroker/"
 	// stdioService carries the plugin's output in messages of 1 KiB.
@@ -33,7 +37,8 @@ func (p *Process) dialOptions() []grpc.DialOption {
 		grpc.WithContextDialer(p.runner.dial),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(p.spec.MessageBytes), grpc.MaxCallSendMsgSize(p.spec.MessageBytes), grpc.ForceCodecV2(newWeighingCodec(p.spec.MessageBytes))),
 		grpc.WithMaxHeaderListSize(maxHeaders),
-		grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.DefaultConfig, MinConnectTimeout: 2 * time.Second}),
+		grpc.WithInitialWindowSize(window), grpc.WithInitialConnWindowSize(window),
+		grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.DefaultConfig, MinConnectTimeout: p.spec.StartTimeout + serviceTime}),
 		grpc.WithIdleTimeout(0),
 		grpc.WithDisableServiceConfig(),
 		grpc.WithChainUnaryInterceptor(p.boundCall),

@@ -33,9 +33,21 @@ type greeting struct {
 	address string
 }
 
-// line rebuilds the five fields that go-plugin may see.
-func (g greeting) line() string {
-	return fmt.Sprintf("%d|%d|%s|%s|%s\n", goplugin.CoreProtocolVersion, g.major, g.network, g.address, goplugin.ProtocolGRPC)
+// The ports on which a plugin may listen where it cannot use a socket in a
+// directory. They are go-plugin's own.
+const firstPort, lastPort = 10000, 25000
+
+// invitation is what go-plugin's host tells a plugin in its environment.
+func invitation(majors []int) []string {
+	texts := make([]string, len(majors))
+	for i, m := range majors {
+		texts[i] = strconv.Itoa(m)
+	}
+	return []string{
+		handshake.MagicCookieKey + "=" + handshake.MagicCookieValue,
+		fmt.Sprintf("PLUGIN_MIN_PORT=%d", firstPort), fmt.Sprintf("PLUGIN_MAX_PORT=%d", lastPort),
+		"PLUGIN_PROTOCOL_VERSIONS=" + strings.Join(texts, ","),
+	}
 }
 
 // readGreeting reads and checks the first line of a plugin's output. The host

@@ -27,8 +27,8 @@ func TestParseGreeting(t *testing.T) {
 		g, err := parseGreeting(c.line, []int{1})
 		var h *HandshakeError
 		if c.problem == "" {
-			if err != nil || g.line() != "1|1|unix|/tmp/p|grpc\n" {
-				t.Errorf("%q: %q, %v", c.line, g.line(), err)
+			if want := (greeting{1, "unix", "/tmp/p"}); err != nil || g != want {
+				t.Errorf("%q: %v, %v", c.line, g, err)
 			}
 			continue
 		}
@@ -51,9 +51,8 @@ func FuzzReadGreeting(f *testing.F) {
 			}
 			return
 		}
-		again, err := parseGreeting(g.line(), []int{1})
-		if err != nil || again != g || strings.Count(g.line(), "|") != 4 {
-			t.Fatalf("%q was rebuilt as %q: %v", text, g.line(), err)
+		if g.major != 1 || !printable(g.network+g.address) || strings.Contains(g.address, "|") {
+			t.Fatalf("%q was read as %v", text, g)
 		}
 	})
 }

@@ -6,13 +6,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os/exec"
+	"net"
+	"os"
 	"syscall"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
 	goplugin "github.com/hashicorp/go-plugin"
 	"github.com/hashicorp/go-plugin/runner"
+
+	"github.com/bulkhead-ml/bulkhead/host/sandbox"
 )
 
 // errStartTimeout is the cause of a context that StartTimeout ended.
@@ -27,6 +30,8 @@ func Launch(ctx context.Context, spec Spec, options Options) (*Process, error) {
 		return nil, err
 	}
 	options.check()
+	ahead := sandbox.Anticipate(&sandbox.Spec{Ceiling: spec.Ceiling, Without: spec.Without, Runtime: spec.Runtime})
+	defer ahead.Close()
 	file, digest, err := openProgram(&spec, options.DigestCache)
 	if err != nil {
 		return nil, &StartError{Plugin: spec.Name, Err: err}
@@ -41,39 +46,36 @@ func Launch(ctx context.Context, spec Spec, options Options) (*Process, error) {
 		return nil, &StartError{Plugin: spec.Name, Err: err}
 	}
 	p := newProcess(spec, options, digest, file)
-	p.attendant = attendant
-	p.client = goplugin.NewClient(p.clientConfig(run))
+	p.runner.ahead, p.attendant = ahead, attendant
+	if p.runner.dir, err = os.MkdirTemp(run, "plugin-"); err != nil {
+		return nil, &StartError{Plugin: spec.Name, Err: err}
+	}
+	p.client = goplugin.NewClient(p.clientConfig())
 	return p.begin(ctx)
 }
 
 func newProcess(spec Spec, options Options, digest string, file program) *Process {
-	p := &Process{attendant: unattended{}, spec: spec, options: options, digest: digest, done: make(chan struct{})}
+	p := &Process{attendant: unattended{}, spec: spec, options: options, digest: digest, built: make(chan struct{}), done: make(chan struct{})}
 	p.calls.late = p.overdue
 	logs := newLogSink(options.Logger.Named("plugin."+spec.Name), &p.spec, redactor(spec.Secrets, options.Redact))
-	p.runner = &sandboxRunner{spec: &p.spec, program: file, logs: logs}
+	p.runner = &sandboxRunner{spec: &p.spec, program: file, logs: logs, met: make(chan struct{}), built: p.built}
 	return p
 }
 
-// clientConfig is go-plugin, with its doors closed.
-func (p *Process) clientConfig(run string) *goplugin.ClientConfig {
-	served := make(map[int]goplugin.PluginSet)
-	for _, major := range p.spec.Protocols {
-		served[major] = goplugin.PluginSet{}
-	}
+// clientConfig is go-plugin, with its doors closed. It is told that the plugin runs
+// already: so it builds its client while the plugin starts, and the dialer makes
+// that wait until there is somebody to connect to.
+func (p *Process) clientConfig() *goplugin.ClientConfig {
 	return &goplugin.ClientConfig{
 		HandshakeConfig:  hostHandshake,
-		VersionedPlugins: served,
 		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC},
-		SkipHostEnv:      true,
-		StartTimeout:     p.spec.StartTimeout,
 		Logger:           hclog.NewNullLogger(),
 		SyncStdout:       p.runner.logs.writer(),
 		SyncStderr:       p.runner.logs.writer(),
-		UnixSocketConfig: &goplugin.UnixSocketConfig{TempDir: run},
 		GRPCDialOptions:  p.dialOptions(),
-		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, dir string) (runner.Runner, error) {
-			p.runner.env, p.runner.dir = cmd.Env, dir
-			return p.runner, nil
+		Reattach: &goplugin.ReattachConfig{
+			Protocol: goplugin.ProtocolGRPC, Addr: &net.UnixAddr{Net: "unix", Name: p.spec.Name},
+			ReattachFunc: func() (runner.AttachedRunner, error) { return p.runner, nil },
 		},
 	}
 }
@@ -121,33 +123,43 @@ func (p *Process) interrupt(ctx context.Context, started <-chan error) error {
 	return context.Cause(ctx)
 }
 
-// connect runs go-plugin's start and makes the first call. A panic of go-plugin
-// on a plugin's words becomes an error.
-func (p *Process) connect(ctx context.Context) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = &HandshakeError{Garbage, fmt.Sprintf("go-plugin failed on it: %v", r)}
-		}
-	}()
+// connect starts the plugin, and beside that go-plugin's client.
+func (p *Process) connect(ctx context.Context) error {
 	p.runner.starting = ctx
-	protocol, err := p.client.Client()
-	if err != nil {
+	go p.build()
+	if err := p.runner.meet(); err != nil {
 		return err
 	}
-	client, ok := protocol.(*goplugin.GRPCClient)
-	if !ok {
-		return &HandshakeError{NotGRPC, "the plugin does not serve gRPC"}
+	switch built := within(p.built, serviceTime); {
+	case built && p.buildErr != nil:
+		return p.buildErr
+	case !built || !p.answered.Load():
+		return p.unanswered()
 	}
-	p.conn = client.Conn
-	return p.connected()
+	p.conn = p.grpc.Conn
+	return nil
 }
 
-// connected makes sure that somebody answers. go-plugin opens a stream, which
-// waits for the connection and so for the first words of the plugin's gRPC.
-func (p *Process) connected() error {
-	if p.answered.Load() {
-		return nil
+// build has go-plugin make its client, which returns when gRPC is connected or
+// cannot be. A panic of go-plugin becomes an error.
+func (p *Process) build() {
+	defer close(p.built)
+	defer func() {
+		if r := recover(); r != nil {
+			p.buildErr = &HandshakeError{Garbage, fmt.Sprintf("go-plugin failed on it: %v", r)}
+		}
+	}()
+	protocol, err := p.client.Client()
+	p.grpc, _ = protocol.(*goplugin.GRPCClient)
+	if p.buildErr = err; err == nil && p.grpc == nil {
+		p.buildErr = &HandshakeError{NotGRPC, "the plugin does not serve gRPC"}
 	}
+}
+
+// unanswered is why nobody speaks gRPC. That somebody does shows in the stream that
+// go-plugin opens, which waits for the connection and so for the first words of the
+// plugin's gRPC.
+func (p *Process) unanswered() error {
 	err := p.runner.dialFailure()
 	var elsewhere *AddressError
 	switch {

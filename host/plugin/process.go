@@ -22,6 +22,8 @@ import (
 const (
 	settleTime = 300 * time.Millisecond // for the last of the log after a death
 	killTime   = 5 * time.Second        // for SIGKILL to take effect
+
+	serviceTime = 2 * time.Second // from the handshake to the first words of gRPC
 )
 
 // Process is one running plugin. Its methods may be called from any goroutine.
@@ -33,6 +35,9 @@ type Process struct {
 	client    *goplugin.Client
 	runner    *sandboxRunner
 	conn      *grpc.ClientConn
+	built     chan struct{}        // closed when the next two are there
+	grpc      *goplugin.GRPCClient // nil after a failure
+	buildErr  error
 	done      chan struct{}
 	detach    func() bool // stops listening to the context of Launch
 	expiry    *time.Timer // ends LifeTime; nil without one
@@ -240,8 +245,9 @@ func (p *Process) diagnose() *Death {
 // directory. Nobody waits for it.
 func (p *Process) tidy() {
 	defer func() { _ = recover() }() // go-plugin's panics are not the host's
-	if p.conn != nil {
-		_ = p.conn.Close()
+	<-p.built
+	if p.grpc != nil {
+		_ = p.grpc.Conn.Close()
 	}
 	p.client.Kill()
 	if p.runner.dir != "" {

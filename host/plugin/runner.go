@@ -3,7 +3,6 @@
 package plugin
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -12,7 +11,6 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -23,18 +21,21 @@ import (
 	"github.com/bulkhead-ml/bulkhead/sdk/handshake"
 )
 
-var _ runner.Runner = (*sandboxRunner)(nil)
+var _ runner.AttachedRunner = (*sandboxRunner)(nil)
 
-// sandboxRunner lets go-plugin drive a sandboxed process. It shows go-plugin one
-// checked line of output and nothing else.
+// sandboxRunner starts a sandboxed process and reads its handshake. To go-plugin it
+// is a process that runs already.
 type sandboxRunner struct {
 	spec *Spec
 	program
-	logs *logSink
-	env  []string // from go-plugin
-	dir  string   // private directory on the host's side
+	logs  *logSink
+	ahead *sandbox.Ahead
+	dir   string // private directory on the host's side
 
 	starting context.Context // bounds the start of the process; go-plugin's own does not end early
+
+	met   chan struct{} // closed when there is an address to dial, or will be none
+	built chan struct{} // closed when go-plugin has its client
 
 	process        *sandbox.Process
 	fallen         []string      // levels tried before the sandbox's own list
@@ -44,14 +45,30 @@ type sandboxRunner struct {
 	mu      sync.Mutex
 	major   int       // the protocol major agreed upon
 	host    [2]string // network and address to dial
+	first   net.Conn  // to that address, made before gRPC asks for it
 	release func()    // lets go of the address
 	refused error     // why the handshake was not accepted
 	dialled error     // why the last attempt to connect failed
 }
 
-// Start launches the process.
-func (r *sandboxRunner) Start(context.Context) error {
-	ctx := r.starting
+// meet launches the process and goes through its handshake.
+func (r *sandboxRunner) meet() error {
+	defer close(r.met)
+	if err := r.start(r.starting); err != nil {
+		return err
+	}
+	hello, err := r.greeting(r.starting)
+	r.greeted(hello, err)
+	if err != nil {
+		return err
+	}
+	_, _, err = r.PluginToHost(hello.network, hello.address)
+	go discard(r)
+	return err
+}
+
+// start launches the process.
+func (r *sandboxRunner) start(ctx context.Context) error {
 	stdout, stdoutW, err := os.Pipe()
 	if err != nil {
 		return err
@@ -112,23 +129,17 @@ func (r *sandboxRunner) sandboxSpec(stdout, stderr *os.File) sandbox.Spec {
 		PrivateDir: r.dir, Stdout: stdout, Stderr: stderr,
 		Binds: s.Binds, Root: s.Root, Proc: s.Proc, Identity: s.Identity, Limits: s.Limits,
 		Floor: s.Floor, Ceiling: s.Ceiling, Strict: s.Strict, Runtime: s.Runtime, Without: s.Without,
-		Inherit: s.Inherit, Secrets: s.Secrets, SecretsEnv: s.SecretsEnv,
+		Ahead: r.ahead, Inherit: s.Inherit, Secrets: s.Secrets, SecretsEnv: s.SecretsEnv,
 	}
 }
 
 // firstInherited is the number of the first inherited descriptor.
 const firstInherited = 3
 
-// environment keeps go-plugin's own variables and adds the few that every
-// program may expect, and those that were granted.
+// environment has go-plugin's own variables, the few that every program may
+// expect, and those that were granted.
 func (r *sandboxRunner) environment() []string {
-	env := []string{"LANG=C.UTF-8", "PATH=/usr/bin:/bin"}
-	for _, v := range r.env {
-		name, _, _ := strings.Cut(v, "=")
-		if name == handshake.MagicCookieKey || strings.HasPrefix(name, "PLUGIN_") && name != goplugin.EnvUnixSocketDir {
-			env = append(env, v)
-		}
-	}
+	env := append([]string{"LANG=C.UTF-8", "PATH=/usr/bin:/bin"}, invitation(r.spec.Protocols)...)
 	for _, name := range slices.Sorted(maps.Keys(r.spec.Env)) {
 		env = append(env, name+"="+r.spec.Env[name])
 	}
@@ -138,20 +149,15 @@ func (r *sandboxRunner) environment() []string {
 	return env
 }
 
-// Stdout gives go-plugin the checked handshake line.
-func (r *sandboxRunner) Stdout() io.ReadCloser { return &greetingReader{runner: r} }
-
-// Stderr is empty for go-plugin: the log is read by the sink.
-func (r *sandboxRunner) Stderr() io.ReadCloser { return io.NopCloser(bytes.NewReader(nil)) }
-
-// Wait returns when the process is gone.
-func (r *sandboxRunner) Wait(ctx context.Context) error {
-	select {
-	case <-r.process.Done():
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+// Wait returns when the process is gone, or will not come. go-plugin, which then ends
+// its streams, must have its client by then: it does not clear up half of one.
+func (r *sandboxRunner) Wait(context.Context) error {
+	<-r.met
+	<-r.built
+	if process := r.current(); process != nil {
+		<-process.Done()
 	}
+	return nil
 }
 
 // Kill does nothing: the host kills the process itself, before it asks go-plugin
@@ -176,27 +182,20 @@ func (r *sandboxRunner) settle(patience time.Duration) {
 		r.release = nil
 	}
 	r.host = [2]string{}
-}
-
-// ID is the process id.
-func (r *sandboxRunner) ID() string {
-	if process := r.current(); process != nil {
-		return strconv.Itoa(process.PID())
+	if r.first != nil {
+		_ = r.first.Close()
+		r.first = nil
 	}
-	return ""
 }
 
-// Name is what go-plugin calls the plugin.
-func (r *sandboxRunner) Name() string { return r.spec.Name }
-
-// Diagnose has nothing to add: our own errors are returned instead of go-plugin's.
-func (r *sandboxRunner) Diagnose(context.Context) string { return "" }
+// ID names the plugin. go-plugin clears up for one that has an ID only.
+func (r *sandboxRunner) ID() string { return r.spec.Name }
 
 // deathNear is how long a plugin whose socket is not there may take to be gone,
 // which then is the reason.
 const deathNear = 50 * time.Millisecond
 
-// PluginToHost checks the address in the handshake and keeps a way to it.
+// PluginToHost checks the address in the handshake and connects to it.
 func (r *sandboxRunner) PluginToHost(network, address string) (string, string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -211,6 +210,7 @@ func (r *sandboxRunner) PluginToHost(network, address string) (string, string, e
 		return "", "", err
 	}
 	r.host, r.release = [2]string{hostNetwork, hostAddress}, release
+	r.first, r.dialled = r.connect(r.starting)
 	return hostNetwork, hostAddress, nil
 }
 
@@ -219,27 +219,40 @@ func (r *sandboxRunner) HostToPlugin(string, string) (string, string, error) {
 	return "", "", errors.New("the host opens no address to a plugin")
 }
 
-// dial connects to the plugin and makes sure that it is the plugin.
-func (r *sandboxRunner) dial(ctx context.Context, _ string) (net.Conn, error) {
+// dial waits for the handshake and gives gRPC the connection.
+func (r *sandboxRunner) dial(ctx context.Context, _ string) (conn net.Conn, err error) {
+	select {
+	case <-r.met:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.release == nil {
 		return nil, net.ErrClosed
 	}
-	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx, r.host[0], r.host[1])
-	if err != nil {
-		r.dialled = err
-		return nil, err
-	}
-	if err := checkPeer(conn, r.process.PID()); err != nil {
-		_ = conn.Close()
-		r.dialled = &AddressError{r.host[0], r.host[1], err.Error()}
-		return nil, r.dialled
+	if conn, r.first = r.first, nil; conn == nil {
+		if conn, r.dialled = r.connect(ctx); conn == nil {
+			return nil, r.dialled
+		}
 	}
 	return newPacedConn(conn, func() {
 		r.logs.logger.Warn("the plugin sends more HTTP/2 frames than its calls need, and is read slowly from now on")
 	}), nil
+}
+
+// connect connects to the plugin and makes sure that it is the plugin.
+func (r *sandboxRunner) connect(ctx context.Context) (net.Conn, error) {
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, r.host[0], r.host[1])
+	if err != nil {
+		return nil, err
+	}
+	if err := checkPeer(conn, r.process.PID()); err != nil {
+		_ = conn.Close()
+		return nil, &AddressError{r.host[0], r.host[1], err.Error()}
+	}
+	return conn, nil
 }
 
 // dialFailure is why the host could not connect; nil when it could.
@@ -249,35 +262,14 @@ func (r *sandboxRunner) dialFailure() error {
 	return r.dialled
 }
 
-// greetingReader yields the rebuilt handshake line, then the end.
-type greetingReader struct {
-	runner *sandboxRunner
-	rest   []byte
-	done   bool
-	err    error
+// greeting waits for the plugin's first line, until the context ends: a descendant
+// can hold the output of a plugin that is gone.
+func (r *sandboxRunner) greeting(ctx context.Context) (greeting, error) {
+	defer context.AfterFunc(ctx, func() { _ = r.stdout.SetReadDeadline(time.Now()) })()
+	return readGreeting(r.stdout, r.spec.Protocols)
 }
 
-// Read waits for the plugin's first line on the first call.
-func (g *greetingReader) Read(p []byte) (int, error) {
-	if !g.done {
-		g.done = true
-		var hello greeting
-		if hello, g.err = readGreeting(g.runner.stdout, g.runner.spec.Protocols); g.err == nil {
-			g.rest = []byte(hello.line())
-			go discard(g.runner)
-		}
-		g.runner.greeted(hello, g.err)
-	}
-	if len(g.rest) == 0 {
-		return 0, io.EOF
-	}
-	n := copy(p, g.rest)
-	g.rest = g.rest[n:]
-	return n, nil
-}
-
-// greeted keeps what was agreed upon, or the reason of a refused handshake, which
-// go-plugin would turn into text of its own.
+// greeted keeps what was agreed upon, or the reason of a refused handshake.
 func (r *sandboxRunner) greeted(hello greeting, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -293,9 +285,6 @@ func (r *sandboxRunner) refusal() error {
 	defer r.mu.Unlock()
 	return r.refused
 }
-
-// Close is for settle to do.
-func (g *greetingReader) Close() error { return nil }
 
 // discard reads on at a bounded rate, so that a plugin that prints does not stop.
 func discard(r *sandboxRunner) {

@@ -29,7 +29,8 @@ type attempt struct {
 	loud, quiet *seccomp.Filter
 	sockets     [2]*os.File // the host's end, the launch's end
 	self        *os.File
-	pidNote     operand // why the processes of the namespace could not be bounded
+	network     *network // being made; nil where the clone makes it
+	pidNote     operand  // why the processes of the namespace could not be bounded
 	pidsBounded bool
 
 	undo []func() // what to give back when the program is gone
@@ -39,6 +40,19 @@ type attempt struct {
 func newAttempt(spec *Spec, level Level) *attempt {
 	host := hostPowers()
 	return &attempt{spec: spec, level: level, host: host, walls: wallsOf(level, host, spec.Without), uid: -1}
+}
+
+// beginNetwork takes the network namespace that was begun for the launch, or begins
+// one. An earlier level may have used the former.
+func (a *attempt) beginNetwork() error {
+	if !a.walls.ownNetwork() {
+		return nil
+	}
+	if a.network = a.spec.Ahead.takeNetwork(); a.network == nil {
+		a.network = beginNetwork()
+	}
+	a.undo = append(a.undo, a.network.discard)
+	return nil
 }
 
 // failed is an error that drops the level.
@@ -63,6 +77,7 @@ type preparation struct {
 // preparations lists them in order. Their names can be made to fail as those of steps.
 var preparations = []preparation{
 	{"kernel", (*attempt).checkKernel},
+	{"begin-network", (*attempt).beginNetwork},
 	{"landlock-version", (*attempt).checkLandlock},
 	{"grants", (*attempt).planObjects},
 	{"take-uid", (*attempt).takeIdentity},
@@ -212,14 +227,14 @@ func (a *attempt) openSockets() (err error) {
 }
 
 // namespaces are the flags of clone. The cgroup namespace is made later, when the
-// program is in its group.
+// program is in its group, and the network namespace may be there already.
 func (a *attempt) namespaces() (flags uintptr) {
 	for _, s := range []struct {
 		on   bool
 		flag uintptr
 	}{
 		{a.walls.user, unix.CLONE_NEWUSER}, {a.walls.mount, unix.CLONE_NEWNS}, {a.walls.pid, unix.CLONE_NEWPID},
-		{a.walls.net, unix.CLONE_NEWNET}, {a.walls.ipc, unix.CLONE_NEWIPC}, {a.walls.uts, unix.CLONE_NEWUTS},
+		{a.walls.net && !a.walls.ownNetwork(), unix.CLONE_NEWNET}, {a.walls.ipc, unix.CLONE_NEWIPC}, {a.walls.uts, unix.CLONE_NEWUTS},
 	} {
 		if s.on {
 			flags |= s.flag

@@ -126,6 +126,11 @@
 // host executes itself under the name bulkhead-sandbox-init and carries the same
 // list out there; see [MaybeInit].
 //
+// Making a network namespace takes the kernel longer than all other walls. Where no
+// user namespace has to own it, another thread makes it while the host still looks
+// its grants up, or even before ([Anticipate]), and the launched process enters it.
+// It belongs to that launch alone, and ends with the program.
+//
 // Forks happen on threads that never end, because the parent-death signal
 // follows the thread that forked, not the process. While a launch is under way
 // the host's PR_SET_DUMPABLE may change; it is put back, or stays 0 while

@@ -78,13 +78,7 @@ func (c *compiler) seccomp() {
 
 // filter lays a filter out as the kernel takes it, and fills in the pid.
 func (c *compiler) filter(f *seccomp.Filter) operand {
-	var code []byte
-	for _, i := range f.Code {
-		code = binary.NativeEndian.AppendUint16(code, i.Code)
-		code = append(code, i.Jt, i.Jf)
-		code = binary.NativeEndian.AppendUint32(code, i.K)
-	}
-	at := c.data(code)
+	at := c.data(bytesOf(f.Code)) // an array of struct sock_filter
 	for _, slot := range f.PIDSlots {
 		c.call(unix.SYS_GETPID).into(at + operand(8*slot+4))
 	}

@@ -61,7 +61,12 @@ func (a *attempt) discardGroup() {
 // error, the program runs.
 func (a *attempt) start(ctx context.Context) (child, *mail, error) {
 	defer a.sockets[0].Close()
+	defer a.leaveNetwork()
 	c := a.compile()
+	if err := a.awaitNetwork(c); err != nil {
+		_ = a.sockets[1].Close()
+		return child{}, nil, err
+	}
 	started, m, o, err := a.execute(ctx, c)
 	if err != nil {
 		return child{}, nil, err
@@ -80,6 +85,26 @@ func (a *attempt) start(ctx context.Context) (child, *mail, error) {
 	started.reap()
 	m.discard()
 	return child{}, nil, err
+}
+
+// awaitNetwork puts the network namespace into the program.
+func (a *attempt) awaitNetwork(c *compiler) error {
+	if a.network == nil {
+		return nil
+	}
+	file, err := a.network.wait()
+	if err != nil {
+		return a.failed("clone", "", err)
+	}
+	c.files[c.network] = file
+	return nil
+}
+
+// leaveNetwork lets go of the namespace: the program is in it, or there is none.
+func (a *attempt) leaveNetwork() {
+	if a.network != nil {
+		a.network.discard()
+	}
 }
 
 // execute forks by one of the executors.

@@ -82,16 +82,23 @@ type program struct {
 }
 
 func newProgram() *program {
-	return &program{memory: make([]byte, cellsFixed, 8<<10), values: map[uint64]operand{0: cellZero}, here: place{bind: -1}}
+	return &program{
+		ops: make([]op, 0, usualOps), places: make([]place, 0, usualOps), memory: make([]byte, cellsFixed, usualBytes),
+		values: map[uint64]operand{0: cellZero}, here: place{bind: -1},
+	}
 }
+
+// A program with a few grants is no larger, and grows in place.
+const (
+	usualOps   = 384
+	usualBytes = 24 << 10
+)
 
 // data copies bytes into the memory, at a multiple of eight and padded to one.
 func (p *program) data(text []byte) operand {
 	at := operand(len(p.memory))
 	p.memory = append(p.memory, text...)
-	for len(p.memory)%8 != 0 {
-		p.memory = append(p.memory, 0)
-	}
+	p.memory = append(p.memory, make([]byte, -len(p.memory)&7)...)
 	return at
 }
 
@@ -138,6 +145,13 @@ func (p *program) file(f *os.File) operand {
 	at := p.cell()
 	p.files, p.cells = append(p.files, f), append(p.cells, at)
 	return at
+}
+
+// later makes room for a descriptor that is not there yet and returns its place
+// among the files.
+func (p *program) later() int {
+	p.file(nil)
+	return len(p.files) - 1
 }
 
 // ref names an op of a program that grows.

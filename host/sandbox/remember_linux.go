@@ -15,7 +15,7 @@ import (
 // lasting are the steps whose failure is a property of the machine and not of one
 // launch: the next launch would fail in the same way.
 var lasting = []string{
-	"clone", "kernel", "landlock-version", "landlock", "cgroup", "user-map", "private-mounts", "new-root", "pivot-root", "seccomp", "filter",
+	"clone", "network", "kernel", "landlock-version", "landlock", "cgroup", "user-map", "private-mounts", "new-root", "pivot-root", "seccomp", "filter",
 }
 
 // refusals are the errors of such steps that do not go away by themselves.

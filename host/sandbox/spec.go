@@ -140,6 +140,8 @@ type Spec struct {
 	// Standard input is always /dev/null.
 	Stdout, Stderr *os.File
 
+	// Ahead is what [Anticipate] has begun for this launch; nil for nothing.
+	Ahead *Ahead
 	// Inherit are further descriptors of the program, from 3 upwards.
 	Inherit []*os.File
 	// Secrets are files that only the program can read: in SecretsDir where it

@@ -25,6 +25,7 @@ type compiler struct {
 	dir     operand // the private directory
 	rules   []ownRule
 	poll    operand // the host's pidfd as poll takes it
+	network int     // which of the files is the network namespace
 }
 
 // ownRule is a Landlock rule on a file of the sandbox itself.
@@ -50,6 +51,7 @@ func ifSecrets(a *attempt) bool     { return a.walls.mount && len(a.spec.Secrets
 func ifProc(a *attempt) bool        { return a.walls.mount && a.walls.pid && a.spec.Proc }
 func ifUTS(a *attempt) bool         { return a.walls.uts }
 func ifUser(a *attempt) bool        { return a.walls.user }
+func ifNetwork(a *attempt) bool     { return a.walls.ownNetwork() }
 func ifPIDs(a *attempt) bool        { return a.boundsPIDs() }
 func ifQuota(a *attempt) bool       { return a.walls.quota }
 func ifCgroupSpace(a *attempt) bool { return a.walls.cgroupSpace }
@@ -66,6 +68,7 @@ var steps = []step{
 	{"descriptors", always, (*compiler).descriptors},
 	{"session", always, (*compiler).session},
 	{"parent-death", always, (*compiler).parentDeath},
+	{"network", ifNetwork, (*compiler).enterNetwork},
 	{"cgroup-enter", ifQuota, (*compiler).enterGroup},
 	{"user-map", ifUser, (*compiler).mapUser},
 	{"cgroup-namespace", ifCgroupSpace, (*compiler).cgroupSpace},
@@ -216,6 +219,12 @@ func (c *compiler) oomScore() {
 	c.call(unix.SYS_WRITE, fd, "1000", 4).ignored()
 	c.call(unix.SYS_CLOSE, fd)
 	open.otherwiseHere()
+}
+
+// enterNetwork goes into the namespace that was made for this launch alone.
+func (c *compiler) enterNetwork() {
+	c.network = c.later()
+	c.call(unix.SYS_SETNS, c.cells[c.network], unix.CLONE_NEWNET)
 }
 
 // pidLimit bounds the processes and threads of a program of uid 0, which

@@ -150,10 +150,14 @@ func statusFields(pid int) (map[string]string, error) {
 }
 
 func parseStatus(text string) map[string]string {
-	fields := make(map[string]string)
+	fields := make(map[string]string, 64)
 	for line := range strings.Lines(text) {
 		name, value, _ := strings.Cut(line, ":")
-		fields[name] = strings.Join(strings.Fields(value), " ")
+		value = strings.TrimSpace(value)
+		if strings.IndexByte(value, '\t') >= 0 {
+			value = strings.Join(strings.Fields(value), " ")
+		}
+		fields[name] = value
 	}
 	return fields
 }

@@ -51,6 +51,10 @@ func wallsOf(level Level, p powers, without []string) wallSet {
 	return w
 }
 
+// ownNetwork reports whether the host makes the network namespace itself. One that
+// is to belong to a user namespace can be made in that only.
+func (w *wallSet) ownNetwork() bool { return w.net && !w.user }
+
 // spaced reports whether the program is cut off from the machine's processes.
 func (w *wallSet) spaced() bool { return w.mount && w.pid }
 
