@@ -9,7 +9,7 @@ import (
 )
 
 // SchemaVersion is the version of the documents that this package writes.
-const SchemaVersion = "1.0"
+const SchemaVersion = "1.1"
 
 // Severities of findings and diagnostics. Unknown is for findings only: what
 // lies beyond the knowledge tables is neither good nor bad.
@@ -66,20 +66,29 @@ type Doctor struct {
 	RootCauses []RootCause `json:"root_causes"`
 	// Findings are sorted by severity (error, warning, unknown, info), then by
 	// ID. Folded findings are among them.
-	Findings    []Finding    `json:"findings"`
-	Skipped     []Skip       `json:"skipped"`
-	Plugins     []Plugin     `json:"plugins"`
-	Diagnostics []Diagnostic `json:"diagnostics"`
+	Findings []Finding `json:"findings"`
+	Skipped  []Skip    `json:"skipped"`
+	// Checks lists every check that was selected, by code, and what became of
+	// it. Since 1.1.
+	Checks      []CheckResult `json:"checks,omitempty"`
+	Plugins     []Plugin      `json:"plugins"`
+	Diagnostics []Diagnostic  `json:"diagnostics"`
 	// Facts are there when the caller asked for them.
 	Facts []fact.Fact `json:"facts,omitempty"`
+	// Redacted says that a Redactor has replaced what identifies people and
+	// machines. Since 1.1.
+	Redacted bool `json:"redacted,omitempty"`
 }
 
-// Summary counts findings by severity, folded ones included.
+// Summary counts findings by severity, folded ones included and waived ones
+// not.
 type Summary struct {
-	Errors        int `json:"errors"`
-	Warnings      int `json:"warnings"`
-	Infos         int `json:"infos"`
-	Unknown       int `json:"unknown"`
+	Errors   int `json:"errors"`
+	Warnings int `json:"warnings"`
+	Infos    int `json:"infos"`
+	Unknown  int `json:"unknown"`
+	// Waived counts the waived findings of every severity. Since 1.1.
+	Waived        int `json:"waived,omitempty"`
 	ChecksRun     int `json:"checks_run"`
 	ChecksSkipped int `json:"checks_skipped"`
 	// Worst is the gravest severity found, or "healthy".
@@ -132,8 +141,11 @@ type Finding struct {
 	Explains []string `json:"explains"`
 	// RootCause is the ID of the root cause that this finding is folded under;
 	// empty when it stands alone.
-	RootCause string   `json:"root_cause,omitempty"`
-	Remedies  []Remedy `json:"remedies"`
+	RootCause string `json:"root_cause,omitempty"`
+	// Waived is there when the user accepts the finding for a time; it then
+	// counts for nothing. Since 1.1.
+	Waived   *Waiver  `json:"waived,omitempty"`
+	Remedies []Remedy `json:"remedies"`
 	// Verify lists commands that show that the finding is gone.
 	Verify []string `json:"verify"`
 	// Plugin that reported it; empty when the host did.
@@ -151,10 +163,12 @@ type Remedy struct {
 	Preview []string `json:"preview"`
 }
 
-// Skip is a check that did not run, and why.
+// Skip is a check that did not run, or a subject that it left out, and why.
 type Skip struct {
-	Code   string `json:"code"`
-	Reason string `json:"reason"`
+	Code string `json:"code"`
+	// Subject that was left out; empty when the whole check was. Since 1.1.
+	Subject string `json:"subject,omitempty"`
+	Reason  string `json:"reason"`
 }
 
 // finding returns the finding with that ID.

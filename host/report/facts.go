@@ -19,6 +19,9 @@ type Facts struct {
 	// Facts stand in the order of their addresses, each address once.
 	Facts       []fact.Fact  `json:"facts"`
 	Diagnostics []Diagnostic `json:"diagnostics"`
+	// Redacted says that a Redactor has replaced what identifies people and
+	// machines. Since 1.1.
+	Redacted bool `json:"redacted,omitempty"`
 }
 
 // WriteJSON writes the facts as one JSON document, which ReadSnapshot reads.

@@ -84,8 +84,8 @@ func sick() Doctor {
 		},
 		Findings: []Finding{driver, torch, docker, shm, newer, note},
 		Skipped: []Skip{
-			{"gpu.ecc", "fact gpu.nvml.status was not observed"},
-			{"python.jupyter", "skipped by suite training_box"},
+			{Code: "gpu.ecc", Reason: "fact gpu.nvml.status was not observed"},
+			{Code: "python.jupyter", Reason: "skipped by suite training_box"},
 		},
 		Plugins: []Plugin{{Name: "gpu", Version: "0.1.0", Digest: digest, Sandbox: box, DurationMS: 12.5}},
 		Diagnostics: []Diagnostic{
@@ -93,6 +93,40 @@ func sick() Doctor {
 				Detail: "Its facts are incomplete, and checks that need them are skipped: permission denied.", Debug: "goroutine 7 [running]:\nmain.main()"},
 		},
 	}
+}
+
+// judged is the sick machine of somebody who has a policy: a finding is
+// waived, one subject is left out, and every check says what became of it.
+func judged() Doctor {
+	d := sick()
+	d.Findings = append(d.Findings, Finding{
+		ID: "gpu.persistence-off[GPU 0]", Code: "gpu.persistence-off", Area: "gpu", Severity: Warning, Confidence: 1, Subject: "GPU 0",
+		Title: "Persistence mode is off", Detail: "Each first use of a GPU takes seconds.", Plugin: "gpu",
+		Waived: &Waiver{Name: "slow_start", Until: "2027-01-31", Reason: "the cluster team decides", By: "ada"},
+	}, Finding{
+		ID: "dockerfile.missing-cuda-index[/home/ada/train/Dockerfile]", Code: "dockerfile.missing-cuda-index", Area: "docker", Severity: Warning, Confidence: 1,
+		Subject: "/home/ada/train/Dockerfile", Title: "pip installs torch without the index for CUDA", Plugin: "docker",
+		Evidence: []fact.Evidence{{Path: "/home/ada/.config/pip/pip.conf", Line: 2, Value: "[global]"}, {Path: "/home/ada/train/docker files/Dockerfile", Line: 7, Value: "RUN pip install torch"}},
+	})
+	d.RootCauses = append(d.RootCauses, RootCause{ID: d.Findings[7].ID, Code: d.Findings[7].Code, Severity: Warning, Title: d.Findings[7].Title})
+	d.Summary.Waived, d.Summary.Warnings = 1, 3
+	d.Skipped = append(d.Skipped, Skip{Code: "system.disk-low", Subject: "/mnt/backup", Reason: "full on purpose"})
+	d.Plugins[0].Cached = true
+	d.Checks = []CheckResult{
+		{Code: "docker.gpu-runtime-missing", Area: "docker", Title: "Containers cannot use the GPUs", Status: CheckFound, Plugin: "docker"},
+		{Code: "dockerfile.missing-cuda-index", Area: "docker", Title: "pip installs torch without the index for CUDA", Status: CheckFound, Plugin: "docker"},
+		{Code: "gpu.driver-missing", Area: "gpu", Title: "The NVIDIA driver is not loaded", Status: CheckFound, Plugin: "gpu"},
+		{Code: "gpu.ecc", Area: "gpu", Title: "ECC errors", Status: Skipped, Plugin: "gpu"},
+		{Code: "gpu.persistence-off", Area: "gpu", Title: "Persistence mode is off", Status: CheckFound, Plugin: "gpu"},
+		{Code: "gpu.xid", Area: "gpu", Title: "The driver reported an error", Status: CheckPassed, Plugin: "gpu"},
+		{Code: "python.crashing", Area: "python", Title: "A check that crashes", Status: CheckCrashed, Plugin: "python"},
+		{Code: "python.jupyter", Area: "python", Status: Skipped, Plugin: "python"},
+		{Code: "python.user-site", Area: "python", Title: "Packages in the user's site directory are visible", Status: CheckFound, Plugin: "python"},
+		{Code: "system.shm-small", Area: "system", Title: "/dev/shm is small", Status: CheckFound, Plugin: "system"},
+		{Code: "torch.cuda-unavailable", Area: "frameworks", Title: "torch cannot see a GPU", Status: CheckFound, Plugin: "python"},
+		{Code: "torch.too-new", Area: "frameworks", Title: "torch is newer than the tables", Status: CheckFound, Plugin: "python"},
+	}
+	return d
 }
 
 // healthy is a machine without a fault.
@@ -117,7 +151,7 @@ func deceitful() Doctor {
 		Areas:       []Area{{bad, Error, strings.Repeat(bad, 9)}},
 		RootCauses:  []RootCause{{ID: f.ID, Code: f.Code, Severity: Error, Title: bad}},
 		Findings:    []Finding{f},
-		Skipped:     []Skip{{bad, strings.Repeat(bad, 5)}},
+		Skipped:     []Skip{{Code: bad, Reason: strings.Repeat(bad, 5)}},
 		Plugins:     []Plugin{{Name: bad, Version: bad, Digest: bad, Sandbox: Sandbox{Level: bad, Walls: []Wall{{Name: bad, On: true}}}}},
 		Diagnostics: []Diagnostic{{Severity: Error, Summary: bad, Detail: bad, Plugin: bad, Debug: bad}},
 	}

@@ -23,6 +23,7 @@ type document interface {
 
 var documents = map[string]document{
 	"doctor":         sick(),
+	"doctor-judged":  judged(),
 	"doctor-healthy": healthy(),
 	"doctor-hostile": deceitful(),
 	"run":            ran(),

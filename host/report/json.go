@@ -115,8 +115,8 @@ func list[T any](s []T) []T {
 }
 
 // mapped returns a new list, never nil, that leaves the caller's untouched.
-func mapped[T any](s []T, fill func(T) T) []T {
-	out := make([]T, 0, len(s))
+func mapped[T, U any](s []T, fill func(T) U) []U {
+	out := make([]U, 0, len(s))
 	for _, v := range s {
 		out = append(out, fill(v))
 	}

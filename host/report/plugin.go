@@ -11,6 +11,11 @@ type Plugin struct {
 	Sandbox Sandbox `json:"sandbox"`
 	// DurationMS is the time that its calls took, the start not included.
 	DurationMS float64 `json:"duration_ms"`
+	// Cached says that its facts are those of an earlier run whose inputs have
+	// not changed. Since 1.1.
+	Cached bool `json:"cached,omitempty"`
+	// CachedAgeMS is how old those facts are. Since 1.1.
+	CachedAgeMS float64 `json:"cached_age_ms,omitempty"`
 }
 
 // Sandbox says what really stood around a plugin.

@@ -49,7 +49,7 @@ func validate(t judge, schema *jsonschema.Schema, document []byte) error {
 
 func TestGoldenDocumentsFollowTheirSchemas(t *testing.T) {
 	for name, schema := range map[string]string{
-		"doctor": "doctor", "doctor-healthy": "doctor", "run": "run", "run-failed": "run", "facts": "facts", "failure": "failure",
+		"doctor": "doctor", "doctor-judged": "doctor", "doctor-healthy": "doctor", "run": "run", "run-failed": "run", "facts": "facts", "failure": "failure",
 	} {
 		t.Run(name, func(t *testing.T) {
 			data, err := os.ReadFile(filepath.Join("testdata", name+".json"))
@@ -130,7 +130,7 @@ func TestSchemasRefuse(t *testing.T) {
 func TestSchemasAndStructsAgree(t *testing.T) {
 	for file, defs := range map[string]map[string]any{
 		"doctor": {
-			"": Doctor{}, "tool": Tool{}, "target": Target{}, "summary": Summary{}, "area": Area{}, "root_cause": RootCause{}, "finding": Finding{},
+			"": Doctor{}, "tool": Tool{}, "target": Target{}, "summary": Summary{}, "area": Area{}, "check": CheckResult{}, "waiver": Waiver{}, "root_cause": RootCause{}, "finding": Finding{},
 			"remedy": Remedy{}, "skip": Skip{}, "plugin": Plugin{}, "wall": Wall{}, "diagnostic": Diagnostic{}, "position": Pos{},
 			"fact": fact.Fact{}, "evidence": fact.Evidence{},
 		},

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/bulkhead-ml/bulkhead/sdk/check"
 )
 
-// Options of the text renderers. The zero value is plain text, 80 columns wide.
+// Options of the renderers. The zero value is plain text, 80 columns wide.
 type Options struct {
 	// Width in terminal columns; 0 means 80. At least 40 are used, and prose
 	// is never set wider than 100.
@@ -22,6 +24,22 @@ type Options struct {
 	Verbose bool
 	// Debug adds stack traces to diagnostics.
 	Debug bool
+	// Docs returns the page of a check, for HTML and SARIF; nil for none.
+	Docs func(code string) (check.Doc, bool)
+	// Project is the absolute path of the project on the examined machine.
+	// SARIF names the files in it relative to it; empty for none.
+	Project string
+	// ExitCode of the command, for SARIF; nil when it is not known.
+	ExitCode *int
+}
+
+// doc returns the page of a check, empty when there is none.
+func (o Options) doc(code string) check.Doc {
+	if o.Docs == nil {
+		return check.Doc{}
+	}
+	doc, _ := o.Docs(code)
+	return doc
 }
 
 const (
@@ -162,6 +180,9 @@ func (p *page) mark(status string, n int) string {
 	return p.paint(color, word) + strings.Repeat(" ", max(n-len(word), 0))
 }
 
+// waivedMark is the word for a finding that the user accepts for a time.
+const waivedMark = "waived"
+
 // markOf maps a status to the word that text shows and its colour. A status
 // that is not known is shown as it is.
 func markOf(status string) (word, color string) {
@@ -174,7 +195,7 @@ func markOf(status string) (word, color string) {
 		return status, yellow
 	case Info, Unknown:
 		return status, cyan
-	case Skipped, NodePending:
+	case Skipped, NodePending, waivedMark:
 		return status, dim
 	}
 	return CleanLine(status), ""

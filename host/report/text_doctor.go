@@ -23,6 +23,7 @@ func (d Doctor) WriteText(w io.Writer, opt Options) error {
 	p.areas(d.Areas)
 	p.rootCauses(&d)
 	p.unknowns(&d)
+	p.waived(&d)
 	if opt.Verbose {
 		p.everything(&d)
 	}
@@ -104,15 +105,33 @@ func (p *page) shown(causes []RootCause) int {
 	return min(len(causes), full+maxCompact)
 }
 
-// compactCause writes the title of a root cause and where to read on.
+// compactCause writes the title of a root cause, the first way to mend it and
+// where to read on.
 func (p *page) compactCause(cause RootCause, f Finding) {
-	title := titled(f.Title, f.Subject)
-	p.raw(p.mark(f.Severity, 7) + "  " + cut(p.clean(title), p.width-9))
+	p.short(f.Severity, f)
 	more := "bulkhead explain " + f.Code
 	if n := len(cause.Explains); n > 0 {
 		more = fmt.Sprintf("explains %d more; %s", n, more)
 	}
+	if len(f.Remedies) > 0 {
+		p.line(9, "Fix: "+f.Remedies[0].Summary)
+	}
 	p.line(9, more)
+}
+
+// short writes a finding on one line: a word, its title and its subject. A
+// subject that has no room there stands below, its end whole, since the end
+// tells paths apart.
+func (p *page) short(word string, f Finding) {
+	title, subject := p.clean(f.Title), p.clean(f.Subject)
+	room := p.width - 9
+	if columns(titled(title, subject)) <= room {
+		title, subject = titled(title, subject), ""
+	}
+	p.raw(p.mark(word, 7) + "  " + cut(title, room))
+	if subject != "" {
+		p.raw(strings.Repeat(" ", 9) + "At: " + cutMiddle(subject, room-4))
+	}
 }
 
 func titled(title, subject string) string {
@@ -130,11 +149,34 @@ func (p *page) unknowns(d *Doctor) {
 	}
 	left := maxNotes
 	for _, f := range d.Findings {
-		if f.Severity != Unknown || f.RootCause != "" {
+		if f.Severity != Unknown || f.RootCause != "" || f.Waived != nil {
 			continue
 		}
 		if left--; left >= 0 {
-			p.raw(p.mark(Unknown, 7) + "  " + cut(p.clean(titled(f.Title, f.Subject)), p.width-9))
+			p.short(Unknown, f)
+		}
+	}
+	if left < 0 {
+		p.line(9, fmt.Sprintf("and %d more with -v", -left))
+	}
+	if left < maxNotes {
+		p.blank()
+	}
+}
+
+// waived lists what the user accepts for a time, so that it is not forgotten.
+func (p *page) waived(d *Doctor) {
+	if p.opt.Verbose {
+		return
+	}
+	left := maxNotes
+	for _, f := range d.Findings {
+		if f.Waived == nil {
+			continue
+		}
+		if left--; left >= 0 {
+			p.short(waivedMark, f)
+			p.prose(9, CleanLine(f.Waived.String()))
 		}
 	}
 	if left < 0 {
@@ -148,7 +190,11 @@ func (p *page) unknowns(d *Doctor) {
 // doctorSummary counts, and names the next command to type.
 func (p *page) doctorSummary(d *Doctor) {
 	s := d.Summary
-	p.prose(0, fmt.Sprintf("%s. %s run, %d skipped, %s.", counts(s), plural(s.ChecksRun, "check"), s.ChecksSkipped, duration(d.DurationMS)))
+	found, done := counts(s)+".", fmt.Sprintf("%s run, %d skipped, %s.", plural(s.ChecksRun, "check"), s.ChecksSkipped, duration(d.DurationMS))
+	if columns(found)+1+columns(done) > p.width {
+		found, done = found+"\n"+done, ""
+	}
+	p.prose(0, found+" "+done)
 	if s.TimedOut {
 		p.prose(0, "The time ran out before every plugin had answered: this diagnosis is incomplete. Give it more with --timeout.")
 	}
@@ -177,6 +223,9 @@ func counts(s Summary) string {
 	}
 	if s.Infos > 0 {
 		parts = append(parts, plural(s.Infos, "note"))
+	}
+	if s.Waived > 0 {
+		parts = append(parts, fmt.Sprintf("%d waived", s.Waived))
 	}
 	return strings.Join(parts, ", ")
 }

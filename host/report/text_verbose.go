@@ -9,31 +9,26 @@ import (
 
 // everything writes what the terse report leaves out.
 func (p *page) everything(d *Doctor) {
-	p.lesser(d, Unknown, "Unknown")
-	p.lesser(d, Info, "Worth knowing")
+	for _, g := range d.lesserGroups() {
+		p.group(g)
+	}
 	p.skipped(d.Skipped)
 	p.plugins(d.Plugins)
 }
 
-// lesser writes the findings of one severity that stand alone.
-func (p *page) lesser(d *Doctor, severity, title string) {
-	first := true
-	for _, f := range d.Findings {
-		if f.Severity != severity || f.RootCause != "" {
-			continue
-		}
-		if first {
-			p.heading(title)
-			first = false
-		}
+// group writes findings that stand alone, under their title.
+func (p *page) group(g group) {
+	p.heading(g.Title)
+	for _, f := range g.Findings {
 		p.prose(2, f.Title)
+		if f.Waived != nil {
+			p.prose(4, CleanLine(f.Waived.String()))
+		}
 		p.finding(4, f)
 		p.remedies(4, f)
 		p.line(4, f.Code)
 	}
-	if !first {
-		p.blank()
-	}
+	p.blank()
 }
 
 func (p *page) skipped(skips []Skip) {
@@ -46,7 +41,11 @@ func (p *page) skipped(skips []Skip) {
 		width = min(max(width, columns(p.clean(s.Code))), p.width/2)
 	}
 	for _, s := range skips {
-		p.hanging(2, pad(cut(p.clean(s.Code), width), width)+"  ", s.Reason)
+		reason := s.Reason
+		if s.Subject != "" {
+			reason = s.Subject + ": " + reason
+		}
+		p.hanging(2, pad(cut(p.clean(s.Code), width), width)+"  ", reason)
 	}
 	p.blank()
 }
@@ -58,7 +57,7 @@ func (p *page) plugins(plugins []Plugin) {
 	}
 	p.heading("Plugins")
 	for _, plugin := range plugins {
-		p.line(2, fmt.Sprintf("%s %s, %s, sandbox %s", plugin.Name, plugin.Version, duration(plugin.DurationMS), level(plugin.Sandbox)+profile(plugin.Sandbox)))
+		p.line(2, fmt.Sprintf("%s %s, %s, sandbox %s", plugin.Name, plugin.Version, taken(plugin), level(plugin.Sandbox)+profile(plugin.Sandbox)))
 		if plugin.Digest != "" {
 			p.line(4, cutMiddle(p.clean(plugin.Digest), p.width-4))
 		}
@@ -69,6 +68,14 @@ func (p *page) plugins(plugins []Plugin) {
 		p.listed("refused: ", refusals(plugin.Sandbox.Refused))
 	}
 	p.blank()
+}
+
+// taken is the time that a plugin took, and whether its facts are from before.
+func taken(p Plugin) string {
+	if p.Cached {
+		return duration(p.DurationMS) + " (facts cached)"
+	}
+	return duration(p.DurationMS)
 }
 
 // refusals tells what was refused and what would allow it.
