@@ -20,10 +20,10 @@ var gemmScript string
 var copyScript string
 
 // importScript says how long an import took.
-const importScript = `import json, os, sys, time
+const importScript = `import importlib, json, os, sys, time
 start = time.perf_counter()
 try:
-    __import__(sys.argv[1])
+    importlib.import_module(sys.argv[1])
 except BaseException as error:
     print("%s: %s" % (type(error).__name__, error), file=sys.stderr)
     os._exit(1)

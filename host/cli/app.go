@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -45,9 +44,6 @@ type flags struct {
 	logJSON  bool
 }
 
-// formats that -o knows.
-var formats = []string{"text", "json"}
-
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "bulkhead",
@@ -56,7 +52,7 @@ func (a *app) root() *cobra.Command {
 			"limits) and runs pipelines of ML kernels. Checks and kernels are plugins, each\n" +
 			"in a sandbox.\n\nStart with `bulkhead doctor`.",
 		SilenceErrors: true, SilenceUsage: true,
-		PersistentPreRunE: func(*cobra.Command, []string) error { return a.setUp() },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.setUp(cmd) },
 	}
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
@@ -67,8 +63,8 @@ func (a *app) root() *cobra.Command {
 	})
 	a.globalFlags(root)
 	root.AddCommand(
-		a.doctorCmd(), a.factsCmd(), a.explainCmd(), a.runCmd(), a.planCmd(), a.validateCmd(),
-		a.fmtCmd(), a.graphCmd(), a.pluginCmd(), a.sandboxCmd(), a.auditCmd(), a.versionCmd(),
+		a.doctorCmd(), a.factsCmd(), a.explainCmd(), a.snapshotCmd(), a.benchCmd(), a.runCmd(), a.planCmd(), a.validateCmd(),
+		a.fmtCmd(), a.graphCmd(), a.pluginCmd(), a.sandboxCmd(), a.auditCmd(), a.corpusCmd(), a.versionCmd(),
 	)
 	return root
 }
@@ -80,23 +76,22 @@ func (a *app) globalFlags(root *cobra.Command) {
 	f.StringArrayVar(&a.flags.varFiles, "var-file", nil, "read variables from a `file`")
 	f.StringVar(&a.flags.sandbox, "sandbox", "", "weakest sandbox `level` to accept: "+strings.Join(sandbox.LevelNames(), ", "))
 	f.DurationVar(&a.flags.timeout, "timeout", 0, "give up after this time, for example 30s")
-	f.StringVarP(&a.flags.format, "format", "o", "text", "output `format`: text or json")
+	f.StringVarP(&a.flags.format, "format", "o", "text", "output `format`: "+strings.Join(formatNames(), ", "))
 	f.BoolVar(&a.flags.asJSON, "json", false, "short for --format json")
-	f.StringVar(&a.flags.output, "output", "", "write the result to a `file` instead of standard output")
+	f.StringVar(&a.flags.output, "output", "", "write the result to a `file` instead of standard output; its extension chooses the format")
 	f.BoolVarP(&a.flags.verbose, "verbose", "v", false, "show everything: folded findings, evidence, sandbox walls")
 	f.BoolVar(&a.flags.debug, "debug", false, "log what happens and show stack traces")
 	f.BoolVar(&a.flags.noColor, "no-color", false, "never use colour (also: the NO_COLOR variable)")
 	f.StringVar(&a.flags.logFile, "log-file", "", "also write the whole log to a `file`, rotated at 10 MiB")
 	f.BoolVar(&a.flags.logJSON, "log-json", false, "write the log as JSON lines")
+	_ = root.RegisterFlagCompletionFunc("format", completeFormats)
 	_ = root.RegisterFlagCompletionFunc("sandbox", completeLevels) // it fails for unknown flags only
 }
 
 // setUp checks the global flags and opens the log.
-func (a *app) setUp() error {
-	if !slices.Contains(formats, a.flags.format) {
-		format := a.flags.format
-		a.flags.format = "text"
-		return misuse("format %q is not one of %s", format, strings.Join(formats, ", "))
+func (a *app) setUp(cmd *cobra.Command) error {
+	if err := a.chooseFormat(cmd); err != nil {
+		return err
 	}
 	if a.flags.timeout < 0 {
 		return misuse("--timeout %s is negative; give a duration such as 30s", a.flags.timeout)
@@ -128,22 +123,6 @@ func (a *app) print(write func(io.Writer) error) error {
 		return failed("The result could not be written", write(a.stdout))
 	}
 	return failed("The result could not be written", writeFile(a.flags.output, write))
-}
-
-// result writes a document in the chosen format.
-func (a *app) result(doc document) error {
-	return a.print(func(w io.Writer) error {
-		if a.json() {
-			return doc.WriteJSON(w)
-		}
-		return doc.WriteText(w, a.textOptions(w))
-	})
-}
-
-// document is a result that package report renders.
-type document interface {
-	WriteJSON(io.Writer) error
-	WriteText(io.Writer, report.Options) error
 }
 
 // textOptions follow the terminal behind w: its width, and colour unless the

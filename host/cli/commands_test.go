@@ -213,8 +213,8 @@ func cmdPrintable(ts *testscript.TestScript, neg bool, args []string) {
 
 // cmdDoctorLive diagnoses this machine, whatever its state: doctor-live
 func cmdDoctorLive(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, len(args) == 0, "doctor-live")
-	err := ts.Exec("bulkhead", "doctor", "--json")
+	usage(ts, neg, true, "doctor-live [FLAG...]")
+	err := ts.Exec("bulkhead", append([]string{"doctor", "--json"}, args...)...)
 	if exit, ok := errors.AsType[*exec.ExitError](err); err != nil && (!ok || exit.ExitCode() > 2) {
 		ts.Fatalf("bulkhead doctor: %v", err)
 	}

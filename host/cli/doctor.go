@@ -18,6 +18,7 @@ import (
 	"github.com/bulkhead-ml/bulkhead/host/doctor"
 	"github.com/bulkhead-ml/bulkhead/host/report"
 	"github.com/bulkhead-ml/bulkhead/host/target"
+	"github.com/bulkhead-ml/bulkhead/sdk/check"
 )
 
 // machineFlags say which machine to examine.
@@ -26,12 +27,14 @@ type machineFlags struct {
 	snapshot string
 	pythons  []string
 	project  string
+	all      bool
 }
 
 func (m *machineFlags) register(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&m.root, "root", "", "examine the machine whose / is this `directory`: a mounted disk, an unpacked image")
 	f.StringArrayVar(&m.pythons, "python", nil, "examine this Python `environment` or interpreter; repeat for more")
+	f.BoolVar(&m.all, "all-envs", false, "examine every Python environment that is found, not only those in use here")
 	f.StringVar(&m.project, "project", "", "`directory` with Dockerfiles and .venv (default: the working directory)")
 }
 
@@ -43,8 +46,8 @@ func (m *machineFlags) machine() (*target.Machine, error) {
 		err     error
 	)
 	switch {
-	case m.snapshot != "" && (m.root != "" || len(m.pythons) > 0 || m.project != ""):
-		return nil, misuse("--snapshot examines recorded facts; it does not go with --root, --python or --project")
+	case m.snapshot != "" && (m.root != "" || len(m.pythons) > 0 || m.project != "" || m.all):
+		return nil, misuse("--snapshot examines recorded facts; it does not go with --root, --python, --all-envs or --project")
 	case m.snapshot != "":
 		return nil, nil
 	case m.root != "":
@@ -56,6 +59,9 @@ func (m *machineFlags) machine() (*target.Machine, error) {
 	}
 	if err != nil {
 		return nil, &failure{code: ExitConfig, summary: "The machine cannot be examined", err: err}
+	}
+	if m.all {
+		machine.Pythons = append(machine.Pythons, target.AllPythons)
 	}
 	return machine, nil
 }
@@ -70,67 +76,133 @@ func (m *machineFlags) reportTarget(machine *target.Machine) report.Target {
 	return report.Target{Kind: report.TargetRoot, Path: machine.Root, OS: machine.OS, Arch: machine.Arch}
 }
 
+// examination is what the user asks of the doctor.
+type examination struct {
+	where  machineFlags
+	depth  depth
+	suite  string
+	facts  bool
+	redact bool
+	fresh  bool
+	watch  watch
+	guide  bool
+}
+
 func (a *app) doctorCmd() *cobra.Command {
-	var (
-		where machineFlags
-		suite string
-		facts bool
-	)
+	var e examination
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Diagnose this machine, a root directory or a snapshot",
 		Long: "Doctor collects facts about the machine, checks them and names the root cause.\n" +
-			"Nothing is changed, imported or sent anywhere.\n\n" +
+			"Nothing is changed or sent anywhere. At level 1, the default, nothing of what is\n" +
+			"examined is executed.\n\n" +
 			"Exit code: 0 healthy, 1 warnings, 2 errors, 3 time-out, 78 wrong configuration.",
-		Example: "  bulkhead doctor\n  bulkhead doctor --python ~/venvs/train\n  bulkhead doctor --root /mnt/disk --json",
-		Args:    exactly(0, "no arguments"),
+		Example: "  bulkhead doctor\n  bulkhead doctor --python ~/venvs/train --level 2\n" +
+			"  bulkhead doctor --root /mnt/disk --json\n  bulkhead doctor --output report.html",
+		Annotations: formatsOf(report.Doctor{}),
+		Args:        exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.doctor(cmd.Context(), &where, suite, facts)
+			switch {
+			case e.guide:
+				return a.interview(cmd.Context(), &e)
+			case e.watch.on:
+				return a.watch(cmd.Context(), &e)
+			}
+			return a.doctor(cmd.Context(), &e)
 		},
 	}
-	where.register(cmd)
-	cmd.Flags().StringVar(&where.snapshot, "snapshot", "", "diagnose the facts in this `file` instead of a machine")
-	cmd.Flags().StringVar(&suite, "suite", "", "run the checks of this `suite` of the configuration only")
-	cmd.Flags().BoolVar(&facts, "facts", false, "include the facts in the report")
+	e.register(cmd)
 	return cmd
 }
 
-func (a *app) doctor(ctx context.Context, where *machineFlags, suite string, facts bool) error {
-	machine, err := where.machine()
+func (e *examination) register(cmd *cobra.Command) {
+	e.where.register(cmd)
+	e.depth.register(cmd)
+	f := cmd.Flags()
+	f.StringVar(&e.where.snapshot, "snapshot", "", "diagnose the facts in this `file` instead of a machine")
+	f.StringVar(&e.suite, "suite", "", "run the checks of this `suite` of the configuration only")
+	f.BoolVar(&e.facts, "facts", false, "include the facts in the report")
+	f.BoolVar(&e.redact, "redact", false, redactUsage)
+	f.BoolVar(&e.fresh, "no-cache", false, "collect everything anew, whatever earlier runs have found")
+	f.BoolVar(&e.watch.on, "watch", false, "diagnose again and again, and tell what changes, until Ctrl-C")
+	f.DurationVar(&e.watch.every, "interval", defaultInterval, "`time` between two diagnoses of --watch")
+	f.BoolVar(&e.guide, "interactive", false, "ask what to examine, then go through the findings one by one")
+}
+
+// doctor diagnoses once and prints the report.
+func (a *app) doctor(ctx context.Context, e *examination) error {
+	d, err := a.diagnosis(ctx, e)
 	if err != nil {
 		return err
+	}
+	return a.tell(d)
+}
+
+// diagnosis is a report, the exit code that it stands for, and what goes with it.
+type diagnosis struct {
+	report  report.Doctor
+	code    int
+	project string
+	docs    map[string]check.Doc
+}
+
+// tell prints a diagnosis.
+func (a *app) tell(d diagnosis) error {
+	err := a.resultWith(d.report, func(o *report.Options) {
+		o.ExitCode, o.Project = &d.code, d.project
+		o.Docs = func(code string) (check.Doc, bool) { doc, ok := d.docs[code]; return doc, ok }
+	})
+	if err != nil {
+		return err
+	}
+	return asExit(d.code)
+}
+
+func (a *app) diagnosis(ctx context.Context, e *examination) (diagnosis, error) {
+	var none diagnosis
+	machine, err := e.where.machine()
+	if err != nil {
+		return none, err
+	}
+	if err := e.depth.check(machine); err != nil {
+		return none, err
 	}
 	ctx, cancel := a.deadline(ctx)
 	defer cancel()
 	s, err := a.open(ctx, nil, machine)
 	if err != nil {
-		return err
+		return none, err
 	}
 	defer s.close()
-	selection, err := s.selection(ctx, suite)
+	selection, err := s.selection(ctx, e.suite)
 	if err != nil {
-		return err
+		return none, err
 	}
-	opt := doctor.Options{
-		Target: where.reportTarget(machine), Selection: selection, Timeout: a.share(),
-		IncludeFacts: facts, StartedAt: s.started,
-	}
-	if machine != nil {
-		opt.Recorded = machine.Recorded
-	}
-	rep, err := s.diagnose(ctx, where.snapshot, opt)
+	rep, err := s.diagnose(ctx, e, doctor.Options{
+		Target: e.where.reportTarget(machine), Selection: selection, Timeout: a.share(), Level: e.depth.level,
+		IncludeFacts: e.facts, StartedAt: s.started,
+	})
 	if err != nil {
-		return err
+		return none, err
 	}
 	s.tellRefusals(rep.Plugins)
-	if err := a.result(rep); err != nil {
-		return err
+	if e.redact {
+		rep = redactor(machine).Doctor(rep)
 	}
+	out := diagnosis{report: rep, code: exitCode(ctx, rep), docs: s.docs(ctx)}
+	if machine != nil {
+		out.project = machine.ProjectDir
+	}
+	return out, nil
+}
+
+// exitCode is the code of a report. Silence of a plugin is no good health.
+func exitCode(ctx context.Context, rep report.Doctor) int {
 	code := doctor.ExitCode(rep, timedOut(ctx.Err()))
 	if code < ExitErrors && incomplete(rep.Diagnostics) {
 		code = ExitErrors
 	}
-	return asExit(code)
+	return code
 }
 
 // incomplete reports whether a plugin was left out or gave no answer: silence
@@ -152,23 +224,31 @@ func (a *app) deadline(ctx context.Context) (context.Context, context.CancelFunc
 func (a *app) share() time.Duration { return a.flags.timeout * 2 / 5 }
 
 // diagnose runs the doctor on the session's machine or on a snapshot.
-func (s *session) diagnose(ctx context.Context, snapshot string, opt doctor.Options) (report.Doctor, error) {
+func (s *session) diagnose(ctx context.Context, e *examination, opt doctor.Options) (report.Doctor, error) {
 	plugins, err := s.doctors(ctx)
 	if err != nil {
 		return report.Doctor{}, err
 	}
-	var rep report.Doctor
-	if snapshot != "" {
-		facts, err := readSnapshot(snapshot)
-		if err != nil {
-			return report.Doctor{}, err
-		}
-		rep = doctor.Judge(ctx, plugins, doctor.FromSnapshot(facts), opt)
-	} else {
-		rep = doctor.Diagnose(ctx, plugins, opt)
+	collected, err := s.collect(ctx, e, plugins, opt)
+	if err != nil {
+		return report.Doctor{}, err
 	}
+	rep := doctor.Judge(ctx, plugins, collected, opt)
 	rep.Diagnostics = append(s.notes, rep.Diagnostics...)
 	return rep, nil
+}
+
+// collect reads the snapshot or observes the machine, and tries out what it
+// shows.
+func (s *session) collect(ctx context.Context, e *examination, plugins []doctor.Plugin, opt doctor.Options) (doctor.Collected, error) {
+	if e.where.snapshot != "" {
+		facts, err := readSnapshot(e.where.snapshot)
+		return doctor.FromSnapshot(facts), err
+	}
+	collected := doctor.Collect(ctx, plugins, cmp.Or(opt.Timeout, doctor.DefaultTimeout))
+	collected.AddRecorded(s.launcher.Machine.Recorded, plugins)
+	s.probe(ctx, &e.depth, &collected)
+	return collected, nil
 }
 
 func readSnapshot(name string) (report.Facts, error) {

@@ -15,6 +15,7 @@ import (
 	"github.com/bulkhead-ml/bulkhead/host/config"
 	"github.com/bulkhead-ml/bulkhead/host/doctor"
 	"github.com/bulkhead-ml/bulkhead/host/report"
+	"github.com/bulkhead-ml/bulkhead/sdk/check"
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
 )
 
@@ -116,6 +117,17 @@ func (s *session) explanations(ctx context.Context) []explanation {
 	return out
 }
 
+// docs are the pages by code, for the formats that have room for them.
+func (s *session) docs(ctx context.Context) map[string]check.Doc {
+	out := map[string]check.Doc{}
+	for _, p := range s.explanations(ctx) {
+		out[p.Code] = check.Doc{
+			Meaning: p.Meaning, Detection: p.Detection, Cause: p.Cause, Fix: p.Fix, Verify: p.Verify, References: p.References,
+		}
+	}
+	return out
+}
+
 func page(plugin string, c *pluginv1.CheckDescription) explanation {
 	doc := c.GetDocumentation()
 	return explanation{
@@ -126,7 +138,7 @@ func page(plugin string, c *pluginv1.CheckDescription) explanation {
 }
 
 func (a *app) completeCodes(ctx context.Context) []string {
-	if a.setUp() != nil {
+	if a.openLog() != nil {
 		return nil
 	}
 	s, err := a.open(ctx, nil, nil)

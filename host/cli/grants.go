@@ -279,7 +279,7 @@ func taken(asked []manifest.Grant, kept []manifest.Kept) []grantRow {
 }
 
 func (a *app) completePlugins(ctx context.Context) []string {
-	if a.setUp() != nil {
+	if a.openLog() != nil {
 		return nil
 	}
 	s, err := a.open(ctx, nil, nil)

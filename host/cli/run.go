@@ -96,7 +96,7 @@ func (w *work) preflight(ctx context.Context, rep *report.Run) error {
 	if err != nil {
 		return err
 	}
-	diagnosis, err := w.session.diagnose(ctx, "", doctor.Options{
+	diagnosis, err := w.session.diagnose(ctx, &examination{}, doctor.Options{
 		Target: report.Target{Kind: report.TargetMachine}, Selection: chosen, Timeout: w.session.app.share(),
 	})
 	if err != nil {
