@@ -115,7 +115,7 @@ func (a *app) prepareBench(ctx context.Context, b *benchFlags, names []string) (
 	}
 	defer s.close()
 	var facts fact.Set
-	if plugins, err := s.doctors(ctx); err == nil { // without plugins the machine itself can be measured
+	if plugins, err := s.doctors(ctx, s.doctorPlugin); err == nil { // without plugins the machine itself can be measured
 		facts = doctor.Collect(ctx, plugins, doctor.DefaultTimeout).Facts
 	}
 	chosen, err := choose(append(bench.Machine(), environmentBenches(facts, len(b.where.pythons))...), names)

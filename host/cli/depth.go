@@ -4,12 +4,14 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/bulkhead-ml/bulkhead/host/bench"
 	"github.com/bulkhead-ml/bulkhead/host/doctor"
 	"github.com/bulkhead-ml/bulkhead/host/probe"
 	"github.com/bulkhead-ml/bulkhead/host/report"
@@ -21,6 +23,8 @@ import (
 const (
 	levelStatic = 1
 	levelProbe  = 2
+	levelBench  = 3
+	levelLong   = 4
 )
 
 // depth says how deep a diagnosis goes.
@@ -31,7 +35,7 @@ type depth struct {
 
 func (d *depth) register(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.IntVar(&d.level, "level", levelStatic, "`depth`: 1 reads files, 2 also imports frameworks, multiplies on the GPU and asks the engine")
+	f.IntVar(&d.level, "level", levelStatic, "`depth`: 1 reads files, 2 also tries frameworks, driver and engine, 3 also measures, 4 measures long")
 	f.BoolVar(&d.network, "network", false, "at level 2, let probes use the network: hub, package index, the cloud's metadata service")
 	f.BoolVar(&d.offline, "offline", false, "use no network; this is the default")
 }
@@ -39,8 +43,8 @@ func (d *depth) register(cmd *cobra.Command) {
 // check refuses what cannot be meant.
 func (d *depth) check(machine *target.Machine) error {
 	switch {
-	case d.level < levelStatic || d.level > levelProbe:
-		return misuse("--level %d: the levels are %d and %d", d.level, levelStatic, levelProbe)
+	case d.level < levelStatic || d.level > levelLong:
+		return misuse("--level %d: the levels are %d to %d", d.level, levelStatic, levelLong)
 	case d.level > levelStatic && machine == nil:
 		return misuse("--level %d tries things out, and a snapshot is no machine that runs; leave it out", d.level)
 	case d.level > levelStatic && !machine.Live():
@@ -68,7 +72,72 @@ func (s *session) probe(ctx context.Context, d *depth, collected *doctor.Collect
 	o.Progress = line.event
 	found := probe.Run(ctx, probes, o)
 	line.done()
+	if d.level >= levelBench {
+		found = append(found, s.measure(ctx, d, collected.Facts)...)
+	}
 	collected.Facts = fact.NewSet(append(collected.Facts.All(), found...))
+}
+
+// Samples of each benchmark at the levels that measure.
+const (
+	benchRounds = 5
+	longRounds  = 30
+)
+
+// measure runs the benchmarks and tells them as facts, bench[NAME], each with the
+// verdict against the last run on this machine.
+func (s *session) measure(ctx context.Context, d *depth, facts fact.Set) []fact.Fact {
+	m := s.launcher.Machine
+	o := bench.Options{Rounds: benchRounds, Budget: 3 * time.Second, Probe: probe.Options{Env: m.Env, Home: m.Home, Floor: s.launcher.Floor}}
+	if d.level >= levelLong {
+		o.Rounds, o.Budget = longRounds, time.Minute
+	}
+	all := append(bench.Machine(), environmentBenches(facts, len(m.Pythons))...)
+	line := s.app.probing(len(all))
+	o.Progress = line.measuring
+	entry := bench.Entry{SchemaVersion: bench.EntryVersion, At: time.Now().UTC(), Machine: subjectOf(facts)}
+	var err error
+	entry.Results, err = bench.Run(ctx, all, o)
+	line.done()
+	return s.measured(entry, err == nil)
+}
+
+// measured compares a run with the last one, remembers it when it is whole, and
+// turns it into facts.
+func (s *session) measured(entry bench.Entry, whole bool) []fact.Fact {
+	var before []bench.Result
+	if history, err := benchHistory(); err == nil {
+		if last := s.app.lastRun(history, entry); last != nil {
+			before = last.Results
+		}
+		if whole {
+			if err := history.Append(entry); err != nil {
+				s.app.warn("the benchmarks are not remembered: %v", err)
+			}
+		}
+	}
+	compared := map[string]bench.Comparison{}
+	for _, c := range bench.Compare(entry.Results, before) {
+		compared[c.Name] = c
+	}
+	out := make([]fact.Fact, 0, len(entry.Results))
+	for _, r := range entry.Results {
+		out = append(out, benchFact(r, compared[r.Name]))
+	}
+	return out
+}
+
+// benchFact is one benchmark as a fact.
+func benchFact(r bench.Result, c bench.Comparison) fact.Fact {
+	f := fact.Fact{Address: fact.At(doctor.BenchAddress, r.Name, ""), Unknown: r.Skipped}
+	if r.Skipped != "" {
+		return f
+	}
+	f.Value, _ = json.Marshal(doctor.Bench{ // plain values
+		Name: r.Name, Unit: r.Unit, Median: r.Median, Low: r.Low, High: r.High, Verdict: c.Verdict, Ratio: c.Ratio.Median, Then: c.Then,
+	})
+	f.Evidence = []fact.Evidence{{Call: "bulkhead bench " + r.Name, Value: fmt.Sprintf("%s %s", figure(r.Median), r.Unit)}}
+	return f
 }
 
 // probing shows on one line of standard error which probes run.

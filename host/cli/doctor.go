@@ -225,7 +225,12 @@ func (a *app) share() time.Duration { return a.flags.timeout * 2 / 5 }
 
 // diagnose runs the doctor on the session's machine or on a snapshot.
 func (s *session) diagnose(ctx context.Context, e *examination, opt doctor.Options) (report.Doctor, error) {
-	plugins, err := s.doctors(ctx)
+	opt.Cache = s.cache(e.fresh)
+	start := s.doctorPlugin
+	if opt.Cache != nil {
+		start = s.lazyPlugin
+	}
+	plugins, err := s.doctors(ctx, start)
 	if err != nil {
 		return report.Doctor{}, err
 	}
@@ -245,7 +250,7 @@ func (s *session) collect(ctx context.Context, e *examination, plugins []doctor.
 		facts, err := readSnapshot(e.where.snapshot)
 		return doctor.FromSnapshot(facts), err
 	}
-	collected := doctor.Collect(ctx, plugins, cmp.Or(opt.Timeout, doctor.DefaultTimeout))
+	collected := doctor.CollectCached(ctx, plugins, cmp.Or(opt.Timeout, doctor.DefaultTimeout), opt.Cache)
 	collected.AddRecorded(s.launcher.Machine.Recorded, plugins)
 	s.probe(ctx, &e.depth, &collected)
 	return collected, nil
@@ -266,7 +271,7 @@ func readSnapshot(name string) (report.Facts, error) {
 
 // doctors starts every plugin that collects or checks, all at the same time.
 // Those that fail are noted; it is an error when none is left.
-func (s *session) doctors(ctx context.Context) ([]doctor.Plugin, error) {
+func (s *session) doctors(ctx context.Context, start func(context.Context, string) (*doctor.Plugin, error)) ([]doctor.Plugin, error) {
 	var names []string
 	for name, d := range s.describe(ctx) {
 		if len(d.GetCollectors())+len(d.GetChecks()) > 0 {
@@ -276,7 +281,7 @@ func (s *session) doctors(ctx context.Context) ([]doctor.Plugin, error) {
 	slices.SortFunc(names, s.byTrust)
 	started := make([]*doctor.Plugin, len(names))
 	errs := make([]error, len(names))
-	each(len(names), func(i int) { started[i], errs[i] = s.doctorPlugin(ctx, names[i]) })
+	each(len(names), func(i int) { started[i], errs[i] = start(ctx, names[i]) })
 	var out []doctor.Plugin
 	for i, p := range started {
 		if errs[i] != nil {
@@ -339,17 +344,20 @@ func (s *session) selection(ctx context.Context, suite string) (doctor.Selection
 	if diags := config.Bind(s.cfg, catalog); diags.HasErrors() {
 		return doctor.Selection{}, s.app.wrongConfig(diags)
 	}
-	chosen := config.Selection{Requires: s.cfg.Requires}
+	chosen, diags := s.cfg.ResolveAll(catalog)
+	chosen.Codes = nil // all, also those of a plugin that does not start
 	if suite != "" {
 		found, ok := s.cfg.Suite(suite)
 		if !ok {
 			return doctor.Selection{}, misuse("--suite %s: the configuration has no suite of that name", suite)
 		}
-		var diags config.Diagnostics
 		if chosen, diags = found.Resolve(s.cfg, catalog); diags.HasErrors() {
 			return doctor.Selection{}, s.app.wrongConfig(diags)
 		}
 		chosen = orNone(chosen)
+	}
+	if diags.HasErrors() {
+		return doctor.Selection{}, s.app.wrongConfig(diags)
 	}
 	return s.policy(chosen, catalog)
 }

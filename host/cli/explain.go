@@ -113,6 +113,9 @@ func (s *session) explanations(ctx context.Context) []explanation {
 			out = append(out, page(plugin, c))
 		}
 	}
+	for _, p := range doctor.Pages() {
+		out = append(out, hostPage(p))
+	}
 	slices.SortFunc(out, func(a, b explanation) int { return strings.Compare(a.Code+a.Plugin, b.Code+b.Plugin) })
 	return out
 }
@@ -126,6 +129,13 @@ func (s *session) docs(ctx context.Context) map[string]check.Doc {
 		}
 	}
 	return out
+}
+
+func hostPage(p doctor.Page) explanation {
+	return explanation{
+		SchemaVersion: report.SchemaVersion, Code: p.Code, Title: p.Title, Area: p.Area, Needs: []string{}, Meaning: p.Doc.Meaning,
+		Detection: p.Doc.Detection, Cause: p.Doc.Cause, Fix: p.Doc.Fix, Verify: p.Doc.Verify, References: p.Doc.References,
+	}
 }
 
 func page(plugin string, c *pluginv1.CheckDescription) explanation {

@@ -20,6 +20,7 @@ func (s *session) policy(chosen config.Selection, catalog config.Catalog) (docto
 		Severity: map[string]check.Severity{}, Config: map[string][]byte{},
 	}
 	maps.Copy(out.Skips, chosen.Skips)
+	out.Excused, out.Waivers = excuses(chosen.Excused), s.waivers(catalog)
 	for _, r := range chosen.Requires {
 		out.Requires = append(out.Requires, requirement{r})
 	}
@@ -28,16 +29,38 @@ func (s *session) policy(chosen config.Selection, catalog config.Catalog) (docto
 			return out, err
 		}
 	}
+	for code, of := range chosen.Severity { // those of a suite go before check blocks
+		out.Severity[code] = severity(of)
+	}
 	return out, nil
+}
+
+// excuses are the skips of findings about some subjects.
+func excuses(skips map[string][]*config.Skip) map[string][]doctor.Excuse {
+	out := map[string][]doctor.Excuse{}
+	for code, list := range skips {
+		for _, s := range list {
+			out[code] = append(out[code], doctor.Excuse{Subject: s.Subject, Reason: s.Reason})
+		}
+	}
+	return out
+}
+
+// waivers are those of the configuration.
+func (s *session) waivers(catalog config.Catalog) []doctor.Waiver {
+	var out []doctor.Waiver
+	for _, w := range s.cfg.Waivers {
+		out = append(out, doctor.Waiver{
+			Name: w.Name, Codes: w.Codes(s.cfg, catalog), Subject: w.Subject, Reason: w.Reason, By: w.By, Until: w.Until, At: w.Range.String(),
+		})
+	}
+	return out
 }
 
 func (s *session) checkPolicy(out *doctor.Selection, c *config.Check, catalog config.Catalog) error {
 	code, ok := config.CanonicalCode(catalog, c.Code)
 	if !ok {
 		return nil // Bind has said so
-	}
-	if !c.Enabled {
-		out.Skips[code] = orDefault(c.Reason, "disabled in the configuration")
 	}
 	if c.Severity != "" {
 		out.Severity[code] = severity(c.Severity)
@@ -52,13 +75,6 @@ func (s *session) checkPolicy(out *doctor.Selection, c *config.Check, catalog co
 	}
 	out.Config[code] = settings.JSON
 	return nil
-}
-
-func orDefault(text, other string) string {
-	if text == "" {
-		return other
-	}
-	return text
 }
 
 func severity(s config.Severity) check.Severity {

@@ -135,7 +135,7 @@ func (a *app) observe(ctx context.Context, where *machineFlags, d *depth, use fu
 		return err
 	}
 	defer s.close()
-	plugins, err := s.doctors(ctx)
+	plugins, err := s.doctors(ctx, s.doctorPlugin)
 	if err != nil {
 		return err
 	}

@@ -128,6 +128,7 @@ func Bind(cfg *Config, catalog Catalog) Diagnostics {
 	for _, req := range cfg.Requires {
 		b.facts(req)
 	}
+	b.excuses()
 	return cfg.sources.finish(b.diags)
 }
 

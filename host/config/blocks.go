@@ -30,6 +30,7 @@ func (l *loader) host() {
 		LogLevel:   s.text("log_level"),
 		Audit:      s.text("audit"),
 		Timeout:    s.duration("timeout"),
+		Cache:      s.flag("cache"),
 		PluginDirs: s.paths("plugin_dirs"),
 		Range:      rangeOf(s.at),
 	}
@@ -189,7 +190,10 @@ func (l *loader) suites() {
 	for _, b := range l.blocks["suite"] {
 		name, ok := l.label(b, "suite")
 		s := l.section(suiteBlock(), b)
-		suite := &Suite{Name: name, Run: s.selectors("run"), Skip: s.selectors("skip"), Range: rangeOf(b.DefRange)}
+		suite := &Suite{
+			Name: name, Run: s.selectors("run"), Skip: s.selectors("skip"), Skips: l.skips(s.blocks.OfType("skip")),
+			Severities: s.severities(), Range: rangeOf(b.DefRange),
+		}
 		if ok {
 			l.cfg.Suites = append(l.cfg.Suites, suite)
 		}

@@ -18,6 +18,9 @@ type Config struct {
 	Checks   []*Check
 	Requires []*Require
 	Suites   []*Suite
+	// Skips are those at top level, which count in every suite.
+	Skips   []*Skip
+	Waivers []*Waiver
 	// Sources and Kernels are those at top level, shared by pipelines.
 	Sources   []*Source
 	Kernels   []*Kernel
@@ -38,6 +41,8 @@ type Host struct {
 	Audit string
 	// Timeout bounds a call to a plugin that has no deadline of its own.
 	Timeout time.Duration
+	// Cache allows to keep what plugins observed; see package factcache.
+	Cache bool
 	// PluginDirs are absolute.
 	PluginDirs []Path
 	// Range of the block; zero when there is none.

@@ -132,7 +132,7 @@ func (e *estimator) node(node hclsyntax.Expression) extent {
 	case *hclsyntax.ObjectConsExpr:
 		return e.object(n)
 	case *hclsyntax.FunctionCallExpr:
-		return e.nodes(n.Args...)
+		return e.call(n)
 	case *hclsyntax.ForExpr:
 		return e.loop(n)
 	case *hclsyntax.SplatExpr:

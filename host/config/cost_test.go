@@ -27,6 +27,8 @@ func TestEstimate(t *testing.T) {
 		`{ for i, x in local.list : x => local.text if i > 0 }`, `[for x in local.list : [for y in local.list : "${x}${y}"]]`,
 		`local.rows[*].n`, `local.rows.*.n`, `true ? local.text : ""`, `concat(local.list, local.list)`,
 		`"%{for x in local.list}${x}%{endfor}"`, `[local.list][0][1]`, `"${[local.text][0]}"`,
+		`join("--", local.list)`, `split("", local.text)`, `format("%s %5d", "a", 1)`, `regexall("x", "axxb")`, `distinct(local.list)`,
+		`flatten([local.list, [local.list]])`, `setunion(local.list, ["z"])`, `merge({ a = local.text }, { b = 1 })`,
 	}
 	for _, text := range exprs {
 		expr, diags := hclsyntax.ParseExpression([]byte(text), "x", hcl.InitialPos)
@@ -55,5 +57,24 @@ func TestEstimateAll(t *testing.T) {
 	_, diags, _ := load(t, map[string]string{"bulkhead.hcl": text + "}\n"}, LoadOptions{})
 	if err := diags.Err(); err == nil || !strings.Contains(err.Error(), "Expression too large") {
 		t.Errorf("error = %v", err)
+	}
+}
+
+// TestFunctionsAreBounded refuses calls whose value is the product of their
+// arguments rather than the sum.
+func TestFunctionsAreBounded(t *testing.T) {
+	for name, expression := range map[string]string{
+		"separators":      `join(local.big, [for x in split("", local.big) : x])`,
+		"split in a loop": `[for x in split("", local.big) : local.big]`,
+		"nested groups":   `regexall(local.big, local.big)`,
+		"repeated format": `format(local.big, local.big)`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := "locals {\n  big = \"" + strings.Repeat("b", 20_000) + "\"\n  x = " + expression + "\n}\n"
+			_, diags, _ := load(t, map[string]string{"bulkhead.hcl": text}, LoadOptions{})
+			if err := diags.Err(); err == nil || !strings.Contains(err.Error(), "Expression too large") {
+				t.Errorf("error = %v", err)
+			}
+		})
 	}
 }

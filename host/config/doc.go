@@ -29,6 +29,20 @@
 // A require block is evaluated later, against facts: fact.gpu.driver.version,
 // and fact.gpu.device["0000:01:00.0"].name where there are several.
 //
+// What a function gives is bounded by what it takes, and the estimate of an
+// expression knows those that multiply: join, format, split, regex.
+//
+// # Skips, severities and waivers
+//
+// A skip block leaves out a check, a group "gpu.*" or a requirement, at top level
+// everywhere and in a suite there, or with a subject only the findings about what
+// the pattern matches. A suite may give severities to findings; they go before
+// those of check blocks, a code before its group, the outer suite before the
+// inner one. A waiver accepts findings until the end of a day in UTC. Whether a
+// waiver has ended is for package doctor to say, which is given the time: nothing
+// here reads a clock. In JSON a suite has the list skip only; its reasons stand in
+// skip blocks at top level.
+//
 // # References
 //
 // References are bare: source.NAME, kernel.NAME, suite.NAME, require.NAME, and

@@ -21,7 +21,7 @@ import (
 )
 
 // functions are what expressions may call. None reads files, the environment
-// or the clock, and none gives more text than its arguments hold.
+// or the clock, and what each gives is bounded by its arguments: see costs.
 var functions = map[string]function.Function{
 	"semver":     predicate("version", "constraint", semverMatches),
 	"pep440":     predicate("version", "specifier", pep440Matches),

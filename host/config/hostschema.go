@@ -59,7 +59,7 @@ const (
 func HostSchema() []BlockSchema {
 	return []BlockSchema{
 		hostBlock(), sandboxBlock(), pluginBlock(), variableBlock(), localsBlock(), checkBlock(),
-		requireBlock(), suiteBlock(), sourceBlock(), kernelBlock(), pipelineBlock(),
+		requireBlock(), suiteBlock(), skipBlock(), waiverBlock(), sourceBlock(), kernelBlock(), pipelineBlock(),
 	}
 }
 
@@ -85,6 +85,8 @@ func hostBlock() BlockSchema {
 			{Name: "audit", Type: TypeString, OneOf: AuditModes, Default: "on",
 				Description: "Whether a plugin may start that cannot be written into the audit log: on (yes, with a warning), required (no)."},
 			{Name: "timeout", Type: TypeDuration, Default: "60s", Description: "Deadline of a call to a plugin that has no other."},
+			{Name: "cache", Type: TypeBool, Default: true,
+				Description: "Whether what plugins observed is kept and used again while the files that they read are unchanged."},
 			{Name: "plugin_dirs", Type: TypePaths, Description: "Directories searched for plugins, before the built-in ones."},
 		},
 	}
@@ -164,6 +166,35 @@ func suiteBlock() BlockSchema {
 		Attributes: []AttributeSchema{
 			{Name: "run", Type: TypeReferences, Required: true, Description: "What it runs."},
 			{Name: "skip", Type: TypeReferences, Description: "What it leaves out of that."},
+			{Name: "severity", Type: TypeMap, OneOf: severities,
+				Description: "Severities of findings in this suite, by \"CODE\" or \"GROUP.*\", in place of their own and of those of check blocks."},
+		},
+		Blocks: []BlockSchema{skipBlock()},
+	}
+}
+
+func skipBlock() BlockSchema {
+	return BlockSchema{
+		Type: "skip", Labels: []string{"code"}, Repeats: true,
+		Description: "A check, \"GROUP.*\" or \"require.NAME\" that is left out, and why: everywhere at top level, else in its suite.",
+		Attributes: []AttributeSchema{
+			{Name: "reason", Type: TypeString, Required: true, Description: "Why; it stands in the report."},
+			{Name: "subject", Type: TypeString,
+				Description: "Leaves out only findings about subjects of this pattern (* is any text, ? one character): a device, an environment, a file."},
+		},
+	}
+}
+
+func waiverBlock() BlockSchema {
+	return BlockSchema{
+		Type: "waiver", Labels: []string{"name"}, Repeats: true,
+		Description: "Findings that are accepted until a day: they are shown as waived and do not count for the exit code.",
+		Attributes: []AttributeSchema{
+			{Name: "code", Type: TypeString, Required: true, Description: "The check, \"GROUP.*\" or \"require.NAME\"."},
+			{Name: "subject", Type: TypeString, Description: "Only findings about subjects of this pattern (* is any text, ? one character)."},
+			{Name: "reason", Type: TypeString, Required: true, Description: "Why they are accepted."},
+			{Name: "until", Type: TypeString, Required: true, Description: "The last day of the waiver in UTC, for example \"2027-01-31\". From the next day on they count again."},
+			{Name: "by", Type: TypeString, Description: "Who accepts them."},
 		},
 	}
 }

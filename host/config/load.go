@@ -183,6 +183,8 @@ func (l *loader) decode() {
 	l.checks()
 	l.requires()
 	l.suites()
+	l.cfg.Skips = l.skips(l.blocks["skip"])
+	l.waivers()
 	shared := l.nodes(l.blocks, "")
 	l.cfg.Sources, l.cfg.Kernels = shared.sources, shared.kernels
 	l.pipelines()

@@ -4,6 +4,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -12,7 +13,19 @@ import (
 type Suite struct {
 	Name      string
 	Run, Skip []Selector
-	Range     Range
+	// Skips are the skip blocks of the suite.
+	Skips []*Skip
+	// Severities replace those of findings.
+	Severities []SeverityOf
+	Range      Range
+}
+
+// SeverityOf replaces the severity of the findings of a code, or of the codes
+// of "group.*".
+type SeverityOf struct {
+	Code     string
+	Severity Severity
+	Range    Range
 }
 
 // Selector names checks in a suite: one of PLUGIN.all, PLUGIN.GROUP,
@@ -34,6 +47,11 @@ type Selection struct {
 	// Skips maps the code of a check, or "require.NAME", that was selected and
 	// is left out to the reason.
 	Skips map[string]string
+	// Severity replaces that of the findings of a code, or of "require.NAME", as
+	// the suites say; it goes before a check block.
+	Severity map[string]Severity
+	// Excused are the skips of findings about some subjects, by code.
+	Excused map[string][]*Skip
 }
 
 // resolveSuites checks the references that need no plugin.
@@ -106,15 +124,17 @@ func (p *Pipeline) ResolvePreflight(cfg *Config, catalog Catalog) (Selection, Di
 }
 
 // picked are codes and "require.NAME" keys: those to run, in order, and those
-// selected and skipped.
+// selected and skipped, with what the suites say of them.
 type picked struct {
-	keys  []string
-	skips map[string]string
-	set   map[string]bool
+	keys     []string
+	skips    map[string]string
+	set      map[string]bool
+	severity map[string]Severity
+	excused  map[string][]*Skip
 }
 
 func newPicked() picked {
-	return picked{skips: map[string]string{}, set: map[string]bool{}}
+	return picked{skips: map[string]string{}, set: map[string]bool{}, severity: map[string]Severity{}, excused: map[string][]*Skip{}}
 }
 
 // run adds a key; what runs anywhere is not skipped.
@@ -145,6 +165,19 @@ func (p *picked) merge(o picked) {
 	for _, key := range o.keys {
 		p.run(key)
 	}
+	maps.Copy(p.severity, o.severity)
+	for key, skips := range o.excused {
+		p.excuse(key, skips...)
+	}
+}
+
+// excuse adds skips of findings about some subjects, each once.
+func (p *picked) excuse(key string, skips ...*Skip) {
+	for _, s := range skips {
+		if !slices.Contains(p.excused[key], s) {
+			p.excused[key] = append(p.excused[key], s)
+		}
+	}
 }
 
 type resolver struct {
@@ -169,6 +202,8 @@ func (r *resolver) suite(s *Suite) picked {
 			out.skip(key, fmt.Sprintf("suite %q skips %s", s.Name, sel))
 		}
 	}
+	r.excuse(&out, s.Skips)
+	r.regrade(&out, s.Severities)
 	r.memo[s] = out
 	return out
 }
@@ -243,14 +278,15 @@ func (r *resolver) unknown(sel Selector, grave Severity) *Diagnostic {
 		sel, nearSentence(sel.String(), known))
 }
 
-// selection applies the policy of check blocks and sorts.
+// selection applies what is said outside of suites and sorts.
 func (r *resolver) selection(p picked) Selection {
 	for _, key := range slices.Clone(p.keys) {
 		if c, ok := r.cfg.Check(key); ok && !c.Enabled {
 			p.skip(key, disabledReason(c))
 		}
 	}
-	out := Selection{Codes: []string{}, Skips: p.skips}
+	r.excuse(&p, r.cfg.Skips)
+	out := Selection{Codes: []string{}, Skips: p.skips, Severity: p.severity, Excused: p.excused}
 	for _, key := range p.keys {
 		if req, ok := strings.CutPrefix(key, "require."); ok {
 			if found, ok := r.cfg.Require(req); ok {

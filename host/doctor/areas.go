@@ -57,7 +57,7 @@ func Areas(c Checked, facts fact.Set) []report.Area {
 }
 
 func (c Checked) area(name string, facts fact.Set) report.Area {
-	findings := slices.DeleteFunc(slices.Clone(c.Findings), func(f report.Finding) bool { return f.Area != name })
+	findings := slices.DeleteFunc(slices.Clone(c.Findings), func(f report.Finding) bool { return f.Area != name || f.Waived != nil })
 	headline := Headline(name, facts)
 	if len(findings) > 0 {
 		worst := findings[0]

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"sync"
 	"time"
 
+	"github.com/bulkhead-ml/bulkhead/host/factcache"
 	"github.com/bulkhead-ml/bulkhead/host/report"
 	"github.com/bulkhead-ml/bulkhead/sdk/check"
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
@@ -19,12 +21,17 @@ import (
 type Selection struct {
 	// Codes to run, each exact or "group.*"; nil runs all, an empty list none.
 	Codes []string
-	// Skips maps codes to the reason why they are skipped.
+	// Skips maps codes to the reason why they are skipped. They are told as
+	// skipped whether Codes names them or not.
 	Skips map[string]string
 	// Severity replaces error, warning and info of the findings of a code.
 	Severity map[string]check.Severity
 	// Config holds settings by code, as JSON objects with defaults filled in.
 	Config map[string][]byte
+	// Excused leaves out findings about some subjects, by code.
+	Excused map[string][]Excuse
+	// Waivers accept findings; Judge holds them against the clock.
+	Waivers []Waiver
 	// Requires are the policies to hold.
 	Requires []Require
 }
@@ -45,17 +52,27 @@ type Checked struct {
 	// that a plugin failed to judge, declined those that the user skipped.
 	areas          map[string]string
 	lost, declined map[string]bool
+	launches       *launches
+	// titles and owners of the selected codes, for the list of checks.
+	titles, owners map[string]string
 }
 
 // Check asks every plugin to judge the facts. All are asked at the same time
 // and each has the whole timeout. It does not fail: what went wrong is among
 // the diagnostics, the findings (a check that crashed) and the skipped.
 func Check(ctx context.Context, plugins []Plugin, facts fact.Set, s Selection, timeout time.Duration) Checked {
-	out := Checked{Durations: map[string]time.Duration{}, areas: map[string]string{}, lost: map[string]bool{}, declined: map[string]bool{}}
-	wire := fact.ToProto(facts.All())
+	return CheckCached(ctx, plugins, facts, s, timeout, nil)
+}
+
+// CheckCached is Check with a cache: what it has kept of a plugin's findings is
+// used when the facts that its checks look at are the same.
+func CheckCached(ctx context.Context, plugins []Plugin, facts fact.Set, s Selection, timeout time.Duration, cache *factcache.Cache) Checked {
+	out := Checked{Durations: map[string]time.Duration{}, areas: map[string]string{}, lost: map[string]bool{}, declined: map[string]bool{},
+		titles: map[string]string{}, owners: map[string]string{}, launches: newLaunches()}
 	asked := s.assign(plugins, &out)
-	replies := askAll(ctx, asked.plugins, timeout, func(ctx context.Context, p Plugin) (*pluginv1.CheckResponse, error) {
-		return pluginv1.NewCheckerServiceClient(p.Conn).Check(ctx, asked.request(p, wire, s), callOptions...)
+	q := question{facts: facts, cache: cache, wire: sync.OnceValue(func() []*pluginv1.Fact { return fact.ToProto(facts.All()) })}
+	replies := askAll(asked.plugins, func(p Plugin) reply[*pluginv1.CheckResponse] {
+		return q.put(ctx, p, out.launches, asked.request(p, s), timeout)
 	})
 	for i, p := range asked.plugins {
 		r := replies[i]
@@ -67,8 +84,40 @@ func Check(ctx context.Context, plugins []Plugin, facts fact.Set, s Selection, t
 		out.answer(p, asked.codes[p.Name], r.message, s)
 	}
 	out.policies(facts, s)
+	out.agree(facts, s)
+	out.observe(facts, s)
+	out.excuse(s.Excused)
 	out.sort()
 	return out
+}
+
+// question is what every plugin is asked about.
+type question struct {
+	facts fact.Set
+	wire  func() []*pluginv1.Fact
+	cache *factcache.Cache
+}
+
+// put asks one plugin, unless it was asked the same before and the facts that
+// matter to it are the same.
+func (q *question) put(ctx context.Context, p Plugin, l *launches, req *pluginv1.CheckRequest, timeout time.Duration) reply[*pluginv1.CheckResponse] {
+	begin := time.Now()
+	cache := q.cache
+	if p.View == nil {
+		cache = nil
+	}
+	if f, ok := cache.Findings(p.Digest, req, q.facts); ok {
+		l.keeps(p, kept{sandbox: f.Sandbox})
+		return reply[*pluginv1.CheckResponse]{message: f.Response, took: time.Since(begin)}
+	}
+	return call(ctx, p, l, timeout, func(ctx context.Context, s Started) (*pluginv1.CheckResponse, error) {
+		req.Facts = q.wire()
+		r, err := pluginv1.NewCheckerServiceClient(s.Conn).Check(ctx, req, callOptions...)
+		if err == nil {
+			cache.KeepFindings(p.Digest, req, q.facts, r, s.Sandbox)
+		}
+		return r, err
+	})
 }
 
 // assignment says which plugin is asked for which codes.
@@ -97,10 +146,10 @@ func (s Selection) assign(plugins []Plugin, out *Checked) assignment {
 				continue
 			}
 			owner[code] = p.Name
-			if !s.selects(code, matched) {
+			if _, skipped := s.Skips[code]; !s.selects(code, matched) && !skipped {
 				continue
 			}
-			out.areas[code] = areaName(c.GetArea())
+			out.areas[code], out.titles[code], out.owners[code] = areaName(c.GetArea()), report.CleanLine(c.GetTitle()), p.Name
 			if !out.skip(code, s.Skips) {
 				a.codes[p.Name] = append(a.codes[p.Name], code)
 			}
@@ -151,8 +200,8 @@ func (c *Checked) skip(code string, skips map[string]string) bool {
 	return true
 }
 
-func (a assignment) request(p Plugin, facts []*pluginv1.Fact, s Selection) *pluginv1.CheckRequest {
-	req := &pluginv1.CheckRequest{Facts: facts, Codes: a.codes[p.Name], ConfigJson: map[string][]byte{}}
+func (a assignment) request(p Plugin, s Selection) *pluginv1.CheckRequest {
+	req := &pluginv1.CheckRequest{Codes: a.codes[p.Name], ConfigJson: map[string][]byte{}}
 	for _, code := range req.Codes {
 		if config, ok := s.Config[code]; ok {
 			req.ConfigJson[code] = config

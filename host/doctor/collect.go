@@ -11,6 +11,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/bulkhead-ml/bulkhead/host/factcache"
 	"github.com/bulkhead-ml/bulkhead/host/report"
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
@@ -25,18 +26,24 @@ type Collected struct {
 	Durations map[string]time.Duration
 	// TimedOut is true when a plugin did not answer in time.
 	TimedOut bool
+
+	launches *launches
 }
 
 // Collect asks every plugin that has collectors for its facts. All are asked
 // at the same time and each has the whole timeout. It does not fail: what went
 // wrong is among the diagnostics.
 func Collect(ctx context.Context, plugins []Plugin, timeout time.Duration) Collected {
+	return CollectCached(ctx, plugins, timeout, nil)
+}
+
+// CollectCached is Collect with a cache: facts of a plugin that it has kept and
+// that still hold are taken from there, and the plugin is not asked.
+func CollectCached(ctx context.Context, plugins []Plugin, timeout time.Duration, cache *factcache.Cache) Collected {
 	plugins = slices.DeleteFunc(slices.Clone(plugins), func(p Plugin) bool { return len(p.Description.GetCollectors()) == 0 })
-	replies := askAll(ctx, plugins, timeout, func(ctx context.Context, p Plugin) (*pluginv1.CollectResponse, error) {
-		return pluginv1.NewCollectorServiceClient(p.Conn).Collect(ctx, &pluginv1.CollectRequest{Target: p.Target}, callOptions...)
-	})
+	out := Collected{Durations: map[string]time.Duration{}, launches: newLaunches()}
+	replies := askAll(plugins, func(p Plugin) reply[*pluginv1.CollectResponse] { return out.launches.collect(ctx, p, timeout, cache) })
 	g := gathering{byAddress: map[string]given{}}
-	out := Collected{Durations: map[string]time.Duration{}}
 	for i, p := range plugins {
 		r := replies[i]
 		out.Durations[p.Name] = r.took
@@ -50,6 +57,25 @@ func Collect(ctx context.Context, plugins []Plugin, timeout time.Duration) Colle
 	out.Facts = g.set()
 	sortDiagnostics(out.Diagnostics)
 	return out
+}
+
+// collect returns the facts of one plugin: those that were kept, or new ones,
+// which are kept.
+func (l *launches) collect(ctx context.Context, p Plugin, timeout time.Duration, cache *factcache.Cache) reply[*pluginv1.CollectResponse] {
+	begin := time.Now()
+	if f, ok := cache.Facts(p.View, begin); ok {
+		l.keeps(p, kept{sandbox: f.Sandbox, facts: true, age: f.Age})
+		return reply[*pluginv1.CollectResponse]{message: f.Response, took: time.Since(begin)}
+	}
+	want := cache != nil && p.View != nil
+	return call(ctx, p, l, timeout, func(ctx context.Context, s Started) (*pluginv1.CollectResponse, error) {
+		began := time.Now()
+		r, err := pluginv1.NewCollectorServiceClient(s.Conn).Collect(ctx, &pluginv1.CollectRequest{Target: s.Target, WantInputs: want}, callOptions...)
+		if err == nil && want {
+			cache.KeepFacts(p.View, r, s.Sandbox, s.Private, began)
+		}
+		return r, err
+	})
 }
 
 // given is a fact and the plugin that gave it.

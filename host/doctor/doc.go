@@ -43,7 +43,9 @@
 //
 //   - A names the code of B, and A is not B;
 //   - they can be about one thing: the subjects are equal, or one has none and
-//     so is about the machine;
+//     so is about the machine; or one is the other "on" something else, as an
+//     environment on a device; or the evidence of A has facts about the subject
+//     of B, as a foreign library that an environment loads;
 //   - A is at least as grave as B, in the order error, warning, unknown, info.
 //     Otherwise an error would be folded away under a remark, and an exit code
 //     of 2 would have no visible reason;
@@ -57,11 +59,30 @@
 // an error is an error.
 //
 // The root causes are the leaders that are errors or warnings. They are ranked
-// by gravity, then by the number of findings that they reach, then by
-// confidence, then by code, subject and the rest of the text. Each other
+// by gravity, then by the number of errors and warnings that they reach, then of
+// all findings, then by confidence, then by code, subject and the rest of the text. Each other
 // finding is folded under the first root cause, in that order, that reaches
 // it. An info or unknown is never a root cause: it is folded, or stands alone
 // below.
+//
+// # Waivers
+//
+// A waiver accepts the findings of some codes and subjects until a day. They
+// stay in the report, last, and count for nothing: not for the exit code, an
+// area's status or the summary, and they explain no finding that counts. From
+// the day after, judged by the time at which the diagnosis began, they count
+// again, and a diagnostic says so; for the two weeks before it is announced.
+//
+// # Probes
+//
+// Facts below "probe" tell what happened when a thing was tried; see
+// Disagreements. What was observed goes before what was concluded.
+//
+// # What is launched
+//
+// A plugin with Start is launched when it is asked something that a cache does
+// not know, see package factcache. The report says of each plugin that took part
+// whether its facts are kept ones, and what stood around it when it gave them.
 //
 // # Purity
 //

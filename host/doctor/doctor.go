@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/bulkhead-ml/bulkhead/host/factcache"
 	"github.com/bulkhead-ml/bulkhead/host/report"
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
 	"github.com/bulkhead-ml/bulkhead/sdk/version"
@@ -32,6 +33,8 @@ type Options struct {
 	IncludeFacts bool
 	// Recorded are answers of a recorded machine; see Collected.AddRecorded.
 	Recorded []fact.Fact
+	// Cache keeps facts and findings; nil keeps none.
+	Cache *factcache.Cache
 	// StartedAt is when the work began, the launch of the plugins included;
 	// the zero time means now.
 	StartedAt time.Time
@@ -45,7 +48,7 @@ func Diagnose(ctx context.Context, plugins []Plugin, o Options) report.Doctor {
 	if o.StartedAt.IsZero() {
 		o.StartedAt = time.Now()
 	}
-	collected := Collect(ctx, plugins, o.timeout())
+	collected := CollectCached(ctx, plugins, o.timeout(), o.Cache)
 	collected.AddRecorded(o.Recorded, plugins)
 	return Judge(ctx, plugins, collected, o)
 }
@@ -56,7 +59,8 @@ func Judge(ctx context.Context, plugins []Plugin, collected Collected, o Options
 	if o.StartedAt.IsZero() {
 		o.StartedAt = time.Now()
 	}
-	checked := Check(ctx, plugins, collected.Facts, o.Selection, o.timeout())
+	checked := CheckCached(ctx, plugins, collected.Facts, o.Selection, o.timeout(), o.Cache)
+	checked.Waive(o.Selection.Waivers, o.StartedAt)
 	return Assemble(plugins, collected, checked, o)
 }
 
@@ -74,7 +78,8 @@ func Assemble(plugins []Plugin, collected Collected, checked Checked, o Options)
 		RootCauses:    causes,
 		Findings:      checked.Findings,
 		Skipped:       checked.Skipped,
-		Plugins:       participants(plugins, collected.Durations, checked.Durations),
+		Checks:        checked.results(),
+		Plugins:       participants(plugins, collected, checked),
 		Diagnostics:   slices.Concat(collected.Diagnostics, checked.Diagnostics),
 	}
 	sortDiagnostics(d.Diagnostics)
@@ -103,32 +108,36 @@ func FromSnapshot(f report.Facts) Collected {
 func summarise(c Checked, collectTimedOut bool) report.Summary {
 	s := report.Summary{ChecksRun: c.Ran, ChecksSkipped: len(c.Skipped), Worst: report.Healthy, TimedOut: c.TimedOut || collectTimedOut}
 	for _, f := range c.Findings {
-		switch f.Severity {
-		case report.Error:
+		switch {
+		case f.Waived != nil:
+			s.Waived++
+		case f.Severity == report.Error:
 			s.Errors++
-		case report.Warning:
+		case f.Severity == report.Warning:
 			s.Warnings++
-		case report.Info:
+		case f.Severity == report.Info:
 			s.Infos++
 		default:
 			s.Unknown++
 		}
 	}
-	if len(c.Findings) > 0 {
-		s.Worst = c.Findings[0].Severity
+	if f, ok := worst(c.Findings); ok {
+		s.Worst = f.Severity
 	}
 	return s
 }
 
-// participants lists the plugins by name.
-func participants(plugins []Plugin, durations ...map[string]time.Duration) []report.Plugin {
+// participants lists the plugins that took part, by name.
+func participants(plugins []Plugin, collected Collected, checked Checked) []report.Plugin {
 	out := make([]report.Plugin, 0, len(plugins))
 	for _, p := range plugins {
-		var took time.Duration
-		for _, d := range durations {
-			took += d[p.Name]
+		took := collected.Durations[p.Name] + checked.Durations[p.Name]
+		part := report.Plugin{Name: p.Name, Version: p.Version, Digest: p.Digest, Sandbox: p.Sandbox, DurationMS: milliseconds(took)}
+		known := collected.launches.describe(p, &part)
+		known = checked.launches.describe(p, &part) || known
+		if known || p.Start == nil {
+			out = append(out, part)
 		}
-		out = append(out, report.Plugin{Name: p.Name, Version: p.Version, Digest: p.Digest, Sandbox: p.Sandbox, DurationMS: milliseconds(took)})
 	}
 	slices.SortStableFunc(out, func(a, b report.Plugin) int { return cmp.Compare(a.Name, b.Name) })
 	return out

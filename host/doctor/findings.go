@@ -101,7 +101,7 @@ func cleanLines(lines []string) []string {
 func (c *Checked) sort() {
 	slices.SortStableFunc(c.Findings, compareFindings)
 	slices.SortFunc(c.Skipped, func(a, b report.Skip) int {
-		return cmp.Or(cmp.Compare(a.Code, b.Code), cmp.Compare(a.Reason, b.Reason))
+		return cmp.Or(cmp.Compare(a.Code, b.Code), cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Reason, b.Reason))
 	})
 	sortDiagnostics(c.Diagnostics)
 	seen := map[string]int{}
@@ -121,7 +121,7 @@ func (c *Checked) sort() {
 // findings apart.
 func compareFindings(a, b report.Finding) int {
 	return cmp.Or(
-		cmp.Compare(gravity(b.Severity), gravity(a.Severity)),
+		cmp.Compare(weight(b), weight(a)), cmp.Compare(gravity(b.Severity), gravity(a.Severity)),
 		cmp.Compare(a.Code, b.Code), cmp.Compare(a.Subject, b.Subject),
 		cmp.Compare(a.Title, b.Title), cmp.Compare(a.Detail, b.Detail), cmp.Compare(a.Cause, b.Cause),
 		cmp.Compare(b.Confidence, a.Confidence), cmp.Compare(a.Plugin, b.Plugin),

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/bulkhead-ml/bulkhead/host/report"
+	"github.com/bulkhead-ml/bulkhead/sdk/fact"
 )
 
 // minConfidence is how sure a finding must be to explain another.
@@ -27,7 +28,7 @@ func RootCauses(findings []report.Finding) []report.RootCause {
 	out := []report.RootCause{}
 	for _, l := range g.leaders() {
 		f := findings[l.index]
-		if gravity(f.Severity) < gravity(report.Warning) {
+		if weight(f) < gravity(report.Warning) {
 			continue
 		}
 		cause := report.RootCause{ID: f.ID, Code: f.Code, Subject: f.Subject, Severity: f.Severity, Title: f.Title, Explains: []string{}}
@@ -51,7 +52,7 @@ func newGraph(findings []report.Finding) graph {
 		byName[group+".*"] = append(byName[group+".*"], i)
 	}
 	for i, f := range findings {
-		for _, name := range f.Explains {
+		for _, name := range unique(f.Explains) {
 			for _, j := range byName[name] {
 				if i != j && explains(f, findings[j]) {
 					g.explains[i] = append(g.explains[i], j)
@@ -66,8 +67,27 @@ func newGraph(findings []report.Finding) graph {
 
 // explains reports whether a can explain b, whose code it names.
 func explains(a, b report.Finding) bool {
-	related := a.Subject == "" || b.Subject == "" || a.Subject == b.Subject
-	return related && gravity(a.Severity) >= gravity(b.Severity) && a.Confidence >= minConfidence
+	return weight(a) >= weight(b) && a.Confidence >= minConfidence && related(a, b)
+}
+
+// related reports whether a can be about what b is about.
+func related(a, b report.Finding) bool {
+	return a.Subject == "" || b.Subject == "" || a.Subject == b.Subject ||
+		strings.HasPrefix(a.Subject, b.Subject+on) || strings.HasPrefix(b.Subject, a.Subject+on) || cites(a, b.Subject)
+}
+
+// on stands in subjects between two things that do not go together: "ENVIRONMENT
+// on DEVICE".
+const on = " on "
+
+// cites reports whether the evidence of a finding has facts about a subject.
+func cites(f report.Finding, subject string) bool {
+	key := fact.At("", subject, "")
+	return slices.ContainsFunc(f.Evidence, func(e fact.Evidence) bool { return strings.Contains(e.Fact, key) })
+}
+
+func unique(names []string) []string {
+	return slices.Compact(slices.Sorted(slices.Values(names)))
 }
 
 // matches reports whether a code is meant by an exact code or by "group.*".
@@ -83,16 +103,26 @@ type leader struct {
 	index int
 	// reaches are the findings that it explains, directly or not, in order.
 	reaches []int
+	// faults are how many of these are errors and warnings.
+	faults int
 }
 
 // leaders returns every leader, ranked.
 func (g graph) leaders() []leader {
+	knots, of := g.knots()
+	reached := g.closure(knots, of)
 	var out []leader
-	for _, knot := range g.unexplained() {
-		best := slices.MinFunc(knot, func(a, b int) int {
+	for _, k := range g.unexplained(knots, of) {
+		best := slices.MinFunc(knots[k], func(a, b int) int {
 			return cmp.Or(cmp.Compare(g.findings[b].Confidence, g.findings[a].Confidence), cmp.Compare(a, b))
 		})
-		out = append(out, leader{best, g.reach(best)})
+		l := leader{index: best, reaches: reached[k].without(best)}
+		for _, i := range l.reaches {
+			if weight(g.findings[i]) >= gravity(report.Warning) {
+				l.faults++
+			}
+		}
+		out = append(out, l)
 	}
 	slices.SortFunc(out, g.compare)
 	return out
@@ -101,35 +131,37 @@ func (g graph) leaders() []leader {
 func (g graph) compare(a, b leader) int {
 	fa, fb := g.findings[a.index], g.findings[b.index]
 	return cmp.Or(
-		cmp.Compare(gravity(fb.Severity), gravity(fa.Severity)),
-		cmp.Compare(len(b.reaches), len(a.reaches)),
+		cmp.Compare(weight(fb), weight(fa)),
+		cmp.Compare(b.faults, a.faults), cmp.Compare(len(b.reaches), len(a.reaches)),
 		cmp.Compare(fb.Confidence, fa.Confidence),
 		cmp.Compare(a.index, b.index),
 	)
 }
 
-// reach returns what can be reached from a finding, without itself.
-func (g graph) reach(from int) []int {
-	seen := make([]bool, len(g.findings))
-	seen[from] = true
-	var out []int
-	for queue := []int{from}; len(queue) > 0; queue = queue[1:] {
-		for _, next := range g.explains[queue[0]] {
-			if !seen[next] {
-				seen[next] = true
-				out = append(out, next)
-				queue = append(queue, next)
+// closure returns for each knot every finding that can be reached from it, its
+// own among them. Knots come after those that they explain, so each is the union
+// of what is known already.
+func (g graph) closure(knots [][]int, of []int) []set {
+	out := make([]set, len(knots))
+	for k, knot := range knots {
+		out[k] = newSet(len(g.findings))
+		joined := map[int]bool{k: true}
+		for _, i := range knot {
+			out[k].add(i)
+			for _, j := range g.explains[i] {
+				if !joined[of[j]] {
+					joined[of[j]] = true
+					out[k].join(out[of[j]])
+				}
 			}
 		}
 	}
-	slices.Sort(out)
 	return out
 }
 
 // unexplained returns the knots that nothing outside explains. A finding in no
 // circle is a knot of one.
-func (g graph) unexplained() [][]int {
-	knots, of := g.knots()
+func (g graph) unexplained(knots [][]int, of []int) []int {
 	explained := make([]bool, len(knots))
 	for i, targets := range g.explains {
 		for _, j := range targets {
@@ -138,10 +170,10 @@ func (g graph) unexplained() [][]int {
 			}
 		}
 	}
-	var out [][]int
-	for k, knot := range knots {
+	var out []int
+	for k := range knots {
 		if !explained[k] {
-			out = append(out, knot)
+			out = append(out, k)
 		}
 	}
 	return out

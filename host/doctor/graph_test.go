@@ -13,11 +13,14 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/bulkhead-ml/bulkhead/host/report"
+	"github.com/bulkhead-ml/bulkhead/sdk/fact"
 )
 
-// finding parses "error gpu.missing@subject*0.4 -> torch.* docker.x".
+// finding parses "error gpu.missing@subject*0.4 -> torch.* docker.x | fact". An
+// underscore in the subject is a space.
 func finding(t testing.TB, line string) report.Finding {
 	t.Helper()
+	line, cited, _ := strings.Cut(line, "|")
 	head, explains, _ := strings.Cut(line, "->")
 	words := strings.Fields(head)
 	f := report.Finding{Severity: words[0], Confidence: 1, Explains: strings.Fields(explains)}
@@ -28,7 +31,10 @@ func finding(t testing.TB, line string) report.Finding {
 		}
 	}
 	f.Code, f.Subject, _ = strings.Cut(name, "@")
-	f.Title = "Fault " + f.Code
+	f.Subject, f.Title = strings.ReplaceAll(f.Subject, "_", " "), "Fault "+f.Code
+	for _, address := range strings.Fields(cited) {
+		f.Evidence = append(f.Evidence, fact.Evidence{Fact: address})
+	}
 	return f
 }
 
@@ -77,6 +83,10 @@ func TestRootCauses(t *testing.T) {
 		{"gravity before number", []string{"warning a.x -> c.*", "warning c.a", "warning c.b", "error b.y"}, []string{"b.y:", "a.x: c.a c.b"}},
 		{"confidence before code", []string{"error a.x*0.7", "error b.y"}, []string{"b.y:", "a.x:"}},
 		{"two causes: the first has it", []string{"error a.x -> c.z", "error b.y -> c.z", "error c.z"}, []string{"a.x: c.z", "b.y:"}},
+		{"faults before notes", []string{"error a.x -> c.*", "info c.a", "info c.b", "error b.y -> d.a", "warning d.a"}, []string{"b.y: d.a", "a.x: c.a c.b"}},
+		{"an environment on a device", []string{"error a.x@/env -> b.y", "error b.y@/env_on_T4", "error b.y@/env2_on_T4"}, []string{"a.x[/env]: b.y[/env on T4]", "b.y[/env2 on T4]:"}},
+		{"an environment below another", []string{"error a.x@/conda -> b.y", "error b.y@/conda/envs/x"}, []string{"a.x[/conda]:", "b.y[/conda/envs/x]:"}},
+		{"evidence about the subject", []string{"error a.x@/cuda/lib.so -> b.y | e[/env].loads", "error b.y@/env", "error b.y@/env2"}, []string{"a.x[/cuda/lib.so]: b.y[/env]", "b.y[/env2]:"}},
 		{"code that is not there", []string{"error a.x -> q.q q.*"}, []string{"a.x:"}},
 	} {
 		t.Run(tt.what, func(t *testing.T) {

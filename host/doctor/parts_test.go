@@ -162,7 +162,8 @@ func TestParticipants(t *testing.T) {
 	box := report.Sandbox{Level: "namespaced"}
 	got := participants(
 		[]Plugin{{Name: "b", Version: "2"}, {Name: "a", Version: "1", Digest: "sha256:x", Sandbox: box}},
-		map[string]time.Duration{"a": time.Millisecond}, map[string]time.Duration{"a": 500 * time.Microsecond, "b": 1234567 * time.Nanosecond},
+		Collected{Durations: map[string]time.Duration{"a": time.Millisecond}},
+		Checked{Durations: map[string]time.Duration{"a": 500 * time.Microsecond, "b": 1234567 * time.Nanosecond}},
 	)
 	want := []report.Plugin{
 		{Name: "a", Version: "1", Digest: "sha256:x", Sandbox: box, DurationMS: 1.5},

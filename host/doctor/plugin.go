@@ -13,12 +13,14 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/bulkhead-ml/bulkhead/host/factcache"
 	"github.com/bulkhead-ml/bulkhead/host/report"
 	"github.com/bulkhead-ml/bulkhead/sdk/plugin"
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
 )
 
-// Plugin is a running plugin.
+// Plugin is a plugin that runs, with Conn, Target and Sandbox, or one that is
+// launched when it is needed, with Start.
 type Plugin struct {
 	Name    string
 	Version string
@@ -31,6 +33,11 @@ type Plugin struct {
 	Conn        grpc.ClientConnInterface
 	// Target is the machine as this plugin sees it.
 	Target *pluginv1.Target
+	// Start launches the plugin, or returns it when it runs already. It is called
+	// from several goroutines and more than once.
+	Start func(context.Context) (Started, error)
+	// View is what the plugin may see, for the cache; nil keeps nothing of it.
+	View *factcache.View
 }
 
 // callOptions bound the messages that a plugin may send.
@@ -46,23 +53,33 @@ type reply[T any] struct {
 	took    time.Duration
 }
 
-// askAll calls every plugin at the same time, each with a deadline, and
-// returns the replies in the order of the plugins.
-func askAll[T any](ctx context.Context, plugins []Plugin, timeout time.Duration, call func(context.Context, Plugin) (T, error)) []reply[T] {
+// askAll asks every plugin at the same time and returns the replies in the order
+// of the plugins.
+func askAll[T any](plugins []Plugin, ask func(Plugin) reply[T]) []reply[T] {
 	out := make([]reply[T], len(plugins))
 	var wg sync.WaitGroup
 	for i, p := range plugins {
-		wg.Go(func() {
-			ctx, cancel := context.WithTimeout(ctx, timeout)
-			defer cancel()
-			start := time.Now()
-			out[i].message, out[i].err = call(ctx, p)
-			out[i].err = ownWords(ctx, out[i].err)
-			out[i].took = time.Since(start)
-		})
+		wg.Go(func() { out[i] = ask(p) })
 	}
 	wg.Wait()
 	return out
+}
+
+// call launches a plugin if need be and calls it with a deadline, which begins
+// when it runs.
+func call[T any](ctx context.Context, p Plugin, l *launches, timeout time.Duration, f func(context.Context, Started) (T, error)) (r reply[T]) {
+	s, err := l.start(ctx, p)
+	if err != nil {
+		r.err = err
+		return r
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	begin := time.Now()
+	r.message, r.err = f(ctx, s)
+	r.err = ownWords(ctx, r.err)
+	r.took = time.Since(begin)
+	return r
 }
 
 // ahead is how far a plugin's clock may be ahead of the host's, both of which keep

@@ -4,6 +4,8 @@ package doctor
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/bulkhead-ml/bulkhead/host/report"
@@ -27,9 +29,15 @@ type Require interface {
 
 // policies evaluates the requires that are selected.
 func (c *Checked) policies(facts fact.Set, s Selection) {
+	for _, code := range slices.Sorted(maps.Keys(s.Skips)) {
+		if name, ok := strings.CutPrefix(code, "require."); ok && !slices.ContainsFunc(s.Requires, func(r Require) bool { return r.Name() == name }) {
+			c.areas[code] = PolicyArea
+			c.skip(code, s.Skips)
+		}
+	}
 	for _, r := range s.Requires {
 		code := "require." + r.Name()
-		c.areas[code] = PolicyArea
+		c.areas[code], c.titles[code] = PolicyArea, fmt.Sprintf("The policy %s does not hold", r.Name())
 		if c.skip(code, s.Skips) {
 			continue
 		}

@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -192,7 +193,7 @@ var containerWithoutGPU = check.Check{
 	Area: "docker", Needs: []string{"os.container", "gpu.count"},
 	Doc: check.Doc{
 		Meaning: "This is a container on a machine with an NVIDIA GPU and a loaded driver, and the container has no device of it. Frameworks report \"Found no NVIDIA driver on your system\".",
-		Detection: "/sys shows the GPU and the loaded module, which containers share with the machine, and there is no /dev/nvidiactl. " +
+		Detection: "/sys shows the GPU and the loaded module, which containers share with the machine, and there is no /dev/nvidiactl; or there is, and NVIDIA_VISIBLE_DEVICES is none and there is no /dev/nvidia0 or other GPU. " +
 			"A CUDA image on a machine without a GPU is not reported, although it sets NVIDIA_VISIBLE_DEVICES.",
 		Cause:      "--gpus was left out, or NVIDIA_VISIBLE_DEVICES is void or none.",
 		Fix:        "Start the container with --gpus all; in a compose file reserve the devices; in Kubernetes request nvidia.com/gpu.",
@@ -204,15 +205,19 @@ var containerWithoutGPU = check.Check{
 
 func runContainerWithoutGPU(c *check.Context) {
 	kind := c.Facts.String("os.container")
-	if kind == "" || !hasGPU(c) || !c.Facts.Bool("gpu.driver.loaded") || c.Facts.Bool("os.wsl") || hasControlNode(c) {
+	if kind == "" || !hasGPU(c) || !c.Facts.Bool("gpu.driver.loaded") || c.Facts.Bool("os.wsl") || hasControlNode(c) && !asksForNone(c) {
 		return
+	}
+	missing := "/dev/nvidiactl"
+	if hasControlNode(c) {
+		missing = "/dev/nvidia0 or other GPU"
 	}
 	cause := "The container was started without a request for the GPU."
 	if v, ok := fact.Get[string](c.Facts, "docker.container.visible_devices"); ok && (v == "void" || v == "none" || v == "") {
 		cause = fmt.Sprintf("NVIDIA_VISIBLE_DEVICES is %q, which asks for no device.", v)
 	}
 	c.Report(check.Finding{
-		Detail:   "The machine has a GPU and its driver is loaded, and this container has no /dev/nvidiactl: CUDA finds no device.",
+		Detail:   "The machine has a GPU and its driver is loaded, and this container has no " + missing + ": CUDA finds no device.",
 		Cause:    cause,
 		Evidence: c.Evidence("os.container", "gpu.count", "gpu.driver.loaded", "gpu.device_nodes", "docker.container.visible_devices"),
 		Explains: []string{"gpu.*", "torch.*"},
@@ -228,6 +233,16 @@ type deviceNode struct {
 func hasControlNode(c *check.Context) bool {
 	nodes, _ := fact.Get[[]deviceNode](c.Facts, "gpu.device_nodes")
 	return slices.ContainsFunc(nodes, func(n deviceNode) bool { return n.Path == "/dev/nvidiactl" })
+}
+
+var gpuNode = regexp.MustCompile(`^/dev/nvidia\d+$`)
+
+// asksForNone reports whether the container was told to have the driver and no
+// GPU, and has none.
+func asksForNone(c *check.Context) bool {
+	nodes, _ := fact.Get[[]deviceNode](c.Facts, "gpu.device_nodes")
+	return c.Facts.String("docker.container.visible_devices") == "none" &&
+		!slices.ContainsFunc(nodes, func(n deviceNode) bool { return gpuNode.MatchString(n.Path) })
 }
 
 func gpuRequest(kind string) check.Remedy {

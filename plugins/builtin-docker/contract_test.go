@@ -5,6 +5,7 @@ package main
 import (
 	"testing"
 
+	"github.com/bulkhead-ml/bulkhead/plugins/builtin-docker/internal/tables"
 	"github.com/bulkhead-ml/bulkhead/sdk/check"
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
 	"github.com/bulkhead-ml/bulkhead/sdk/plugin"
@@ -12,5 +13,5 @@ import (
 )
 
 func TestContract(t *testing.T) {
-	plugintest.Test(t, plugintest.InProcess(plugin.Info{Name: "docker"}, fact.Serve(collectors()...), check.Serve(checks()...)))
+	plugintest.Test(t, plugintest.InProcess(plugin.Info{Name: "docker", Tables: tables.Versions()}, fact.Serve(collectors()...), check.Serve(checks()...)))
 }

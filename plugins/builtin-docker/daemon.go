@@ -17,7 +17,7 @@ var daemonCollector = fact.Collector{
 	Name:    "daemon-config",
 	Summary: "daemon.json of the engine and the runtimes it defines",
 	Facts: []fact.Description{
-		{Address: "docker.daemon_config", Summary: "daemon.json: {path, problem, line, default_runtime, cgroup_driver, pid_file}", Type: "object"},
+		{Address: "docker.daemon_config", Summary: "daemon.json: {path, problem, line, default_runtime, cgroup_driver, pid_file, data_root}", Type: "object"},
 		{Address: "docker.runtimes", Summary: "runtimes of daemon.json: {name, path, type, line, found}; found is absent where it cannot be told", Type: "list"},
 	},
 	Collect: func(_ context.Context, t *fact.Target, r *fact.Recorder) error {
@@ -43,6 +43,7 @@ type daemonConfig struct {
 	DefaultRuntime string `json:"default_runtime,omitempty"`
 	CgroupDriver   string `json:"cgroup_driver,omitempty"`
 	PidFile        string `json:"pid_file,omitempty"`
+	DataRoot       string `json:"data_root,omitempty"`
 
 	runtimes []daemonjson.Runtime
 }
@@ -63,7 +64,7 @@ func readDaemonConfig(t *fact.Target) daemonConfig {
 	}
 	parsed, err := daemonjson.Parse(data)
 	c := daemonConfig{
-		Path: name, DefaultRuntime: parsed.DefaultRuntime, CgroupDriver: parsed.CgroupDriver, PidFile: parsed.PidFile,
+		Path: name, DefaultRuntime: parsed.DefaultRuntime, CgroupDriver: parsed.CgroupDriver, PidFile: parsed.PidFile, DataRoot: parsed.DataRoot,
 		runtimes: parsed.Runtimes,
 	}
 	if f, ok := errors.AsType[*daemonjson.Fault](err); ok {

@@ -23,6 +23,9 @@ func TestGrantsSuffice(t *testing.T) {
 		"desktop":  {tree: "-- usr/bin/docker --\nELF\n-- opt/docker-desktop/bin/com.docker.backend --\n"},
 		"podman":   {tree: "-- usr/bin/podman --\nELF\n-- usr/bin/docker --\n#!/bin/sh\nexec podman\n"},
 		"project":  {tree: inProject("FROM a\nRUN pip install a>1\n") + "-- home/ada/train/compose.yaml --\n-- home/ada/train/x.dockerfile --\n-- home/ada/train/Containerfile.gpu --\n"},
+		"host":     {tree: hostGPU + devChars + nvidiaDev + tomlSet + rootMount + podman + "-- usr/share/containers/oci/hooks.d/oci-nvidia-hook.json --\n{}\n-- etc/os-release --\nID=x\n", env: map[string]string{"NVIDIA_DRIVER_CAPABILITIES": "all"}},
+		"lints": {tree: composed("services: {a: {image: x}}\n", "-- home/ada/train/.devcontainer/devcontainer.json --\n{\"image\": \"x\"}\n-- home/ada/train/.devcontainer/Dockerfile --\nFROM a\n"+
+			"-- home/ada/train/.devcontainer/gpu/devcontainer.json --\n{\"image\": \"y\"}\n-- home/ada/train/app/Dockerfile.gpu --\nFROM b\n-- home/ada/train/.devcontainer/compose.yml --\nservices: {b: {gpus: all}}\n")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			plugintest.GrantsSuffice(t, "manifest.json", m.target(t), collectors()...)

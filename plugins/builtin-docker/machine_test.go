@@ -36,6 +36,12 @@ func (m machine) target(t *testing.T) *fact.Target {
 	return target
 }
 
+// observe runs the collectors on a machine.
+func observe(t *testing.T, m machine) []fact.Fact {
+	t.Helper()
+	return plugintest.Observe(t, m.target(t), collectors()...)
+}
+
 // diagnose returns the findings by code, and fails for one that is not whole.
 func (m machine) diagnose(t *testing.T) map[string][]check.Finding {
 	t.Helper()

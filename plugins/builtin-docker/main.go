@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command builtin-docker is the plugin that looks at Docker and Podman on the
-// machine and at the Dockerfiles of the project.
+// machine and at the Dockerfiles, compose files and development containers of the
+// project. Findings about a file name its line.
 //
 // Collectors read files only. The engine's socket is never opened, nor asked
 // for: who may connect to it is root, and no diagnosis is worth that grant. The
@@ -14,23 +15,26 @@
 package main
 
 import (
+	"github.com/bulkhead-ml/bulkhead/plugins/builtin-docker/internal/tables"
 	"github.com/bulkhead-ml/bulkhead/sdk/check"
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
 	"github.com/bulkhead-ml/bulkhead/sdk/plugin"
 )
 
 func main() {
-	plugin.Serve(plugin.Info{Name: "docker"}, fact.Serve(collectors()...), check.Serve(checks()...))
+	plugin.Serve(plugin.Info{Name: "docker", Tables: tables.Versions()}, fact.Serve(collectors()...), check.Serve(checks()...))
 }
 
 func collectors() []fact.Collector {
-	return []fact.Collector{engineCollector, daemonCollector, toolkitCollector, projectCollector}
+	return []fact.Collector{engineCollector, daemonCollector, toolkitCollector, hostCollector, projectCollector}
 }
 
 func checks() []check.Check {
 	return []check.Check{
 		engineAbsent, engineDown, daemonConfigInvalid,
 		noNvidiaRuntime, runtimeBinaryMissing, cdiStale, snapDocker, containerWithoutGPU,
-		unquotedVersion,
+		driverCapabilities, devCharMissing, cgroupDriver, rootlessCgroups, desktopNoGPU, podmanNoCDI, diskLow,
+		unquotedVersion, baseTooNew, cpuBase, missingIndex,
+		composeNoGPU, composeShmSmall, composeRuntime, devcontainerNoGPU,
 	}
 }

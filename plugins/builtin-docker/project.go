@@ -15,9 +15,12 @@ import (
 
 var projectCollector = fact.Collector{
 	Name:    "project",
-	Summary: "Dockerfiles and compose files of the project directory",
+	Summary: "Dockerfiles, compose files and development containers of the project directory",
 	Facts: []fact.Description{
-		{Address: "docker.files", Summary: "files: {path, kind}, the kind dockerfile or compose", Type: "list"},
+		{Address: "docker.files", Summary: "files: {path, kind}, the kind dockerfile, compose or devcontainer", Type: "list"},
+		{Address: "dockerfile.stages", Summary: "build stages: {line, name, image, base, base_line, below, platform, index, cuda, commands, installs}; installs are the commands that install Python packages", Type: "list"},
+		{Address: "compose.services", Summary: "services: {name, line, image, image_line, build, target, command, gpu, reserved, runtime, runtime_line, shm_bytes, shm_line, shares_shm, extends}", Type: "list"},
+		{Address: "devcontainer.config", Summary: "development container: {image, line, build, compose, gpu}", Type: "object"},
 		{Address: "dockerfile.redirected_requirements", Summary: "requirements that the shell cuts at > or <: " +
 			"{line, start, end, text, requirement, operator, target, installer, quote}; start and end are byte columns of the line", Type: "list"},
 	},
@@ -33,8 +36,13 @@ var projectCollector = fact.Collector{
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if f.Kind == "dockerfile" {
+			switch f.Kind {
+			case "dockerfile":
 				collectDockerfile(t, r, f.Path)
+			case "compose":
+				collectCompose(t, r, f.Path)
+			case "devcontainer":
+				collectDevcontainer(t, r, f.Path)
 			}
 		}
 		return nil
@@ -52,6 +60,9 @@ type projectFile struct {
 var filePatterns = []struct{ kind, pattern string }{
 	{"dockerfile", "Dockerfile*"}, {"dockerfile", "*.dockerfile"}, {"dockerfile", "*.Dockerfile"}, {"dockerfile", "Containerfile*"},
 	{"compose", "docker-compose*.y*ml"}, {"compose", "compose*.y*ml"},
+	{"dockerfile", "*/Dockerfile*"}, {"dockerfile", "*/*.dockerfile"}, {"dockerfile", ".devcontainer/Dockerfile*"},
+	{"compose", ".devcontainer/docker-compose*.y*ml"}, {"compose", ".devcontainer/compose*.y*ml"},
+	{"devcontainer", ".devcontainer.json"}, {"devcontainer", ".devcontainer/devcontainer.json"}, {"devcontainer", ".devcontainer/*/devcontainer.json"},
 }
 
 // maxFiles bounds the files of a project that are looked at.
@@ -114,6 +125,7 @@ func collectDockerfile(t *fact.Target, r *fact.Recorder, name string) {
 		}
 	}
 	r.Add(address, found, evidence...)
+	collectStages(r, name, data)
 }
 
 // placed turns the offsets of a script into a line and columns of the file.

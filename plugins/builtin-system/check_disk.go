@@ -72,7 +72,7 @@ func (r room) addresses() []string {
 func runDiskLow(c *check.Context) {
 	var settings diskSettings
 	c.Config(&settings)
-	for _, r := range rooms(c, func(d disk) bool { return d.Purpose != "cache" }) {
+	for _, r := range rooms(c, func(d disk) bool { return d.Purpose != "cache" && d.Purpose != "tmp" }) {
 		percent := 100 * float64(r.free) / float64(r.total)
 		if r.free >= settings.MinFreeBytes && percent >= settings.MinFreePercent {
 			continue
@@ -87,21 +87,26 @@ func runDiskLow(c *check.Context) {
 			Detail:   fmt.Sprintf("%s of %s (%.1f%%) is free on the file system of %s: installations, downloads and checkpoints end with \"No space left on device\".", size(r.free), size(r.total), percent, r.dir),
 			Cause:    fmt.Sprintf("The file system of the %s directory is nearly full.", r.Purpose),
 			Evidence: c.Evidence(r.addresses()...),
-			Explains: explainsCache(c, r),
+			Explains: explainsOthers(c, r),
 			Remedies: cleanups(c),
 			Verify:   []string{"df -h " + quoted(r.dir)},
 		})
 	}
 }
 
-// explainsCache names the cache's finding when it lies on the same disk.
-func explainsCache(c *check.Context, r room) []string {
+// explainsOthers names the findings about what lies on the same disk.
+func explainsOthers(c *check.Context, r room) []string {
+	var out []string
 	for _, other := range rooms(c, func(d disk) bool { return d.Purpose == "cache" }) {
 		if r.sameMount(other) {
-			return []string{cacheDiskLow.Code}
+			out = append(out, cacheDiskLow.Code)
 		}
 	}
-	return nil
+	images, ok := fact.Get[struct{ Mount string }](c.Facts, "docker.data_root")
+	if ok && r.Mount != "" && images.Mount == r.Mount {
+		out = append(out, "docker.disk-low")
+	}
+	return out
 }
 
 func cleanups(c *check.Context) []check.Remedy {
@@ -112,6 +117,47 @@ func cleanups(c *check.Context) []check.Remedy {
 	return []check.Remedy{{
 		ID: "prune-caches", Summary: "Remove what can be fetched again, with the tools that are installed", Kind: check.Advice, Risk: check.Medium, Preview: preview,
 	}}
+}
+
+type tmpSettings struct {
+	MinFreeBytes int64 `json:"min_free_bytes" default:"1073741824" min:"0" doc:"Warn when less than this is free in the directory for temporary files."`
+}
+
+var tmpLow = check.Check{
+	Code: "system.tmp-low", Title: "The directory for temporary files has little room",
+	Area: "system", Needs: []string{"disk.free_bytes"}, Config: tmpSettings{},
+	Doc: check.Doc{
+		Meaning: "TMPDIR, or /tmp, is a file system of its own with less than min_free_bytes (1 GiB unless set) free. pip downloads and builds wheels there, and that of PyTorch with CUDA takes nearly 1 GiB: " +
+			"\"No space left on device\", although the disk has room.",
+		Detection:  "statfs(2) of the directory, where it is on another file system than the root, the home and the project.",
+		Cause:      "/tmp is a small tmpfs or partition, or it is full.",
+		Fix:        "Point TMPDIR at a directory on a larger disk, or remove what is left in it.",
+		Verify:     "df -h \"${TMPDIR:-/tmp}\" shows the free space.",
+		References: []string{"https://docs.python.org/3/library/tempfile.html#tempfile.gettempdir", "https://pip.pypa.io/en/stable/topics/caching/"},
+	},
+	Run: runTmpLow,
+}
+
+func runTmpLow(c *check.Context) {
+	var settings tmpSettings
+	c.Config(&settings)
+	others := rooms(c, func(d disk) bool { return d.Purpose != "tmp" })
+	for _, r := range rooms(c, func(d disk) bool { return d.Purpose == "tmp" }) {
+		if r.free >= settings.MinFreeBytes || slices.ContainsFunc(others, r.sameMount) {
+			continue
+		}
+		c.Report(check.Finding{
+			Severity: check.Warning,
+			Subject:  r.dir,
+			Detail:   fmt.Sprintf("%s of %s is free in %s: installing a large wheel ends with \"No space left on device\".", size(r.free), size(r.total), r.dir),
+			Cause:    "The directory for temporary files is a small file system of its own.",
+			Evidence: c.Evidence(r.addresses()...),
+			Remedies: []check.Remedy{{
+				ID: "move-tmp", Summary: "Use a directory on a larger disk", Kind: check.SetEnv, Risk: check.Low, Preview: []string{"mkdir -p ~/tmp", "export TMPDIR=~/tmp"},
+			}},
+			Verify: []string{"df -h " + quoted(r.dir)},
+		})
+	}
 }
 
 type cacheSettings struct {

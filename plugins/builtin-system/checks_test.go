@@ -176,6 +176,30 @@ func TestDiskExplainsCache(t *testing.T) {
 	}
 }
 
+func TestDiskExplainsImages(t *testing.T) {
+	m := laptop().disk("/", 500<<30, 2<<30).sees("docker.data_root", map[string]string{"path": "/var/lib/docker", "mount": "/"})
+	if f := m.diagnose(t, nil)["system.disk-low"]; len(f) != 1 || !slices.Contains(f[0].Explains, "docker.disk-low") {
+		t.Errorf("%+v", f)
+	}
+	m = m.sees("docker.data_root", map[string]string{"path": "/data", "mount": "/data"})
+	if f := m.diagnose(t, nil)["system.disk-low"]; len(f) != 1 || slices.Contains(f[0].Explains, "docker.disk-low") {
+		t.Errorf("%+v", f)
+	}
+}
+
+func TestHubCacheOrder(t *testing.T) {
+	for _, tt := range []struct{ variables, want string }{
+		{"HF_HUB_CACHE=/a HUGGINGFACE_HUB_CACHE=/b HF_HOME=/c", "/a"}, {"HUGGINGFACE_HUB_CACHE=/b HF_HOME=/c", "/b"},
+		{"HF_HOME=/c XDG_CACHE_HOME=/d", "/c/hub"}, {"XDG_CACHE_HOME=/d", "/d/huggingface/hub"}, {"HF_HOME=relative", hub},
+	} {
+		m := laptop().with(file("/b/models--gpt2/blobs/x", "y"), env(strings.Fields(tt.variables)...))
+		got := hubCache(m.target(t))
+		if got.Path != tt.want || got.Exists != (tt.want == "/b") {
+			t.Errorf("%s gives %+v", tt.variables, got)
+		}
+	}
+}
+
 // TestDocs keeps every page of `bulkhead explain` whole.
 func TestDocs(t *testing.T) {
 	for _, c := range checks() {

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"maps"
 	"testing"
 
@@ -18,6 +19,8 @@ type machine struct {
 	disks map[string]fact.Usage
 	// others are facts of other plugins.
 	others map[string]any
+	// os and arch in Go's names; "" for linux on amd64.
+	os, arch string
 }
 
 // target writes the machine to a directory.
@@ -25,6 +28,7 @@ func (m machine) target(t *testing.T) *fact.Target {
 	t.Helper()
 	target := plugintest.Machine(t, m.files)
 	target.Env, target.Filesystems = m.env, m.disks
+	target.OS, target.Arch = cmp.Or(m.os, target.OS), cmp.Or(m.arch, target.Arch)
 	return target
 }
 
@@ -55,6 +59,15 @@ func (m machine) with(files, env map[string]string) machine {
 	maps.Copy(m.env, env)
 	return m
 }
+
+// on returns a copy under another system.
+func (m machine) on(os, arch string) machine {
+	m.os, m.arch = os, arch
+	return m
+}
+
+// hub is the default cache of the fake user.
+const hub = "/home/ada/.cache/huggingface/hub"
 
 const (
 	laptopMounts = `22 1 259:2 / / rw,relatime shared:1 - ext4 /dev/nvme0n1p2 rw,errors=remount-ro

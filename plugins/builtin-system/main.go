@@ -2,11 +2,14 @@
 
 // Command builtin-system is the plugin that looks at the machine under an ML
 // job: operating system, container, CPUs, memory, process limits, control
-// groups, shared memory, disks, and the variables that steer downloads.
+// groups, shared memory, disks, what Slurm, Kubernetes or a cloud gave to the
+// job, models and their cache, and the variables that steer downloads.
 //
 // Collectors read files of /proc, /sys and /etc below the target's root and
 // never run a program or open a connection; package internal/procfs has the
-// formats, package internal/cgroup the walk over control groups. Sizes of file
+// formats, package internal/cgroup the walk over control groups, internal/hubcache
+// and internal/safetensors the models, internal/pkgindex the settings of pip and
+// uv, internal/tables what is known about products of others. Sizes of file
 // systems come from statfs(2) where the target allows it.
 //
 // Checks keep quiet on a healthy machine. What every distribution ships by
@@ -16,19 +19,21 @@
 package main
 
 import (
+	"github.com/bulkhead-ml/bulkhead/plugins/builtin-system/internal/tables"
 	"github.com/bulkhead-ml/bulkhead/sdk/check"
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
 	"github.com/bulkhead-ml/bulkhead/sdk/plugin"
 )
 
 func main() {
-	plugin.Serve(plugin.Info{Name: "system"}, fact.Serve(collectors()...), check.Serve(checks()...))
+	plugin.Serve(plugin.Info{Name: "system", Tables: tables.Versions()}, fact.Serve(collectors()...), check.Serve(checks()...))
 }
 
 func collectors() []fact.Collector {
 	return []fact.Collector{
 		platformCollector, libcCollector, resourceCollector, limitCollector,
 		cgroupCollector, storageCollector, networkCollector,
+		cloudCollector, clusterCollector, hubCollector, indexCollector, hostCollector,
 	}
 }
 
@@ -37,8 +42,11 @@ func checks() []check.Check {
 		shmSmall, shmFull,
 		memlockLow, nofileLow, nprocLow, pidsLow,
 		memoryLow, oomKilled, cpuThrottled,
-		diskLow, cacheDiskLow,
-		tlsMissing, proxyInvalid, hubOffline,
+		diskLow, tmpLow, cacheDiskLow,
+		tlsMissing, proxyInvalid, noProxyInvalid, noProxyLoopback, hubOffline,
+		tokenMissing, partialDownloads, endpointInvalid, modelMemory,
+		threadOversubscription, conflictingEnv,
+		slurmNoGPU, slurmMemoryLow, podNoGPU, longPaths,
 		wsl1, glibcOld, muslLibc,
 	}
 }

@@ -21,14 +21,20 @@ var networkCollector = fact.Collector{
 	Facts: []fact.Description{
 		{Address: "net.proxies", Summary: "proxy variables: {name, value, problem}, without user and password", Type: "list"},
 		{Address: "net.tls_bundles", Summary: "certificate variables with an absolute path: {name, path, state}, the state ok, missing, empty or unreadable", Type: "list"},
+		{Address: "net.no_proxy", Summary: "hosts that the proxies are not used for: {name, hosts}", Type: "object"},
+		{Address: "hf.endpoint", Summary: "HF_ENDPOINT: {value, problem}, without user and password", Type: "object"},
+		{Address: "env.conflicts", Summary: "variables that contradict each other: {id, variables}; values that may hold a password are left out", Type: "list"},
 		{Address: "hf.env", Summary: "HF_* and TRANSFORMERS_* variables that say where and whether to download", Type: "object"},
 		{Address: "env.threads", Summary: "variables that bound the threads of numeric libraries", Type: "object"},
 	},
 	Collect: func(_ context.Context, t *fact.Target, r *fact.Recorder) error {
 		collectProxies(t, r)
 		collectBundles(t, r)
+		collectNoProxy(t, r)
+		collectEndpoint(t, r)
 		collectVariables(t, r, "hf.env", hubVariables)
 		collectVariables(t, r, "env.threads", threadVariables)
+		collectConflicts(t, r)
 		return nil
 	},
 }
@@ -36,8 +42,8 @@ var networkCollector = fact.Collector{
 var (
 	proxyVariables  = []string{"http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"}
 	bundleVariables = []string{"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT"}
-	hubVariables    = []string{"HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_ENDPOINT", "HF_HOME", "HF_HUB_CACHE"}
-	threadVariables = []string{"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"}
+	hubVariables    = []string{"HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HOME", "HF_HUB_CACHE", "HF_TOKEN_PATH"}
+	threadVariables = []string{"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "OMP_THREAD_LIMIT"}
 )
 
 func collectVariables(t *fact.Target, r *fact.Recorder, address string, names []string) {

@@ -14,11 +14,13 @@ import (
 
 var resourceCollector = fact.Collector{
 	Name:    "resources",
-	Summary: "CPUs, memory and RDMA devices",
+	Summary: "CPUs, memory, swap, huge pages and RDMA devices",
 	Facts: []fact.Description{
 		{Address: "cpu.count", Summary: "CPUs that are online", Type: "number"},
 		{Address: "cpu.allowed_count", Summary: "CPUs that the process may run on (cpuset and affinity)", Type: "number"},
 		{Address: "memory.total_bytes", Summary: "memory of the machine", Type: "number", Unit: "bytes"},
+		{Address: "system.swap", Summary: "swap space: {total_bytes, free_bytes}", Type: "object"},
+		{Address: "system.hugepages", Summary: "reserved huge pages: {total, free, page_bytes}", Type: "object"},
 		{Address: "rdma.ports", Summary: "RDMA ports: {device, port, link_layer}, the last InfiniBand or Ethernet", Type: "list"},
 	},
 	Collect: func(_ context.Context, t *fact.Target, r *fact.Recorder) error {
@@ -56,6 +58,39 @@ func collectMemory(t *fact.Target, r *fact.Recorder) {
 		return
 	}
 	r.Add("memory.total_bytes", total, fact.File("/proc/meminfo", line, fmt.Sprintf("MemTotal: %d kB", total>>10)))
+	collectSwap(r, data)
+	collectHugePages(r, data)
+}
+
+// swap is the value of system.swap.
+type swap struct {
+	TotalBytes int64 `json:"total_bytes"`
+	FreeBytes  int64 `json:"free_bytes"`
+}
+
+func collectSwap(r *fact.Recorder, meminfo []byte) {
+	total, line, ok := procfs.Memory(meminfo, "SwapTotal")
+	free, _, ok2 := procfs.Memory(meminfo, "SwapFree")
+	if ok && ok2 {
+		r.Add("system.swap", swap{total, free}, fact.File("/proc/meminfo", line, fmt.Sprintf("SwapTotal: %d kB", total>>10)))
+	}
+}
+
+// hugePages is the value of system.hugepages. Pages that are reserved are taken
+// from the memory that everything else can use.
+type hugePages struct {
+	Total     int64 `json:"total"`
+	Free      int64 `json:"free"`
+	PageBytes int64 `json:"page_bytes"`
+}
+
+func collectHugePages(r *fact.Recorder, meminfo []byte) {
+	total, line, ok := procfs.Count(meminfo, "HugePages_Total")
+	free, _, ok2 := procfs.Count(meminfo, "HugePages_Free")
+	page, _, ok3 := procfs.Memory(meminfo, "Hugepagesize")
+	if ok && ok2 && ok3 {
+		r.Add("system.hugepages", hugePages{total, free, page}, fact.File("/proc/meminfo", line, fmt.Sprintf("HugePages_Total: %d", total)))
+	}
 }
 
 type rdmaPort struct {

@@ -9,13 +9,14 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bulkhead-ml/bulkhead/plugins/builtin-system/internal/hubcache"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-system/internal/procfs"
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
 )
 
 var storageCollector = fact.Collector{
 	Name:    "storage",
-	Summary: "shared memory and the disks under the root, the home, the project and the model cache",
+	Summary: "shared memory and the disks under the root, the home, the project, the model cache and the directory for temporary files",
 	Facts: []fact.Description{
 		{Address: "shm.total_bytes", Summary: "size of /dev/shm", Type: "number", Unit: "bytes"},
 		{Address: "shm.free_bytes", Summary: "free space of /dev/shm", Type: "number", Unit: "bytes"},
@@ -50,7 +51,9 @@ type storage struct {
 
 func newStorage(t *fact.Target) storage {
 	s := storage{target: t, mounts: mountsOf(t)}
-	names := append([]string{"/etc/os-release", "/usr/lib/os-release"}, cacheMarks(hubCache(t).Path)...)
+	cache := hubCache(t).Path
+	names := append([]string{"/etc/os-release", "/usr/lib/os-release"}, cacheMarks(cache)...)
+	names = append(names, repositoriesOf(t, cache)...)
 	for _, name := range names {
 		if resolved, err := t.Resolve(name); err == nil {
 			s.anchors = append(s.anchors, resolved)
@@ -134,7 +137,7 @@ type disk struct {
 	Mount    string `json:"mount,omitempty"`
 	Type     string `json:"type,omitempty"`
 	ReadOnly bool   `json:"read_only"`
-	// Purpose is why the directory was looked at: root, home, project, cache.
+	// Purpose is why the directory was looked at: root, home, project, cache, tmp.
 	Purpose string `json:"purpose"`
 }
 
@@ -143,13 +146,21 @@ type purposeDir struct{ path, purpose string }
 // diskDirs lists each directory once, under its first purpose.
 func diskDirs(t *fact.Target, cache string) []purposeDir {
 	var out []purposeDir
-	for _, d := range []purposeDir{{"/", "root"}, {t.Home, "home"}, {t.ProjectDir, "project"}, {cache, "cache"}} {
+	for _, d := range []purposeDir{{"/", "root"}, {t.Home, "home"}, {t.ProjectDir, "project"}, {cache, "cache"}, {tempDir(t), "tmp"}} {
 		same := func(other purposeDir) bool { return other.path == d.path }
 		if path.IsAbs(d.path) && !slices.ContainsFunc(out, same) {
 			out = append(out, d)
 		}
 	}
 	return out
+}
+
+// tempDir is where pip unpacks and compilers write.
+func tempDir(t *fact.Target) string {
+	if dir := t.Env["TMPDIR"]; path.IsAbs(dir) {
+		return path.Clean(dir)
+	}
+	return "/tmp"
 }
 
 func (s storage) collectDisk(r *fact.Recorder, d purposeDir) {
@@ -181,12 +192,12 @@ type cacheDir struct {
 	evidence fact.Evidence
 }
 
-// hubCache follows the order of huggingface_hub: HF_HUB_CACHE, then HF_HOME,
-// then XDG_CACHE_HOME/huggingface, then ~/.cache/huggingface, each of the last
-// three with "hub" below it.
+// hubCache follows the order of huggingface_hub: HF_HUB_CACHE, its old name
+// HUGGINGFACE_HUB_CACHE, then HF_HOME, then XDG_CACHE_HOME/huggingface, then
+// ~/.cache/huggingface, each of the last three with "hub" below it.
 func hubCache(t *fact.Target) cacheDir {
 	c := cacheDir{}
-	for _, v := range []struct{ name, below string }{{"HF_HUB_CACHE", ""}, {"HF_HOME", "hub"}, {"XDG_CACHE_HOME", "huggingface/hub"}} {
+	for _, v := range []struct{ name, below string }{{"HF_HUB_CACHE", ""}, {"HUGGINGFACE_HUB_CACHE", ""}, {"HF_HOME", "hub"}, {"XDG_CACHE_HOME", "huggingface/hub"}} {
 		if dir := t.Env[v.name]; path.IsAbs(dir) {
 			c.Path, c.FromVariable = path.Join(dir, v.below), v.name
 			c.evidence = fact.Call("environment", v.name+"="+dir)
@@ -197,13 +208,22 @@ func hubCache(t *fact.Target) cacheDir {
 		c.Path = path.Join(t.Home, ".cache/huggingface/hub")
 		c.evidence = fact.Call("default", c.Path)
 	}
-	c.Exists = c.Path != "" && slices.ContainsFunc(cacheMarks(c.Path), t.Exists)
+	c.Exists = c.Path != "" && (len(repositoriesOf(t, c.Path)) > 0 || slices.ContainsFunc(cacheMarks(c.Path), t.Exists))
 	return c
 }
 
-// cacheMarks are what the library keeps in a cache that was used. They are
-// looked for in its place, so that the plugin needs no grant for the models and
-// for the token beside them.
+// repositoriesOf lists some directories of models and data sets of a cache.
+func repositoriesOf(t *fact.Target, cache string) []string {
+	if cache == "" {
+		return nil
+	}
+	out, _ := hubcache.Repositories(t, cache, maxRepositories)
+	return out
+}
+
+// cacheMarks are what the library keeps in a cache that was used. They and the
+// repositories are looked for in its place, so that the plugin needs no grant for
+// the directory as a whole, which a variable may put anywhere.
 func cacheMarks(dir string) []string {
 	return []string{path.Join(dir, ".locks"), path.Join(dir, "version.txt")}
 }

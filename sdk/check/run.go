@@ -55,8 +55,8 @@ func (s *Service) Check(ctx context.Context, req *pluginv1.CheckRequest) (*plugi
 			Severity: pluginv1.Diagnostic_SEVERITY_ERROR, Summary: "Facts that cannot be read", Detail: err.Error(),
 		}}}, nil
 	}
-	out := &pluginv1.CheckResponse{}
-	for _, r := range Run(ctx, fact.NewSet(facts), s.selected(req.GetCodes()), req.GetConfigJson()) {
+	out, reads := &pluginv1.CheckResponse{}, &fact.Reads{}
+	for _, r := range Run(ctx, fact.NewSet(facts).Noting(reads), s.selected(req.GetCodes()), req.GetConfigJson()) {
 		for _, f := range r.Findings {
 			out.Findings = append(out.Findings, f.toProto())
 		}
@@ -64,6 +64,7 @@ func (s *Service) Check(ctx context.Context, req *pluginv1.CheckRequest) (*plugi
 			Code: r.Code, Status: r.Status, Reason: r.Reason, DurationNs: r.Duration.Nanoseconds(),
 		})
 	}
+	out.Reads = reads.ToProto()
 	return out, nil
 }
 

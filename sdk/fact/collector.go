@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc"
 
@@ -24,6 +25,11 @@ type Collector struct {
 	// Facts lists what Collect may record, without instance keys. Recording
 	// anything else is a bug that the contract suite finds.
 	Facts []Description
+	// TTL is for how long the facts hold while nothing that Collect saw through
+	// its Target has changed; 0 means that they tell of the present moment only,
+	// as what a library, a service or a clock says does. A collector with a TTL
+	// looks at the machine through its Target alone.
+	TTL time.Duration
 	// Collect records what it sees. It must honour ctx. An error or a panic
 	// costs the facts not yet recorded and becomes a warning of the report.
 	Collect func(ctx context.Context, target *Target, record *Recorder) error
@@ -44,6 +50,15 @@ type Description struct {
 type Recorder struct {
 	mu    sync.Mutex
 	facts []Fact
+	live  string
+}
+
+// Live says that this time something was asked that only the present moment can
+// answer, whatever the TTL of the collector: a library of a device that is there.
+func (r *Recorder) Live(what string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.live = what
 }
 
 // Add records a value. A value that JSON cannot hold is recorded as unknown.
@@ -105,8 +120,18 @@ func (s *Service) Describe(out *pluginv1.DescribeResponse) {
 
 // Collect answers the host.
 func (s *Service) Collect(ctx context.Context, req *pluginv1.CollectRequest) (*pluginv1.CollectResponse, error) {
-	facts, diags := Observe(ctx, TargetFromProto(req.GetTarget()), s.collectors...)
-	return &pluginv1.CollectResponse{Facts: ToProto(facts), Diagnostics: diag.ToProto(diags)}, nil
+	target, ttl := TargetFromProto(req.GetTarget()), keep(s.collectors)
+	if req.GetWantInputs() && ttl > 0 {
+		target.inputs = &inputs{seen: map[string]*pluginv1.Input{}}
+	}
+	facts, diags := Observe(ctx, target, s.collectors...)
+	out := &pluginv1.CollectResponse{Facts: ToProto(facts), Diagnostics: diag.ToProto(diags)}
+	if target.inputs != nil && len(diags) == 0 && ctx.Err() == nil {
+		if seen, live := target.inputs.list(); live == "" {
+			out.Inputs, out.KeepNs = seen, ttl.Nanoseconds()
+		}
+	}
+	return out, nil
 }
 
 // Observe runs collectors at the same time on one target.
@@ -120,6 +145,9 @@ func Observe(ctx context.Context, target *Target, collectors ...Collector) ([]Fa
 		wg.Go(func() { results[i] = observeOne(ctx, c, target, &record) })
 	}
 	wg.Wait()
+	if record.live != "" {
+		target.inputs.forget(record.live)
+	}
 	var diags []*diag.Diagnostic
 	for i, err := range results {
 		if err != nil {

@@ -13,6 +13,19 @@
 // unknown (with the reason: permission denied, a format that is not
 // understood), and no fact at all (the thing was looked for and is absent, or
 // was not looked for). A collector never guesses and never judges.
+//
+// # Inputs
+//
+// A host may keep the facts of a plugin and use them again as long as nothing
+// that they depend on has changed. What they depend on is not declared but
+// recorded: every look at a Target leaves an Input, also one that found nothing.
+// An input of a file is its identity (device, inode, size, times of the last
+// changes of content and inode), of a link its text, and below /proc and /sys,
+// where nothing has times, the content itself. A directory that was only passed
+// through counts by its type alone.
+//
+// Facts are kept only when every collector of the plugin has a TTL, no look was
+// of a kind that cannot be repeated, and nothing changed during the collection.
 package fact
 
 import (

@@ -12,6 +12,7 @@ import (
 // after it was made and may be read by many goroutines.
 type Set struct {
 	byAddress map[string]Fact
+	reads     *Reads
 }
 
 // NewSet makes a set; of two facts with one address the later stands.
@@ -25,13 +26,14 @@ func NewSet(facts []Fact) Set {
 
 // Lookup returns the fact at an address, known or unknown.
 func (s Set) Lookup(address string) (Fact, bool) {
+	s.reads.address(address)
 	f, ok := s.byAddress[address]
 	return f, ok
 }
 
 // Known reports whether the fact is there with a value.
 func (s Set) Known(address string) bool {
-	f, ok := s.byAddress[address]
+	f, ok := s.Lookup(address)
 	return ok && f.Unknown == ""
 }
 
@@ -39,7 +41,7 @@ func (s Set) Known(address string) bool {
 // another type.
 func Get[T any](s Set, address string) (T, bool) {
 	var v T
-	f, ok := s.byAddress[address]
+	f, ok := s.Lookup(address)
 	if !ok || f.Unknown != "" || json.Unmarshal(f.Value, &v) != nil {
 		var zero T
 		return zero, false
@@ -66,6 +68,7 @@ func (s Set) Int(address string) (int64, bool) {
 
 // Instances returns the keys K for which facts "group[K]..." are there, sorted.
 func (s Set) Instances(group string) []string {
+	s.reads.group(group)
 	seen := map[string]bool{}
 	for address := range s.byAddress {
 		rest, ok := strings.CutPrefix(address, group+"[")
@@ -86,6 +89,7 @@ func (s Set) Instances(group string) []string {
 
 // Addresses returns every address, sorted.
 func (s Set) Addresses() []string {
+	s.reads.everything()
 	out := make([]string, 0, len(s.byAddress))
 	for address := range s.byAddress {
 		out = append(out, address)
@@ -108,7 +112,7 @@ func (s Set) All() []Fact {
 func (s Set) Evidence(addresses ...string) []Evidence {
 	var out []Evidence
 	for _, address := range addresses {
-		f, ok := s.byAddress[address]
+		f, ok := s.Lookup(address)
 		if !ok {
 			continue
 		}

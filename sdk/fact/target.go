@@ -50,6 +50,8 @@ type Target struct {
 	KernelLogUnknown string
 
 	links sync.Map // directory → resolved directory
+	// inputs records what is asked; nil records nothing.
+	inputs *inputs
 }
 
 // Usage is the size of a file system in bytes. Free is what an ordinary user
@@ -90,7 +92,7 @@ func TargetFromProto(p *pluginv1.Target) *Target {
 
 // ReadFile reads a file of at most MaxFileBytes.
 func (t *Target) ReadFile(name string) ([]byte, error) {
-	f, err := t.Open(name)
+	f, resolved, err := t.open(name)
 	if err != nil {
 		return nil, err
 	}
@@ -99,6 +101,7 @@ func (t *Target) ReadFile(name string) ([]byte, error) {
 	if err == nil && len(data) > MaxFileBytes {
 		err = ErrTooLarge
 	}
+	t.has(resolved, data, err)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", name, err)
 	}
@@ -118,16 +121,29 @@ func (t *Target) ReadText(name string) string {
 // Open opens a regular file or a directory for reading. Devices, sockets and
 // pipes are refused, since reading one may block or act.
 func (t *Target) Open(name string) (*os.File, error) {
+	f, resolved, err := t.open(name)
+	if err == nil && t.inputs != nil && (t.pseudo(resolved) || isDir(f)) {
+		t.inputs.forget(resolved + " was opened, and what is read of it leaves no trace")
+	}
+	return f, err
+}
+
+func isDir(f *os.File) bool {
+	info, err := f.Stat()
+	return err != nil || info.IsDir()
+}
+
+func (t *Target) open(name string) (*os.File, string, error) {
 	resolved, info, err := t.find(name)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	host := t.host(resolved)
 	if !info.Mode().IsRegular() && !info.IsDir() {
-		return nil, &fs.PathError{Op: "open", Path: name, Err: fmt.Errorf("not a regular file (%s)", info.Mode().Type())}
+		return nil, "", &fs.PathError{Op: "open", Path: name, Err: fmt.Errorf("not a regular file (%s)", info.Mode().Type())}
 	}
-	f, err := os.Open(host)
-	return f, t.rename(err, name)
+	t.looked(resolved, info, nil, false)
+	f, err := os.Open(t.host(resolved))
+	return f, resolved, t.rename(err, name)
 }
 
 // ReadDir lists a directory in name order.
@@ -136,13 +152,21 @@ func (t *Target) ReadDir(name string) ([]fs.DirEntry, error) {
 	if err != nil {
 		return nil, err
 	}
+	if t.inputs != nil {
+		info, err := os.Lstat(t.host(resolved))
+		t.looked(resolved, info, err, false)
+	}
 	entries, err := os.ReadDir(t.host(resolved))
-	return entries, t.rename(err, name)
+	t.lists(resolved, entries, err)
+	return t.noted(resolved, entries), t.rename(err, name)
 }
 
 // Stat describes what name leads to.
 func (t *Target) Stat(name string) (fs.FileInfo, error) {
-	_, info, err := t.find(name)
+	resolved, info, err := t.find(name)
+	if err == nil {
+		t.looked(resolved, info, nil, false)
+	}
 	return info, err
 }
 
@@ -152,7 +176,9 @@ func (t *Target) Lstat(name string) (fs.FileInfo, error) {
 	if err != nil {
 		return nil, err
 	}
-	info, err := os.Lstat(t.host(path.Join(dir, path.Base(clean(name)))))
+	self := path.Join(dir, path.Base(clean(name)))
+	info, err := os.Lstat(t.host(self))
+	t.looked(self, info, err, false)
 	return info, t.rename(err, name)
 }
 
@@ -162,13 +188,20 @@ func (t *Target) Readlink(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	link, err := os.Readlink(t.host(path.Join(dir, path.Base(clean(name)))))
+	self := path.Join(dir, path.Base(clean(name)))
+	link, err := os.Readlink(t.host(self))
+	if t.inputs != nil && err != nil {
+		info, err := os.Lstat(t.host(self))
+		t.looked(self, info, err, false)
+	} else {
+		t.linked(self, link, err)
+	}
 	return filepath.ToSlash(link), t.rename(err, name)
 }
 
 // Exists reports whether name leads to something.
 func (t *Target) Exists(name string) bool {
-	_, err := t.Stat(name)
+	_, _, err := t.find(name)
 	return err == nil
 }
 
@@ -211,7 +244,13 @@ func (t *Target) globOne(dir, part string) []string {
 // Statfs tells the size of the file system that holds name: from the recorded
 // machine, or from the system when the target is live; false otherwise.
 func (t *Target) Statfs(name string) (Usage, bool) {
-	if u, ok := t.Filesystems[clean(name)]; ok {
+	u, ok := t.statfs(clean(name))
+	t.measured(clean(name), u, ok)
+	return u, ok
+}
+
+func (t *Target) statfs(name string) (Usage, bool) {
+	if u, ok := t.Filesystems[name]; ok {
 		return u, true
 	}
 	if !t.Live {
@@ -238,6 +277,7 @@ func (t *Target) find(name string) (string, fs.FileInfo, error) {
 	resolved, info, err := t.resolve(clean(name), &budget)
 	if err == nil && info == nil {
 		info, err = os.Lstat(t.host(resolved))
+		t.looked(resolved, info, err, true)
 		err = t.rename(err, name)
 	}
 	return resolved, info, err
@@ -258,6 +298,7 @@ func (t *Target) resolve(name string, budget *int) (string, fs.FileInfo, error) 
 	}
 	self := path.Join(dir, path.Base(name))
 	info, err := os.Lstat(t.host(self))
+	t.looked(self, info, err, true)
 	if err != nil {
 		return "", nil, t.rename(err, name)
 	}

@@ -25,6 +25,8 @@ type Config struct {
 	CgroupDriver string
 	// PidFile is where dockerd writes its process id, "" for the default.
 	PidFile string
+	// DataRoot is where images and containers are kept, "" for the default.
+	DataRoot string
 }
 
 // Runtime is one entry of "runtimes".
@@ -51,6 +53,7 @@ type document struct {
 	Runtimes       map[string]runtime `json:"runtimes"`
 	ExecOpts       []string           `json:"exec-opts"`
 	PidFile        string             `json:"pidfile"`
+	DataRoot       string             `json:"data-root"`
 }
 
 type runtime struct {
@@ -69,7 +72,7 @@ func Parse(data []byte) (Config, error) {
 	if err := json.Unmarshal(data, &doc); err != nil {
 		return Config{}, fault(data, err)
 	}
-	c := Config{DefaultRuntime: doc.DefaultRuntime, PidFile: doc.PidFile, CgroupDriver: cgroupDriver(doc.ExecOpts)}
+	c := Config{DefaultRuntime: doc.DefaultRuntime, PidFile: doc.PidFile, DataRoot: doc.DataRoot, CgroupDriver: cgroupDriver(doc.ExecOpts)}
 	top := keys(data, 1)
 	block := find(top, "runtimes")
 	lines := map[string]int{}

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package dockerfile finds the shell scripts that a Dockerfile runs, with the
-// place of every character in the file.
+// Package dockerfile finds the build stages of a Dockerfile with their images and
+// variables, and the shell scripts that it runs, with the place of every
+// character in the file.
 //
 // It knows what decides where a script begins and ends: parser directives
 // (escape), comments, continuation lines with comments and empty lines in
@@ -86,13 +87,18 @@ func (s Script) from(n int) Script {
 }
 
 // Scripts lists the scripts of a file in order.
-func Scripts(data []byte) []Script {
-	p := &parser{lines: strings.Split(strings.TrimPrefix(string(data), "\ufeff"), "\n"), escape: '\\', posix: true}
+func Scripts(data []byte) []Script { return parse(data).scripts }
+
+func parse(data []byte) *parser {
+	p := &parser{
+		lines:  strings.Split(strings.TrimPrefix(string(data), "\ufeff"), "\n"),
+		escape: '\\', posix: true, globals: map[string]string{},
+	}
 	p.directives()
 	for p.next < len(p.lines) {
 		p.instruction()
 	}
-	return p.scripts
+	return p
 }
 
 // Lines returns the text of a file by lines, without line ends.
@@ -111,6 +117,9 @@ type parser struct {
 	// posix is whether RUN is given to a POSIX-like shell in this stage.
 	posix   bool
 	scripts []Script
+	stages  []Stage
+	// globals are the ARGs before the first FROM.
+	globals map[string]string
 }
 
 var directive = regexp.MustCompile(`^#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(.+?)\s*$`)
@@ -143,11 +152,21 @@ func (p *parser) instruction() {
 	switch strings.ToUpper(keyword) {
 	case "FROM":
 		p.posix = p.escape == '\\' && !windowsImage.MatchString(rest.Text)
+		p.from(rest)
+	case "ARG", "ENV":
+		p.variables(strings.ToUpper(keyword), rest.Text)
+	case "CMD", "ENTRYPOINT":
+		if s := p.stage(); s != nil && len(s.Commands) < maxCommands {
+			s.Commands += " " + rest.Text
+		}
 	case "SHELL":
 		p.setShell(rest.Text)
 	case "RUN":
 		p.run(rest)
 	case "COPY", "ADD":
+		if s := p.stage(); s != nil {
+			s.Copied = append(s.Copied, strings.Fields(rest.Text)...)
+		}
 		p.heredocs(rest)
 	}
 }
@@ -224,9 +243,17 @@ func (p *parser) run(rest Script) {
 	if !p.posix {
 		return
 	}
-	p.scripts = append(p.scripts, rest)
+	p.add(rest)
 	if len(bodies) > 0 && runsBody(rest.Text, bodies[0].Text) {
-		p.scripts = append(p.scripts, bodies[0])
+		p.add(bodies[0])
+	}
+}
+
+// add keeps a script, of the file and of its stage.
+func (p *parser) add(s Script) {
+	p.scripts = append(p.scripts, s)
+	if stage := p.stage(); stage != nil {
+		stage.Scripts = append(stage.Scripts, s)
 	}
 }
 
@@ -248,7 +275,7 @@ func (p *parser) runExec(rest Script, words []string) {
 	for i, w := range words[1 : len(words)-1] {
 		if strings.HasPrefix(w, "-") && strings.HasSuffix(w, "c") {
 			line, _ := rest.Position(0)
-			p.scripts = append(p.scripts, Script{Text: words[i+2], pieces: []piece{{line: line}}})
+			p.add(Script{Text: words[i+2], pieces: []piece{{line: line}}})
 			return
 		}
 	}

@@ -46,6 +46,18 @@ func Memory(data []byte, field string) (bytes int64, line int, ok bool) {
 	return 0, 0, false
 }
 
+// Count returns the value of a field of /proc/meminfo that has no unit
+// ("HugePages_Total") and the line that holds it; false when it is not there.
+func Count(data []byte, field string) (n int64, line int, ok bool) {
+	for at, text := range lines(data) {
+		if rest, found := strings.CutPrefix(text, field+":"); found {
+			n, err := strconv.ParseInt(strings.TrimSpace(rest), 10, 64)
+			return n, at, err == nil && n >= 0
+		}
+	}
+	return 0, 0, false
+}
+
 // maxCPUs is what Linux can be built for at most (CONFIG_NR_CPUS), with room.
 const maxCPUs = 1 << 16
 

@@ -186,3 +186,13 @@ func FuzzFiles(f *testing.F) {
 		OSRelease(data)
 	})
 }
+
+func TestCount(t *testing.T) {
+	const meminfo = "MemTotal: 1 kB\nHugePages_Total:     512\nHugePages_Free: -3\nHugePages_Rsvd: x\n"
+	for field, want := range map[string]int64{"HugePages_Total": 512, "HugePages_Free": -1, "HugePages_Rsvd": -1, "None": -1} {
+		n, line, ok := Count([]byte(meminfo), field)
+		if ok != (want >= 0) || ok && (n != want || line != 2) {
+			t.Errorf("%s = %d in line %d, %v", field, n, line, ok)
+		}
+	}
+}

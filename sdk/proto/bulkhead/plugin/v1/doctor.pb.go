@@ -23,6 +23,78 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type Input_Kind int32
+
+const (
+	Input_KIND_UNSPECIFIED Input_Kind = 0
+	// Nothing is there.
+	Input_KIND_ABSENT Input_Kind = 1
+	// Something of that type is there: mode.
+	Input_KIND_TYPE Input_Kind = 2
+	// A file or directory that was read: mode, device, inode, size, times.
+	Input_KIND_CONTENT Input_Kind = 3
+	// A symbolic link: digest of its text.
+	Input_KIND_LINK Input_Kind = 4
+	// A file or directory without times, as in /proc: digest of its content or
+	// of its names.
+	Input_KIND_DIGEST Input_Kind = 5
+	// The size of a file system: total and free.
+	Input_KIND_SPACE Input_Kind = 6
+	// Permission was denied.
+	Input_KIND_DENIED Input_Kind = 7
+)
+
+// Enum value maps for Input_Kind.
+var (
+	Input_Kind_name = map[int32]string{
+		0: "KIND_UNSPECIFIED",
+		1: "KIND_ABSENT",
+		2: "KIND_TYPE",
+		3: "KIND_CONTENT",
+		4: "KIND_LINK",
+		5: "KIND_DIGEST",
+		6: "KIND_SPACE",
+		7: "KIND_DENIED",
+	}
+	Input_Kind_value = map[string]int32{
+		"KIND_UNSPECIFIED": 0,
+		"KIND_ABSENT":      1,
+		"KIND_TYPE":        2,
+		"KIND_CONTENT":     3,
+		"KIND_LINK":        4,
+		"KIND_DIGEST":      5,
+		"KIND_SPACE":       6,
+		"KIND_DENIED":      7,
+	}
+)
+
+func (x Input_Kind) Enum() *Input_Kind {
+	p := new(Input_Kind)
+	*p = x
+	return p
+}
+
+func (x Input_Kind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Input_Kind) Descriptor() protoreflect.EnumDescriptor {
+	return file_bulkhead_plugin_v1_doctor_proto_enumTypes[0].Descriptor()
+}
+
+func (Input_Kind) Type() protoreflect.EnumType {
+	return &file_bulkhead_plugin_v1_doctor_proto_enumTypes[0]
+}
+
+func (x Input_Kind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Input_Kind.Descriptor instead.
+func (Input_Kind) EnumDescriptor() ([]byte, []int) {
+	return file_bulkhead_plugin_v1_doctor_proto_rawDescGZIP(), []int{4, 0}
+}
+
 type CheckOutcome_Status int32
 
 const (
@@ -61,11 +133,11 @@ func (x CheckOutcome_Status) String() string {
 }
 
 func (CheckOutcome_Status) Descriptor() protoreflect.EnumDescriptor {
-	return file_bulkhead_plugin_v1_doctor_proto_enumTypes[0].Descriptor()
+	return file_bulkhead_plugin_v1_doctor_proto_enumTypes[1].Descriptor()
 }
 
 func (CheckOutcome_Status) Type() protoreflect.EnumType {
-	return &file_bulkhead_plugin_v1_doctor_proto_enumTypes[0]
+	return &file_bulkhead_plugin_v1_doctor_proto_enumTypes[1]
 }
 
 func (x CheckOutcome_Status) Number() protoreflect.EnumNumber {
@@ -74,7 +146,7 @@ func (x CheckOutcome_Status) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use CheckOutcome_Status.Descriptor instead.
 func (CheckOutcome_Status) EnumDescriptor() ([]byte, []int) {
-	return file_bulkhead_plugin_v1_doctor_proto_rawDescGZIP(), []int{8, 0}
+	return file_bulkhead_plugin_v1_doctor_proto_rawDescGZIP(), []int{10, 0}
 }
 
 type Finding_Severity int32
@@ -117,11 +189,11 @@ func (x Finding_Severity) String() string {
 }
 
 func (Finding_Severity) Descriptor() protoreflect.EnumDescriptor {
-	return file_bulkhead_plugin_v1_doctor_proto_enumTypes[1].Descriptor()
+	return file_bulkhead_plugin_v1_doctor_proto_enumTypes[2].Descriptor()
 }
 
 func (Finding_Severity) Type() protoreflect.EnumType {
-	return &file_bulkhead_plugin_v1_doctor_proto_enumTypes[1]
+	return &file_bulkhead_plugin_v1_doctor_proto_enumTypes[2]
 }
 
 func (x Finding_Severity) Number() protoreflect.EnumNumber {
@@ -130,7 +202,7 @@ func (x Finding_Severity) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Finding_Severity.Descriptor instead.
 func (Finding_Severity) EnumDescriptor() ([]byte, []int) {
-	return file_bulkhead_plugin_v1_doctor_proto_rawDescGZIP(), []int{9, 0}
+	return file_bulkhead_plugin_v1_doctor_proto_rawDescGZIP(), []int{11, 0}
 }
 
 type Remedy_Risk int32
@@ -169,11 +241,11 @@ func (x Remedy_Risk) String() string {
 }
 
 func (Remedy_Risk) Descriptor() protoreflect.EnumDescriptor {
-	return file_bulkhead_plugin_v1_doctor_proto_enumTypes[2].Descriptor()
+	return file_bulkhead_plugin_v1_doctor_proto_enumTypes[3].Descriptor()
 }
 
 func (Remedy_Risk) Type() protoreflect.EnumType {
-	return &file_bulkhead_plugin_v1_doctor_proto_enumTypes[2]
+	return &file_bulkhead_plugin_v1_doctor_proto_enumTypes[3]
 }
 
 func (x Remedy_Risk) Number() protoreflect.EnumNumber {
@@ -182,7 +254,7 @@ func (x Remedy_Risk) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Remedy_Risk.Descriptor instead.
 func (Remedy_Risk) EnumDescriptor() ([]byte, []int) {
-	return file_bulkhead_plugin_v1_doctor_proto_rawDescGZIP(), []int{10, 0}
+	return file_bulkhead_plugin_v1_doctor_proto_rawDescGZIP(), []int{12, 0}
 }
 
 // Target is the machine to observe, as the plugin sees it.
@@ -385,8 +457,10 @@ func (x *FilesystemUsage) GetFreeBytes() uint64 {
 }
 
 type CollectRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Target        *Target                `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Target *Target                `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
+	// Asks for the inputs of the facts, so that the host may keep the answer.
+	WantInputs    bool `protobuf:"varint,2,opt,name=want_inputs,json=wantInputs,proto3" json:"want_inputs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -428,10 +502,23 @@ func (x *CollectRequest) GetTarget() *Target {
 	return nil
 }
 
+func (x *CollectRequest) GetWantInputs() bool {
+	if x != nil {
+		return x.WantInputs
+	}
+	return false
+}
+
 type CollectResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Facts         []*Fact                `protobuf:"bytes,1,rep,name=facts,proto3" json:"facts,omitempty"`
-	Diagnostics   []*Diagnostic          `protobuf:"bytes,2,rep,name=diagnostics,proto3" json:"diagnostics,omitempty"`
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Facts       []*Fact                `protobuf:"bytes,1,rep,name=facts,proto3" json:"facts,omitempty"`
+	Diagnostics []*Diagnostic          `protobuf:"bytes,2,rep,name=diagnostics,proto3" json:"diagnostics,omitempty"`
+	// Everything on the target that the facts depend on, in path order. Filled in
+	// when the request asks for it and keep_ns is not 0.
+	Inputs []*Input `protobuf:"bytes,3,rep,name=inputs,proto3" json:"inputs,omitempty"`
+	// For how long the facts hold while no input changes, in nanoseconds. 0 means
+	// that they tell of the present moment only.
+	KeepNs        int64 `protobuf:"varint,4,opt,name=keep_ns,json=keepNs,proto3" json:"keep_ns,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -480,6 +567,149 @@ func (x *CollectResponse) GetDiagnostics() []*Diagnostic {
 	return nil
 }
 
+func (x *CollectResponse) GetInputs() []*Input {
+	if x != nil {
+		return x.Inputs
+	}
+	return nil
+}
+
+func (x *CollectResponse) GetKeepNs() int64 {
+	if x != nil {
+		return x.KeepNs
+	}
+	return 0
+}
+
+// Input is one look at the target and what it gave.
+type Input struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Path of the machine, with links resolved but for a link itself.
+	Path string     `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	Kind Input_Kind `protobuf:"varint,2,opt,name=kind,proto3,enum=bulkhead.plugin.v1.Input_Kind" json:"kind,omitempty"`
+	// Type and permissions as in st_mode of stat(2).
+	Mode   uint32 `protobuf:"varint,3,opt,name=mode,proto3" json:"mode,omitempty"`
+	Device uint64 `protobuf:"varint,4,opt,name=device,proto3" json:"device,omitempty"`
+	Inode  uint64 `protobuf:"varint,5,opt,name=inode,proto3" json:"inode,omitempty"`
+	Size   uint64 `protobuf:"varint,6,opt,name=size,proto3" json:"size,omitempty"`
+	// Last changes of the content and of the inode, in nanoseconds since 1970.
+	MtimeNs int64 `protobuf:"varint,7,opt,name=mtime_ns,json=mtimeNs,proto3" json:"mtime_ns,omitempty"`
+	CtimeNs int64 `protobuf:"varint,8,opt,name=ctime_ns,json=ctimeNs,proto3" json:"ctime_ns,omitempty"`
+	// SHA-256.
+	Digest        []byte `protobuf:"bytes,9,opt,name=digest,proto3" json:"digest,omitempty"`
+	TotalBytes    uint64 `protobuf:"varint,10,opt,name=total_bytes,json=totalBytes,proto3" json:"total_bytes,omitempty"`
+	FreeBytes     uint64 `protobuf:"varint,11,opt,name=free_bytes,json=freeBytes,proto3" json:"free_bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Input) Reset() {
+	*x = Input{}
+	mi := &file_bulkhead_plugin_v1_doctor_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Input) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Input) ProtoMessage() {}
+
+func (x *Input) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_plugin_v1_doctor_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Input.ProtoReflect.Descriptor instead.
+func (*Input) Descriptor() ([]byte, []int) {
+	return file_bulkhead_plugin_v1_doctor_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Input) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *Input) GetKind() Input_Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return Input_KIND_UNSPECIFIED
+}
+
+func (x *Input) GetMode() uint32 {
+	if x != nil {
+		return x.Mode
+	}
+	return 0
+}
+
+func (x *Input) GetDevice() uint64 {
+	if x != nil {
+		return x.Device
+	}
+	return 0
+}
+
+func (x *Input) GetInode() uint64 {
+	if x != nil {
+		return x.Inode
+	}
+	return 0
+}
+
+func (x *Input) GetSize() uint64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *Input) GetMtimeNs() int64 {
+	if x != nil {
+		return x.MtimeNs
+	}
+	return 0
+}
+
+func (x *Input) GetCtimeNs() int64 {
+	if x != nil {
+		return x.CtimeNs
+	}
+	return 0
+}
+
+func (x *Input) GetDigest() []byte {
+	if x != nil {
+		return x.Digest
+	}
+	return nil
+}
+
+func (x *Input) GetTotalBytes() uint64 {
+	if x != nil {
+		return x.TotalBytes
+	}
+	return 0
+}
+
+func (x *Input) GetFreeBytes() uint64 {
+	if x != nil {
+		return x.FreeBytes
+	}
+	return 0
+}
+
 // Fact is one typed, addressed observation with its evidence.
 type Fact struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -497,7 +727,7 @@ type Fact struct {
 
 func (x *Fact) Reset() {
 	*x = Fact{}
-	mi := &file_bulkhead_plugin_v1_doctor_proto_msgTypes[4]
+	mi := &file_bulkhead_plugin_v1_doctor_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -509,7 +739,7 @@ func (x *Fact) String() string {
 func (*Fact) ProtoMessage() {}
 
 func (x *Fact) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_plugin_v1_doctor_proto_msgTypes[4]
+	mi := &file_bulkhead_plugin_v1_doctor_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -522,7 +752,7 @@ func (x *Fact) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fact.ProtoReflect.Descriptor instead.
 func (*Fact) Descriptor() ([]byte, []int) {
-	return file_bulkhead_plugin_v1_doctor_proto_rawDescGZIP(), []int{4}
+	return file_bulkhead_plugin_v1_doctor_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Fact) GetAddress() string {
@@ -572,7 +802,7 @@ type Evidence struct {
 
 func (x *Evidence) Reset() {
 	*x = Evidence{}
-	mi := &file_bulkhead_plugin_v1_doctor_proto_msgTypes[5]
+	mi := &file_bulkhead_plugin_v1_doctor_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -584,7 +814,7 @@ func (x *Evidence) String() string {
 func (*Evidence) ProtoMessage() {}
 
 func (x *Evidence) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_plugin_v1_doctor_proto_msgTypes[5]
+	mi := &file_bulkhead_plugin_v1_doctor_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -597,7 +827,7 @@ func (x *Evidence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Evidence.ProtoReflect.Descriptor instead.
 func (*Evidence) Descriptor() ([]byte, []int) {
-	return file_bulkhead_plugin_v1_doctor_proto_rawDescGZIP(), []int{5}
+	return file_bulkhead_plugin_v1_doctor_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Evidence) GetFact() string {
@@ -648,7 +878,7 @@ type CheckRequest struct {
 
 func (x *CheckRequest) Reset() {
 	*x = CheckRequest{}
-	mi := &file_bulkhead_plugin_v1_doctor_proto_msgTypes[6]
+	mi := &file_bulkhead_plugin_v1_doctor_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -660,7 +890,7 @@ func (x *CheckRequest) String() string {
 func (*CheckRequest) ProtoMessage() {}
 
 func (x *CheckRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_plugin_v1_doctor_proto_msgTypes[6]
+	mi := &file_bulkhead_plugin_v1_doctor_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -673,7 +903,7 @@ func (x *CheckRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckRequest.ProtoReflect.Descriptor instead.
 func (*CheckRequest) Descriptor() ([]byte, []int) {
-	return file_bulkhead_plugin_v1_doctor_proto_rawDescGZIP(), []int{6}
+	return file_bulkhead_plugin_v1_doctor_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *CheckRequest) GetFacts() []*Fact {
@@ -698,17 +928,20 @@ func (x *CheckRequest) GetConfigJson() map[string][]byte {
 }
 
 type CheckResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Findings      []*Finding             `protobuf:"bytes,1,rep,name=findings,proto3" json:"findings,omitempty"`
-	Outcomes      []*CheckOutcome        `protobuf:"bytes,2,rep,name=outcomes,proto3" json:"outcomes,omitempty"`
-	Diagnostics   []*Diagnostic          `protobuf:"bytes,3,rep,name=diagnostics,proto3" json:"diagnostics,omitempty"`
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Findings    []*Finding             `protobuf:"bytes,1,rep,name=findings,proto3" json:"findings,omitempty"`
+	Outcomes    []*CheckOutcome        `protobuf:"bytes,2,rep,name=outcomes,proto3" json:"outcomes,omitempty"`
+	Diagnostics []*Diagnostic          `protobuf:"bytes,3,rep,name=diagnostics,proto3" json:"diagnostics,omitempty"`
+	// The facts that the checks looked at: with the same ones the answer is the
+	// same. Absent when the plugin does not tell.
+	Reads         *FactReads `protobuf:"bytes,4,opt,name=reads,proto3" json:"reads,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CheckResponse) Reset() {
 	*x = CheckResponse{}
-	mi := &file_bulkhead_plugin_v1_doctor_proto_msgTypes[7]
+	mi := &file_bulkhead_plugin_v1_doctor_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -720,7 +953,7 @@ func (x *CheckResponse) String() string {
 func (*CheckResponse) ProtoMessage() {}
 
 func (x *CheckResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_plugin_v1_doctor_proto_msgTypes[7]
+	mi := &file_bulkhead_plugin_v1_doctor_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -733,7 +966,7 @@ func (x *CheckResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckResponse.ProtoReflect.Descriptor instead.
 func (*CheckResponse) Descriptor() ([]byte, []int) {
-	return file_bulkhead_plugin_v1_doctor_proto_rawDescGZIP(), []int{7}
+	return file_bulkhead_plugin_v1_doctor_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *CheckResponse) GetFindings() []*Finding {
@@ -757,6 +990,76 @@ func (x *CheckResponse) GetDiagnostics() []*Diagnostic {
 	return nil
 }
 
+func (x *CheckResponse) GetReads() *FactReads {
+	if x != nil {
+		return x.Reads
+	}
+	return nil
+}
+
+// FactReads are the facts that checks looked at, absent ones too.
+type FactReads struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Addresses []string               `protobuf:"bytes,1,rep,name=addresses,proto3" json:"addresses,omitempty"`
+	// Groups whose instance keys were listed: "python.env".
+	Groups []string `protobuf:"bytes,2,rep,name=groups,proto3" json:"groups,omitempty"`
+	// Every fact was looked at.
+	All           bool `protobuf:"varint,3,opt,name=all,proto3" json:"all,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FactReads) Reset() {
+	*x = FactReads{}
+	mi := &file_bulkhead_plugin_v1_doctor_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FactReads) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FactReads) ProtoMessage() {}
+
+func (x *FactReads) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_plugin_v1_doctor_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FactReads.ProtoReflect.Descriptor instead.
+func (*FactReads) Descriptor() ([]byte, []int) {
+	return file_bulkhead_plugin_v1_doctor_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *FactReads) GetAddresses() []string {
+	if x != nil {
+		return x.Addresses
+	}
+	return nil
+}
+
+func (x *FactReads) GetGroups() []string {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
+func (x *FactReads) GetAll() bool {
+	if x != nil {
+		return x.All
+	}
+	return false
+}
+
 // CheckOutcome says what became of one check.
 type CheckOutcome struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -770,7 +1073,7 @@ type CheckOutcome struct {
 
 func (x *CheckOutcome) Reset() {
 	*x = CheckOutcome{}
-	mi := &file_bulkhead_plugin_v1_doctor_proto_msgTypes[8]
+	mi := &file_bulkhead_plugin_v1_doctor_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -782,7 +1085,7 @@ func (x *CheckOutcome) String() string {
 func (*CheckOutcome) ProtoMessage() {}
 
 func (x *CheckOutcome) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_plugin_v1_doctor_proto_msgTypes[8]
+	mi := &file_bulkhead_plugin_v1_doctor_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -795,7 +1098,7 @@ func (x *CheckOutcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckOutcome.ProtoReflect.Descriptor instead.
 func (*CheckOutcome) Descriptor() ([]byte, []int) {
-	return file_bulkhead_plugin_v1_doctor_proto_rawDescGZIP(), []int{8}
+	return file_bulkhead_plugin_v1_doctor_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CheckOutcome) GetCode() string {
@@ -849,7 +1152,7 @@ type Finding struct {
 
 func (x *Finding) Reset() {
 	*x = Finding{}
-	mi := &file_bulkhead_plugin_v1_doctor_proto_msgTypes[9]
+	mi := &file_bulkhead_plugin_v1_doctor_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -861,7 +1164,7 @@ func (x *Finding) String() string {
 func (*Finding) ProtoMessage() {}
 
 func (x *Finding) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_plugin_v1_doctor_proto_msgTypes[9]
+	mi := &file_bulkhead_plugin_v1_doctor_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -874,7 +1177,7 @@ func (x *Finding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finding.ProtoReflect.Descriptor instead.
 func (*Finding) Descriptor() ([]byte, []int) {
-	return file_bulkhead_plugin_v1_doctor_proto_rawDescGZIP(), []int{9}
+	return file_bulkhead_plugin_v1_doctor_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Finding) GetCode() string {
@@ -973,7 +1276,7 @@ type Remedy struct {
 
 func (x *Remedy) Reset() {
 	*x = Remedy{}
-	mi := &file_bulkhead_plugin_v1_doctor_proto_msgTypes[10]
+	mi := &file_bulkhead_plugin_v1_doctor_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -985,7 +1288,7 @@ func (x *Remedy) String() string {
 func (*Remedy) ProtoMessage() {}
 
 func (x *Remedy) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_plugin_v1_doctor_proto_msgTypes[10]
+	mi := &file_bulkhead_plugin_v1_doctor_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -998,7 +1301,7 @@ func (x *Remedy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Remedy.ProtoReflect.Descriptor instead.
 func (*Remedy) Descriptor() ([]byte, []int) {
-	return file_bulkhead_plugin_v1_doctor_proto_rawDescGZIP(), []int{10}
+	return file_bulkhead_plugin_v1_doctor_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Remedy) GetId() string {
@@ -1068,12 +1371,41 @@ const file_bulkhead_plugin_v1_doctor_proto_rawDesc = "" +
 	"\vtotal_bytes\x18\x01 \x01(\x04R\n" +
 	"totalBytes\x12\x1d\n" +
 	"\n" +
-	"free_bytes\x18\x02 \x01(\x04R\tfreeBytes\"D\n" +
+	"free_bytes\x18\x02 \x01(\x04R\tfreeBytes\"e\n" +
 	"\x0eCollectRequest\x122\n" +
-	"\x06target\x18\x01 \x01(\v2\x1a.bulkhead.plugin.v1.TargetR\x06target\"\x83\x01\n" +
+	"\x06target\x18\x01 \x01(\v2\x1a.bulkhead.plugin.v1.TargetR\x06target\x12\x1f\n" +
+	"\vwant_inputs\x18\x02 \x01(\bR\n" +
+	"wantInputs\"\xcf\x01\n" +
 	"\x0fCollectResponse\x12.\n" +
 	"\x05facts\x18\x01 \x03(\v2\x18.bulkhead.plugin.v1.FactR\x05facts\x12@\n" +
-	"\vdiagnostics\x18\x02 \x03(\v2\x1e.bulkhead.plugin.v1.DiagnosticR\vdiagnostics\"\x93\x01\n" +
+	"\vdiagnostics\x18\x02 \x03(\v2\x1e.bulkhead.plugin.v1.DiagnosticR\vdiagnostics\x121\n" +
+	"\x06inputs\x18\x03 \x03(\v2\x19.bulkhead.plugin.v1.InputR\x06inputs\x12\x17\n" +
+	"\akeep_ns\x18\x04 \x01(\x03R\x06keepNs\"\xc5\x03\n" +
+	"\x05Input\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\tR\x04path\x122\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x1e.bulkhead.plugin.v1.Input.KindR\x04kind\x12\x12\n" +
+	"\x04mode\x18\x03 \x01(\rR\x04mode\x12\x16\n" +
+	"\x06device\x18\x04 \x01(\x04R\x06device\x12\x14\n" +
+	"\x05inode\x18\x05 \x01(\x04R\x05inode\x12\x12\n" +
+	"\x04size\x18\x06 \x01(\x04R\x04size\x12\x19\n" +
+	"\bmtime_ns\x18\a \x01(\x03R\amtimeNs\x12\x19\n" +
+	"\bctime_ns\x18\b \x01(\x03R\actimeNs\x12\x16\n" +
+	"\x06digest\x18\t \x01(\fR\x06digest\x12\x1f\n" +
+	"\vtotal_bytes\x18\n" +
+	" \x01(\x04R\n" +
+	"totalBytes\x12\x1d\n" +
+	"\n" +
+	"free_bytes\x18\v \x01(\x04R\tfreeBytes\"\x8f\x01\n" +
+	"\x04Kind\x12\x14\n" +
+	"\x10KIND_UNSPECIFIED\x10\x00\x12\x0f\n" +
+	"\vKIND_ABSENT\x10\x01\x12\r\n" +
+	"\tKIND_TYPE\x10\x02\x12\x10\n" +
+	"\fKIND_CONTENT\x10\x03\x12\r\n" +
+	"\tKIND_LINK\x10\x04\x12\x0f\n" +
+	"\vKIND_DIGEST\x10\x05\x12\x0e\n" +
+	"\n" +
+	"KIND_SPACE\x10\x06\x12\x0f\n" +
+	"\vKIND_DENIED\x10\a\"\x93\x01\n" +
 	"\x04Fact\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x1d\n" +
 	"\n" +
@@ -1093,11 +1425,16 @@ const file_bulkhead_plugin_v1_doctor_proto_rawDesc = "" +
 	"configJson\x1a=\n" +
 	"\x0fConfigJsonEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\fR\x05value:\x028\x01\"\xc8\x01\n" +
+	"\x05value\x18\x02 \x01(\fR\x05value:\x028\x01\"\xfd\x01\n" +
 	"\rCheckResponse\x127\n" +
 	"\bfindings\x18\x01 \x03(\v2\x1b.bulkhead.plugin.v1.FindingR\bfindings\x12<\n" +
 	"\boutcomes\x18\x02 \x03(\v2 .bulkhead.plugin.v1.CheckOutcomeR\boutcomes\x12@\n" +
-	"\vdiagnostics\x18\x03 \x03(\v2\x1e.bulkhead.plugin.v1.DiagnosticR\vdiagnostics\"\xf5\x01\n" +
+	"\vdiagnostics\x18\x03 \x03(\v2\x1e.bulkhead.plugin.v1.DiagnosticR\vdiagnostics\x123\n" +
+	"\x05reads\x18\x04 \x01(\v2\x1d.bulkhead.plugin.v1.FactReadsR\x05reads\"S\n" +
+	"\tFactReads\x12\x1c\n" +
+	"\taddresses\x18\x01 \x03(\tR\taddresses\x12\x16\n" +
+	"\x06groups\x18\x02 \x03(\tR\x06groups\x12\x10\n" +
+	"\x03all\x18\x03 \x01(\bR\x03all\"\xf5\x01\n" +
 	"\fCheckOutcome\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12?\n" +
 	"\x06status\x18\x02 \x01(\x0e2'.bulkhead.plugin.v1.CheckOutcome.StatusR\x06status\x12\x16\n" +
@@ -1159,55 +1496,61 @@ func file_bulkhead_plugin_v1_doctor_proto_rawDescGZIP() []byte {
 	return file_bulkhead_plugin_v1_doctor_proto_rawDescData
 }
 
-var file_bulkhead_plugin_v1_doctor_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_bulkhead_plugin_v1_doctor_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_bulkhead_plugin_v1_doctor_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_bulkhead_plugin_v1_doctor_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_bulkhead_plugin_v1_doctor_proto_goTypes = []any{
-	(CheckOutcome_Status)(0), // 0: bulkhead.plugin.v1.CheckOutcome.Status
-	(Finding_Severity)(0),    // 1: bulkhead.plugin.v1.Finding.Severity
-	(Remedy_Risk)(0),         // 2: bulkhead.plugin.v1.Remedy.Risk
-	(*Target)(nil),           // 3: bulkhead.plugin.v1.Target
-	(*FilesystemUsage)(nil),  // 4: bulkhead.plugin.v1.FilesystemUsage
-	(*CollectRequest)(nil),   // 5: bulkhead.plugin.v1.CollectRequest
-	(*CollectResponse)(nil),  // 6: bulkhead.plugin.v1.CollectResponse
-	(*Fact)(nil),             // 7: bulkhead.plugin.v1.Fact
-	(*Evidence)(nil),         // 8: bulkhead.plugin.v1.Evidence
-	(*CheckRequest)(nil),     // 9: bulkhead.plugin.v1.CheckRequest
-	(*CheckResponse)(nil),    // 10: bulkhead.plugin.v1.CheckResponse
-	(*CheckOutcome)(nil),     // 11: bulkhead.plugin.v1.CheckOutcome
-	(*Finding)(nil),          // 12: bulkhead.plugin.v1.Finding
-	(*Remedy)(nil),           // 13: bulkhead.plugin.v1.Remedy
-	nil,                      // 14: bulkhead.plugin.v1.Target.EnvEntry
-	nil,                      // 15: bulkhead.plugin.v1.Target.FilesystemsEntry
-	nil,                      // 16: bulkhead.plugin.v1.CheckRequest.ConfigJsonEntry
-	(*Diagnostic)(nil),       // 17: bulkhead.plugin.v1.Diagnostic
+	(Input_Kind)(0),          // 0: bulkhead.plugin.v1.Input.Kind
+	(CheckOutcome_Status)(0), // 1: bulkhead.plugin.v1.CheckOutcome.Status
+	(Finding_Severity)(0),    // 2: bulkhead.plugin.v1.Finding.Severity
+	(Remedy_Risk)(0),         // 3: bulkhead.plugin.v1.Remedy.Risk
+	(*Target)(nil),           // 4: bulkhead.plugin.v1.Target
+	(*FilesystemUsage)(nil),  // 5: bulkhead.plugin.v1.FilesystemUsage
+	(*CollectRequest)(nil),   // 6: bulkhead.plugin.v1.CollectRequest
+	(*CollectResponse)(nil),  // 7: bulkhead.plugin.v1.CollectResponse
+	(*Input)(nil),            // 8: bulkhead.plugin.v1.Input
+	(*Fact)(nil),             // 9: bulkhead.plugin.v1.Fact
+	(*Evidence)(nil),         // 10: bulkhead.plugin.v1.Evidence
+	(*CheckRequest)(nil),     // 11: bulkhead.plugin.v1.CheckRequest
+	(*CheckResponse)(nil),    // 12: bulkhead.plugin.v1.CheckResponse
+	(*FactReads)(nil),        // 13: bulkhead.plugin.v1.FactReads
+	(*CheckOutcome)(nil),     // 14: bulkhead.plugin.v1.CheckOutcome
+	(*Finding)(nil),          // 15: bulkhead.plugin.v1.Finding
+	(*Remedy)(nil),           // 16: bulkhead.plugin.v1.Remedy
+	nil,                      // 17: bulkhead.plugin.v1.Target.EnvEntry
+	nil,                      // 18: bulkhead.plugin.v1.Target.FilesystemsEntry
+	nil,                      // 19: bulkhead.plugin.v1.CheckRequest.ConfigJsonEntry
+	(*Diagnostic)(nil),       // 20: bulkhead.plugin.v1.Diagnostic
 }
 var file_bulkhead_plugin_v1_doctor_proto_depIdxs = []int32{
-	14, // 0: bulkhead.plugin.v1.Target.env:type_name -> bulkhead.plugin.v1.Target.EnvEntry
-	15, // 1: bulkhead.plugin.v1.Target.filesystems:type_name -> bulkhead.plugin.v1.Target.FilesystemsEntry
-	3,  // 2: bulkhead.plugin.v1.CollectRequest.target:type_name -> bulkhead.plugin.v1.Target
-	7,  // 3: bulkhead.plugin.v1.CollectResponse.facts:type_name -> bulkhead.plugin.v1.Fact
-	17, // 4: bulkhead.plugin.v1.CollectResponse.diagnostics:type_name -> bulkhead.plugin.v1.Diagnostic
-	8,  // 5: bulkhead.plugin.v1.Fact.evidence:type_name -> bulkhead.plugin.v1.Evidence
-	7,  // 6: bulkhead.plugin.v1.CheckRequest.facts:type_name -> bulkhead.plugin.v1.Fact
-	16, // 7: bulkhead.plugin.v1.CheckRequest.config_json:type_name -> bulkhead.plugin.v1.CheckRequest.ConfigJsonEntry
-	12, // 8: bulkhead.plugin.v1.CheckResponse.findings:type_name -> bulkhead.plugin.v1.Finding
-	11, // 9: bulkhead.plugin.v1.CheckResponse.outcomes:type_name -> bulkhead.plugin.v1.CheckOutcome
-	17, // 10: bulkhead.plugin.v1.CheckResponse.diagnostics:type_name -> bulkhead.plugin.v1.Diagnostic
-	0,  // 11: bulkhead.plugin.v1.CheckOutcome.status:type_name -> bulkhead.plugin.v1.CheckOutcome.Status
-	1,  // 12: bulkhead.plugin.v1.Finding.severity:type_name -> bulkhead.plugin.v1.Finding.Severity
-	8,  // 13: bulkhead.plugin.v1.Finding.evidence:type_name -> bulkhead.plugin.v1.Evidence
-	13, // 14: bulkhead.plugin.v1.Finding.remedies:type_name -> bulkhead.plugin.v1.Remedy
-	2,  // 15: bulkhead.plugin.v1.Remedy.risk:type_name -> bulkhead.plugin.v1.Remedy.Risk
-	4,  // 16: bulkhead.plugin.v1.Target.FilesystemsEntry.value:type_name -> bulkhead.plugin.v1.FilesystemUsage
-	5,  // 17: bulkhead.plugin.v1.CollectorService.Collect:input_type -> bulkhead.plugin.v1.CollectRequest
-	9,  // 18: bulkhead.plugin.v1.CheckerService.Check:input_type -> bulkhead.plugin.v1.CheckRequest
-	6,  // 19: bulkhead.plugin.v1.CollectorService.Collect:output_type -> bulkhead.plugin.v1.CollectResponse
-	10, // 20: bulkhead.plugin.v1.CheckerService.Check:output_type -> bulkhead.plugin.v1.CheckResponse
-	19, // [19:21] is the sub-list for method output_type
-	17, // [17:19] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	17, // 0: bulkhead.plugin.v1.Target.env:type_name -> bulkhead.plugin.v1.Target.EnvEntry
+	18, // 1: bulkhead.plugin.v1.Target.filesystems:type_name -> bulkhead.plugin.v1.Target.FilesystemsEntry
+	4,  // 2: bulkhead.plugin.v1.CollectRequest.target:type_name -> bulkhead.plugin.v1.Target
+	9,  // 3: bulkhead.plugin.v1.CollectResponse.facts:type_name -> bulkhead.plugin.v1.Fact
+	20, // 4: bulkhead.plugin.v1.CollectResponse.diagnostics:type_name -> bulkhead.plugin.v1.Diagnostic
+	8,  // 5: bulkhead.plugin.v1.CollectResponse.inputs:type_name -> bulkhead.plugin.v1.Input
+	0,  // 6: bulkhead.plugin.v1.Input.kind:type_name -> bulkhead.plugin.v1.Input.Kind
+	10, // 7: bulkhead.plugin.v1.Fact.evidence:type_name -> bulkhead.plugin.v1.Evidence
+	9,  // 8: bulkhead.plugin.v1.CheckRequest.facts:type_name -> bulkhead.plugin.v1.Fact
+	19, // 9: bulkhead.plugin.v1.CheckRequest.config_json:type_name -> bulkhead.plugin.v1.CheckRequest.ConfigJsonEntry
+	15, // 10: bulkhead.plugin.v1.CheckResponse.findings:type_name -> bulkhead.plugin.v1.Finding
+	14, // 11: bulkhead.plugin.v1.CheckResponse.outcomes:type_name -> bulkhead.plugin.v1.CheckOutcome
+	20, // 12: bulkhead.plugin.v1.CheckResponse.diagnostics:type_name -> bulkhead.plugin.v1.Diagnostic
+	13, // 13: bulkhead.plugin.v1.CheckResponse.reads:type_name -> bulkhead.plugin.v1.FactReads
+	1,  // 14: bulkhead.plugin.v1.CheckOutcome.status:type_name -> bulkhead.plugin.v1.CheckOutcome.Status
+	2,  // 15: bulkhead.plugin.v1.Finding.severity:type_name -> bulkhead.plugin.v1.Finding.Severity
+	10, // 16: bulkhead.plugin.v1.Finding.evidence:type_name -> bulkhead.plugin.v1.Evidence
+	16, // 17: bulkhead.plugin.v1.Finding.remedies:type_name -> bulkhead.plugin.v1.Remedy
+	3,  // 18: bulkhead.plugin.v1.Remedy.risk:type_name -> bulkhead.plugin.v1.Remedy.Risk
+	5,  // 19: bulkhead.plugin.v1.Target.FilesystemsEntry.value:type_name -> bulkhead.plugin.v1.FilesystemUsage
+	6,  // 20: bulkhead.plugin.v1.CollectorService.Collect:input_type -> bulkhead.plugin.v1.CollectRequest
+	11, // 21: bulkhead.plugin.v1.CheckerService.Check:input_type -> bulkhead.plugin.v1.CheckRequest
+	7,  // 22: bulkhead.plugin.v1.CollectorService.Collect:output_type -> bulkhead.plugin.v1.CollectResponse
+	12, // 23: bulkhead.plugin.v1.CheckerService.Check:output_type -> bulkhead.plugin.v1.CheckResponse
+	22, // [22:24] is the sub-list for method output_type
+	20, // [20:22] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_bulkhead_plugin_v1_doctor_proto_init() }
@@ -1221,8 +1564,8 @@ func file_bulkhead_plugin_v1_doctor_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_bulkhead_plugin_v1_doctor_proto_rawDesc), len(file_bulkhead_plugin_v1_doctor_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   14,
+			NumEnums:      4,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package fact
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+	"unicode/utf8"
+
+	"google.golang.org/protobuf/proto"
+
+	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
+)
+
+// MaxInputs bounds the inputs of one answer; facts with more are not kept.
+const MaxInputs = 100_000
+
+// inputs records what a target was asked. A nil one records nothing.
+type inputs struct {
+	mu   sync.Mutex
+	seen map[string]*pluginv1.Input
+	// live says why the facts cannot be kept; empty while they can.
+	live string
+}
+
+// forget gives up: the facts are of this moment only.
+func (in *inputs) forget(why string) {
+	if in == nil {
+		return
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.live == "" {
+		in.live = why
+	}
+}
+
+// add keeps an input, the fuller of two of one path.
+func (in *inputs) add(i *pluginv1.Input) {
+	if !utf8.ValidString(i.GetPath()) {
+		in.forget("a name that is not UTF-8")
+		return
+	}
+	key := i.GetPath()
+	if i.GetKind() == pluginv1.Input_KIND_SPACE {
+		key = "\x00" + key
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	old := in.seen[key]
+	switch {
+	case old == nil, old.GetKind() == pluginv1.Input_KIND_TYPE && covers(i, old):
+		in.seen[key] = i
+	case i.GetKind() == pluginv1.Input_KIND_TYPE && covers(old, i):
+	case !proto.Equal(old, i):
+		in.live = i.GetPath() + " changed while it was looked at"
+	}
+	if len(in.seen) > MaxInputs {
+		in.live = fmt.Sprintf("more than %d inputs", MaxInputs)
+	}
+}
+
+// covers reports whether a fuller input of one path says what the type does.
+func covers(full, i *pluginv1.Input) bool {
+	return full.GetKind() == pluginv1.Input_KIND_DIGEST || full.GetKind() == pluginv1.Input_KIND_CONTENT && full.GetMode() == i.GetMode()
+}
+
+// list returns the inputs in path order, or why there are none.
+func (in *inputs) list() ([]*pluginv1.Input, string) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.live != "" {
+		return nil, in.live
+	}
+	out := make([]*pluginv1.Input, 0, len(in.seen))
+	for _, key := range slices.Sorted(maps.Keys(in.seen)) {
+		out = append(out, in.seen[key])
+	}
+	return out, ""
+}
+
+// keep is for how long the facts of all these collectors hold.
+func keep(collectors []Collector) time.Duration {
+	least := time.Duration(0)
+	for i, c := range collectors {
+		if i == 0 || c.TTL < least {
+			least = c.TTL
+		}
+	}
+	return least
+}
+
+// pseudo reports whether files have no times of their own here.
+func (t *Target) pseudo(name string) bool {
+	return t.Live && (strings.HasPrefix(name+"/", "/proc/") || strings.HasPrefix(name+"/", "/sys/"))
+}
+
+// looked records what a path itself is. With passing, a directory counts by its
+// type alone.
+func (t *Target) looked(name string, info fs.FileInfo, err error, passing bool) {
+	if t.inputs == nil {
+		return
+	}
+	switch kind := refusal(err); {
+	case kind != pluginv1.Input_KIND_UNSPECIFIED:
+		t.inputs.add(&pluginv1.Input{Path: name, Kind: kind})
+		return
+	case err != nil:
+		t.inputs.forget(err.Error())
+		return
+	case info.Mode()&fs.ModeSymlink != 0:
+		text, err := os.Readlink(t.host(name))
+		t.linked(name, text, err)
+		return
+	}
+	id, ok := identityOf(info)
+	if !ok {
+		t.inputs.forget("files have no identity on this system")
+		return
+	}
+	if t.pseudo(name) || passing && info.IsDir() {
+		t.inputs.add(&pluginv1.Input{Path: name, Kind: pluginv1.Input_KIND_TYPE, Mode: id.mode})
+		return
+	}
+	t.inputs.add(id.input(name))
+}
+
+// refusal is the kind of input of a look that found nothing.
+func refusal(err error) pluginv1.Input_Kind {
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		return pluginv1.Input_KIND_ABSENT
+	case errors.Is(err, fs.ErrPermission):
+		return pluginv1.Input_KIND_DENIED
+	}
+	return pluginv1.Input_KIND_UNSPECIFIED
+}
+
+// linked records the text of a link.
+func (t *Target) linked(name, text string, err error) {
+	switch {
+	case t.inputs == nil:
+	case err != nil:
+		t.inputs.forget(err.Error())
+	default:
+		t.inputs.add(&pluginv1.Input{Path: name, Kind: pluginv1.Input_KIND_LINK, Digest: digestOf([]byte(text), nil)})
+	}
+}
+
+// has records what a file without times holds.
+func (t *Target) has(name string, data []byte, err error) {
+	if t.inputs == nil || !t.pseudo(name) {
+		return
+	}
+	t.inputs.add(&pluginv1.Input{Path: name, Kind: pluginv1.Input_KIND_DIGEST, Digest: digestOf(data, err)})
+}
+
+// lists records the names in a directory.
+func (t *Target) lists(name string, entries []fs.DirEntry, err error) {
+	if t.inputs == nil {
+		return
+	}
+	if t.pseudo(name) {
+		t.has(name, namesOf(entries), err)
+		return
+	}
+	// That a directory may not be listed is in its mode.
+	if err != nil && !errors.Is(err, fs.ErrPermission) {
+		t.inputs.forget(err.Error())
+	}
+}
+
+// entry is a name in a listed directory, of which asking for more is a look, too.
+type entry struct {
+	fs.DirEntry
+	target *Target
+	path   string
+}
+
+// Info describes the file itself, a link as a link.
+func (e entry) Info() (fs.FileInfo, error) {
+	info, err := e.DirEntry.Info()
+	e.target.looked(e.path, info, err, false)
+	return info, err
+}
+
+// noted makes the entries of a directory leave inputs.
+func (t *Target) noted(dir string, entries []fs.DirEntry) []fs.DirEntry {
+	if t.inputs == nil {
+		return entries
+	}
+	out := make([]fs.DirEntry, len(entries))
+	for i, e := range entries {
+		out[i] = entry{e, t, path.Join(dir, e.Name())}
+	}
+	return out
+}
+
+func namesOf(entries []fs.DirEntry) []byte {
+	var out []byte
+	for _, e := range entries {
+		out = append(append(out, e.Name()...), 0)
+	}
+	return out
+}
+
+// digestOf is the digest of a content, or of the failure to read it.
+func digestOf(data []byte, err error) []byte {
+	if err != nil {
+		data = []byte("\x00failed: " + cause(err))
+	}
+	sum := sha256.Sum256(data)
+	return sum[:]
+}
+
+// cause is an error without the path, which differs between views.
+func cause(err error) string {
+	if number, ok := errors.AsType[syscall.Errno](err); ok {
+		return number.Error()
+	}
+	return "?"
+}
+
+// measured records the size of a file system.
+func (t *Target) measured(name string, u Usage, ok bool) {
+	if t.inputs == nil {
+		return
+	}
+	i := &pluginv1.Input{Path: name, Kind: pluginv1.Input_KIND_SPACE, TotalBytes: u.Total, FreeBytes: u.Free}
+	if !ok {
+		i.TotalBytes, i.FreeBytes = 0, 0
+	}
+	t.inputs.add(i)
+}
+
+// Unchanged looks again at what an input of a plugin on this target tells of, and
+// reports whether it is the same. It opens nothing but files below /proc and
+// /sys.
+func (t *Target) Unchanged(i *pluginv1.Input) bool {
+	name := i.GetPath()
+	switch i.GetKind() {
+	case pluginv1.Input_KIND_ABSENT, pluginv1.Input_KIND_DENIED:
+		_, err := identityAt(t.host(name))
+		return err != nil && refusal(err) == i.GetKind()
+	case pluginv1.Input_KIND_TYPE:
+		id, err := t.identity(name)
+		return err == nil && id.mode == i.GetMode()
+	case pluginv1.Input_KIND_CONTENT:
+		id, err := t.identity(name)
+		return err == nil && id == identity{i.GetMode(), i.GetDevice(), i.GetInode(), i.GetSize(), i.GetMtimeNs(), i.GetCtimeNs()}
+	case pluginv1.Input_KIND_LINK:
+		text, err := os.Readlink(t.host(name))
+		return err == nil && string(digestOf([]byte(text), nil)) == string(i.GetDigest())
+	case pluginv1.Input_KIND_DIGEST:
+		return string(t.digestNow(name)) == string(i.GetDigest())
+	case pluginv1.Input_KIND_SPACE:
+		u, _ := t.Statfs(name)
+		return u == Usage{i.GetTotalBytes(), i.GetFreeBytes()}
+	}
+	return false
+}
+
+// The type of a link in st_mode, the same on all systems with links.
+const (
+	typeMask = 0xf000
+	typeLink = 0xa000
+)
+
+// identity looks at what is at a path. In the private root of a plugin, what was
+// granted stands in the place of a link that leads to it.
+func (t *Target) identity(name string) (identity, error) {
+	id, err := identityAt(t.host(name))
+	if err != nil || id.mode&typeMask != typeLink {
+		return id, err
+	}
+	resolved, err := t.Resolve(name)
+	if err != nil {
+		return identity{}, err
+	}
+	return identityAt(t.host(resolved))
+}
+
+// digestNow is the digest of a file or of the names in a directory.
+func (t *Target) digestNow(name string) []byte {
+	info, err := os.Lstat(t.host(name))
+	switch {
+	case err != nil || !t.pseudo(name):
+		return nil
+	case info.IsDir():
+		entries, err := os.ReadDir(t.host(name))
+		return digestOf(namesOf(entries), err)
+	}
+	data, err := t.ReadFile(name)
+	return digestOf(data, err)
+}
+
+// identity is what changes whenever a file does.
+type identity struct {
+	mode         uint32
+	device       uint64
+	inode        uint64
+	size         uint64
+	mtime, ctime int64
+}
+
+func (id identity) input(name string) *pluginv1.Input {
+	return &pluginv1.Input{
+		Path: name, Kind: pluginv1.Input_KIND_CONTENT, Mode: id.mode, Device: id.device, Inode: id.inode, Size: id.size,
+		MtimeNs: id.mtime, CtimeNs: id.ctime,
+	}
+}
