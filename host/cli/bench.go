@@ -44,7 +44,7 @@ func (a *app) benchCmd() *cobra.Command {
 	var b benchFlags
 	cmd := &cobra.Command{
 		Use:   "bench [NAME...]",
-		Short: "Measure processor, memory, disk, frameworks and GPU, and tell what became slower",
+		Short: "Measure this machine and tell what became slower",
 		Long: "Bench measures this machine and its Python environment and compares the figures,\n" +
 			"with their confidence intervals, to a baseline: the last run on this machine, or\n" +
 			"a file. NAME is a benchmark or its beginning: cpu, disk, gpu.gemm.\n\n" +

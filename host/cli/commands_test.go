@@ -233,7 +233,7 @@ func cmdPages(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%d codes, fewer than promised", len(list.Codes))
 	}
 	for _, page := range list.Codes {
-		for _, part := range []string{"title", "area", "plugin", "meaning", "detection", "cause", "fix", "verify"} {
+		for _, part := range []string{"title", "area", "meaning", "detection", "cause", "fix", "verify"} {
 			if page[part] == nil || page[part] == "" {
 				ts.Fatalf("%v has no %s", page["code"], part)
 			}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -158,7 +159,11 @@ func (a *app) tell(d diagnosis) error {
 	return asExit(d.code)
 }
 
+// diagnosis diagnoses once.
 func (a *app) diagnosis(ctx context.Context, e *examination) (diagnosis, error) {
+	// A diagnosis is over in a moment and its heap is small: collecting it less
+	// often leaves the processors to the plugins.
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	var none diagnosis
 	machine, err := e.where.machine()
 	if err != nil {
