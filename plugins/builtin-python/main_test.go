@@ -59,6 +59,51 @@ func TestManifestGrantsBasePlaces(t *testing.T) {
 	}
 }
 
+// granted reports whether a grant gives a path, itself or with what holds it.
+func (m manifest) granted(file string) bool {
+	for dir := file; dir != "." && dir != "/" && dir != "~" && !strings.HasPrefix(path.Base(dir), "$"); dir = path.Dir(dir) {
+		if slices.ContainsFunc(m.Grants, func(g struct{ Kind, Path, Name, Why string }) bool { return clean(g.Path) == dir }) {
+			return true
+		}
+	}
+	return false
+}
+
+// clean drops the "./" that path.Dir drops too.
+func clean(granted string) string { return strings.TrimPrefix(granted, "./") }
+
+// TestManifestGrantsPlaces: every place in which environments are looked for is
+// granted, so that what is absent there is really absent.
+func TestManifestGrantsPlaces(t *testing.T) {
+	m := readManifest(t)
+	for _, p := range locate.Places {
+		if strings.Contains(p.Pattern, "AppData") || p.Manager == "system" {
+			continue // other names, and no promise
+		}
+		files := []string{"bin/python*", "pyvenv.cfg"}
+		if p.Conda {
+			files = []string{"bin/python*", "conda-meta/python-3*.json"}
+		}
+		for _, file := range files {
+			if name := path.Join(clean(p.Pattern), file); !m.granted(name) {
+				t.Errorf("no grant for %s", name)
+			}
+		}
+	}
+}
+
+// TestManifestGrantsVariables: the variables that places begin with are granted.
+func TestManifestGrantsVariables(t *testing.T) {
+	m := readManifest(t)
+	for _, g := range m.Grants {
+		name, ok := strings.CutPrefix(g.Path, "$")
+		name, _, _ = strings.Cut(name, "/")
+		if ok && !strings.HasPrefix(name, "{") && !slices.ContainsFunc(m.Grants, func(e struct{ Kind, Path, Name, Why string }) bool { return e.Name == name }) {
+			t.Errorf("%s: the variable is not granted", g.Path)
+		}
+	}
+}
+
 func TestManifestIsMinimal(t *testing.T) {
 	m := readManifest(t)
 	if m.Name != info.Name {

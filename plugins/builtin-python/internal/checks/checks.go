@@ -30,6 +30,12 @@ func All() []check.Check {
 		torchNvidiaPins, torchCompanionMismatch,
 		torchCPUWheel, torchROCmWheel, torchDriverTooOld, torchArchUnsupported,
 		onnxruntimeBoth, jaxPluginMissing, jaxPluginMismatch,
+		torchABI, xformersMismatch, undefinedSymbol, wheelTags,
+		bitsandbytesNoLibrary, bitsandbytesOverride,
+		noCompiler, headersMissing, cudaHomeUnset, toolkitMismatch,
+		onnxruntimeCUDA, tensorflowCPU, tensorflowLibraries, kerasBackend,
+		pythonTooNew, condaPip, pythonPathForeign, protobufCode,
+		kernelBroken, kernelElsewhere, editorInterpreter,
 	}
 }
 
@@ -165,6 +171,9 @@ func (e *environment) install(summary string, args ...string) check.Remedy {
 
 // imports is a command that shows that modules load.
 func (e *environment) imports(code string) string {
+	if strings.ContainsAny(code, "\"$`\\!\n") { // names from foreign disks end up in it
+		return quote(e.Python) + " -c " + quote(code)
+	}
 	return quote(e.Python) + ` -c "` + code + `"`
 }
 

@@ -4,12 +4,14 @@ package checks
 
 import (
 	"fmt"
+	"path"
 	"strings"
 
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/observed"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/pep440"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/tables"
 	"github.com/bulkhead-ml/bulkhead/sdk/check"
+	"github.com/bulkhead-ml/bulkhead/sdk/fact"
 )
 
 const driverVersion = "gpu.driver.version"
@@ -34,7 +36,7 @@ func lookDriver(e *environment) {
 	if !ok || !isCUDA {
 		return
 	}
-	driver := e.ctx.Facts.String(driverVersion)
+	driver := e.effectiveDriver()
 	row, known := tables.Drivers.Minimum(major)
 	branch, readable := cudaMajor(driver)
 	switch {
@@ -47,6 +49,36 @@ func lookDriver(e *environment) {
 	case known:
 		e.compareDriver(torch, driver, row)
 	}
+}
+
+// driverLibraries are libcuda.so.1 and its like as the loader finds them, from
+// the gpu plugin.
+const driverLibraries = "gpu.driver.libraries"
+
+type driverLibrary struct {
+	Soname  string `json:"soname"`
+	Path    string `json:"path"`
+	Version string `json:"version"`
+	Origin  string `json:"origin"`
+}
+
+// effectiveDriver is what CUDA programs see: the version of the kernel module,
+// or of a newer libcuda of the forward compatibility package where the loader
+// takes that first.
+func (e *environment) effectiveDriver() string {
+	driver := e.ctx.Facts.String(driverVersion)
+	all, _ := fact.Get[[]driverLibrary](e.ctx.Facts, driverLibraries)
+	for _, l := range all {
+		if l.Soname != "libcuda.so.1" || l.Origin == "toolkit" {
+			continue
+		}
+		order, ok := tables.CompareDrivers(l.Version, driver)
+		if strings.Contains(path.Dir(l.Path)+"/", "/compat/") && ok && order > 0 {
+			return l.Version
+		}
+		break // the first is the one that is loaded
+	}
+	return driver
 }
 
 func (e *environment) reportUnknownDriver(detail string) {
@@ -143,14 +175,11 @@ func archRow(v pep440.Version, tag string) (tables.ArchRow, bool) {
 	return tables.ArchRow{}, false
 }
 
-// newestKnownTorch is the last minor release of torch in the table of archs.
-const newestKnownTorch = "2.9.dev0"
-
 // reportUnknownArch speaks only of releases newer than the table; older ones
 // than it holds are no news.
 func (e *environment) reportUnknownArch(v pep440.Version) {
-	end, err := pep440.Parse(newestKnownTorch)
-	if err != nil || v.Compare(end) < 0 {
+	newest, err := pep440.Parse(tables.Archs.NewestTorch())
+	if err != nil || v.Major() < newest.Major() || v.Major() == newest.Major() && v.Minor() <= newest.Minor() {
 		return
 	}
 	e.report(check.Finding{
@@ -186,7 +215,7 @@ func ptxText(row tables.ArchRow) string {
 func (e *environment) archRemedy(d device) check.Remedy {
 	rows := tables.Archs.Rows
 	for i := len(rows) - 1; i >= 0; i-- {
-		if runs, ok := rows[i].Runs(d.Capability); ok && runs {
+		if runs, ok := rows[i].Runs(d.Capability); ok && runs && e.runsTag(rows[i].CUDA) {
 			return e.fromIndex("Install a build with code for the device.", rows[i].Torch, rows[i].CUDA)
 		}
 	}

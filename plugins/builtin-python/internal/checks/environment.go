@@ -39,7 +39,7 @@ func lookVenv(e *environment) {
 		Evidence: e.ctx.Evidence(e.at(observed.Link), e.at(observed.Venv)),
 		Verify:   []string{quote(link.Path) + " --version"},
 		Remedies: []check.Remedy{recreate(e)},
-		Explains: []string{codeConflict, codeTorchNotLoadable, codeNotLoadable},
+		Explains: []string{codeConflict, codeTorchNotLoadable, codeNotLoadable, codeKernelBroken, codeEditor, codeWrongWheel},
 	}
 	switch other, moved := changedMinor(link.Target, venv.Version); {
 	case link.State == locate.LinkDangling:
@@ -118,7 +118,7 @@ var frameworkModules = []string{
 }
 
 var moduleShadowed = check.Check{
-	Code: "python.module-shadowed", Title: "File hides an installed package", Area: areaPython,
+	Code: codeShadowed, Title: "File hides an installed package", Area: areaPython,
 	Needs: []string{observed.Envs},
 	Doc: check.Doc{
 		Meaning:    "A file or directory of your own has the name of an installed package or of a module of the standard library, and Python imports it instead; so does every package that imports that module.",
@@ -131,7 +131,9 @@ var moduleShadowed = check.Check{
 	Run: perEnvironment(func(e *environment) {
 		shadows, _ := get[[]observed.Shadow](e, observed.Shadows)
 		for _, s := range shadows {
-			reportShadow(e, s)
+			if !e.isForeign(path.Dir(s.Path)) { // it has a code of its own
+				reportShadow(e, s)
+			}
 		}
 	}),
 }
@@ -209,6 +211,7 @@ func lookUserSite(e *environment) {
 		Detail:   fmt.Sprintf("%s from the home directory: %s.", plural(len(hidden), "package"), listed(hidden)),
 		Cause:    "The user's directory of packages is searched before the environment's.",
 		Evidence: evidenceOf(e, packages...),
+		Explains: []string{codeNumPyABI, codeConflict, codeTorchABI, codeCompanion},
 		Remedies: []check.Remedy{{
 			ID: "no-user-site", Summary: "Keep the home directory out of the search.", Kind: check.SetEnv, Risk: check.Low,
 			Preview: []string{"export PYTHONNOUSERSITE=1"},

@@ -19,18 +19,17 @@ var duplicateDistribution = check.Check{
 	Code: "python.duplicate-distribution", Title: "Package is installed twice", Area: areaPython,
 	Needs: []string{need(observed.Packages)},
 	Doc: check.Doc{
-		Meaning:    "One directory of packages holds two metadata directories of the same distribution, or pip has overwritten a package of conda. The files are a mixture of both.",
-		Detection:  "Distributions of one directory are grouped by their normalised name. In a conda environment the version in conda-meta is compared with that in dist-info.",
-		Cause:      "An uninstall was cut short, two installers ran at once, or pip and conda both installed the package.",
+		Meaning:    "One directory of packages holds two metadata directories of the same distribution. The files are a mixture of both.",
+		Detection:  "Distributions of one directory are grouped by their normalised name.",
+		Cause:      "An uninstall was cut short, or two installers ran at once.",
 		Fix:        "Uninstall the package until no copy is left, and install it once.",
 		Verify:     "Run pip list and import the package.",
-		References: []string{"https://packaging.python.org/en/latest/specifications/recording-installed-packages/", "https://docs.conda.io/projects/conda/en/stable/user-guide/tasks/manage-environments.html#using-pip-in-an-environment"},
+		References: []string{"https://packaging.python.org/en/latest/specifications/recording-installed-packages/"},
 	},
 	Run: perEnvironment(func(e *environment) {
 		for _, name := range unique(keys(e.packages())) {
 			lookDuplicate(e, name)
 		}
-		lookConda(e)
 	}),
 }
 
@@ -74,7 +73,7 @@ func reportDuplicate(e *environment, name, site string, copies []observed.Packag
 		Detail:   fmt.Sprintf("%s has %d copies of %s: %s.", site, len(copies), name, strings.Join(versions, " and ")),
 		Cause:    "An install replaced the files of another without removing its metadata.",
 		Evidence: evidenceOf(e, copies...),
-		Explains: []string{codeNumPyABI, codeConflict, codeRecordTorn},
+		Explains: []string{codeNumPyABI, codeConflict, codeRecordTorn, codeTorchABI, codeUndefined},
 		Remedies: []check.Remedy{reinstallOnce(e, name, len(copies))},
 		Verify:   []string{e.pip("show", name)},
 	})
@@ -96,29 +95,6 @@ func reinstallOnce(e *environment, name string, copies int) check.Remedy {
 	return check.Remedy{
 		ID: "reinstall-once", Summary: "Uninstall every copy and install the package once.", Kind: check.InstallPackages,
 		Risk: check.Medium, Preview: append(preview, e.pip("install", name+strings.Join(clauses, ","))),
-	}
-}
-
-// lookConda compares conda's records with what is really there.
-func lookConda(e *environment) {
-	conda, _ := get[[]observed.CondaPackage](e, observed.Conda)
-	for _, c := range conda {
-		p, ok := e.installed(pep508.Normalize(c.Name))
-		if !ok || p.Scope != "env" || sameRelease(p.Version, c.Version) {
-			continue
-		}
-		e.report(check.Finding{
-			Title:    fmt.Sprintf("conda's %s was replaced by version %s", c.Name, p.Version),
-			Detail:   fmt.Sprintf("conda records %s %s, and version %s is installed in its place.", c.Name, c.Version, p.Version),
-			Cause:    "pip replaced a package that conda owns; the next conda command may mix the two.",
-			Evidence: append(evidenceOf(e, p), e.paths(observed.Conda, c.Path)...),
-			Explains: []string{codeNumPyABI, codeConflict, codeRecordTorn},
-			Remedies: []check.Remedy{{
-				ID: "reinstall-conda", Summary: "Remove pip's copy and let conda install its own again.", Kind: check.Advice, Risk: check.Medium,
-				Preview: []string{e.pip("uninstall", c.Name), "conda install --prefix " + quote(e.Prefix) + " --force-reinstall " + quote(c.Name)},
-			}},
-			Verify: []string{"conda list --prefix " + quote(e.Prefix) + " " + quote(c.Name)},
-		})
 	}
 }
 
@@ -163,7 +139,7 @@ func reportDamage(e *environment, d dist.Damage) {
 		Detail:   d.Name + " " + d.Version + ": " + describeDamage(d) + ".",
 		Cause:    "An install or uninstall was interrupted, or the files were removed by hand.",
 		Evidence: e.ctx.Evidence(e.at(observed.Damaged)),
-		Explains: []string{codeTorchNotLoadable, codeNotLoadable},
+		Explains: []string{codeTorchNotLoadable, codeNotLoadable, codeUndefined, codeTorchABI, codeOnnxCUDA},
 		Remedies: []check.Remedy{e.reinstall("Install the same version again.", d.Name, "--no-deps")},
 		Verify:   []string{e.pip("show", "--files", d.Name)},
 	}
@@ -259,7 +235,7 @@ func reportClobber(e *environment, c dist.Clobber) {
 			c.Owners[0], c.Owners[1], plural(c.Count, "file"), c.Paths[0], whose),
 		Cause:    "Two builds of the same libraries are installed in one environment.",
 		Evidence: e.paths(observed.Clobbered, c.Paths...),
-		Explains: []string{codeRecordTorn, codeTorchNotLoadable, codeNotLoadable},
+		Explains: []string{codeRecordTorn, codeTorchNotLoadable, codeNotLoadable, codeUndefined, codeTorchABI, codeOnnxCUDA},
 		Remedies: []check.Remedy{{
 			ID: "keep-one", Summary: "Uninstall both and install the one that is needed.", Kind: check.InstallPackages, Risk: check.Medium,
 			Preview: append([]string{e.pip("uninstall", c.Names[0], c.Names[1])}, e.installOneOf(c.Names)...),

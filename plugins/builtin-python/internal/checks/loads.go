@@ -62,7 +62,7 @@ func reportLoad(e *environment, l observed.Load) {
 		Detail:   listed(reasons) + ".",
 		Cause:    "The package that brings the library is missing, torn, or made for another release.",
 		Evidence: e.ctx.Evidence(e.at(observed.Loads)),
-		Explains: []string{codeArch},
+		Explains: []string{codeArch, codeTorchABI, codeXFormers, codeBNBLibrary},
 		Remedies: []check.Remedy{e.reinstall("Install the framework and its libraries again.", l.Framework)},
 		Verify:   []string{e.imports("import " + l.Framework)},
 	}
@@ -143,6 +143,7 @@ func reportHijack(e *environment, framework string, h elfdeps.Hijack) {
 		Detail:   fmt.Sprintf("%s loads %s and not %s, which was installed with it.", h.NeededBy, h.Path, h.Bundled),
 		Cause:    "LD_LIBRARY_PATH is searched before the library's own search path.",
 		Evidence: e.ctx.Evidence(e.at(observed.Loads)),
+		Explains: []string{codeUndefined, codeTorchNotLoadable, codeNotLoadable},
 		Remedies: []check.Remedy{unsetLibraryPath()},
 		Verify:   []string{"env -u LD_LIBRARY_PATH " + e.imports("import "+framework)},
 	}

@@ -56,7 +56,7 @@ func lookRuntimes(e *environment) {
 		Detail:   strings.Join(texts, " and ") + " install the same files; the one installed last is what runs.",
 		Cause:    "Two builds of one package are installed side by side.",
 		Evidence: evidenceOf(e, packages...),
-		Explains: []string{codeRecordTorn, codeNotLoadable},
+		Explains: []string{codeRecordTorn, codeNotLoadable, codeOnnxCUDA},
 		Remedies: []check.Remedy{{
 			ID: "keep-one", Summary: "Uninstall all and install one.", Kind: check.InstallPackages, Risk: check.Medium,
 			Preview: []string{e.pip("uninstall", slices.Clone(names)...), e.pip("install", names[len(names)-1])},

@@ -5,6 +5,7 @@ package checks
 import (
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/observed"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/pep440"
@@ -83,7 +84,7 @@ func (e *environment) cudaTag() string {
 		return "cu118"
 	}
 	devices, _ := factDevices(e)
-	rows := slices.Clone(tables.Archs.Rows)
+	rows := slices.DeleteFunc(slices.Clone(tables.Archs.Rows), func(r tables.ArchRow) bool { return !e.runsTag(r.CUDA) })
 	slices.Reverse(rows)
 	slices.SortStableFunc(rows, func(a, b tables.ArchRow) int { return rank(a) - rank(b) })
 	for _, row := range rows {
@@ -92,6 +93,15 @@ func (e *environment) cudaTag() string {
 		}
 	}
 	return defaultTag
+}
+
+// runsTag reports whether the driver, where one is known, runs the wheels of an
+// index such as "cu129".
+func (e *environment) runsTag(tag string) bool {
+	driver := e.ctx.Facts.String(driverVersion)
+	number := strings.TrimPrefix(tag, "cu")
+	major, ok := cudaMajor(number[:max(len(number)-1, 0)])
+	return driver == "" || !ok || e.runsMajor(driver, major)
 }
 
 func rank(row tables.ArchRow) int {

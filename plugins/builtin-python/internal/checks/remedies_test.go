@@ -37,7 +37,15 @@ func TestRemedies(t *testing.T) {
 		{"a Blackwell GPU needs more than cu126", func(m *machine) {
 			m.InstallTorch(m.site, fakeenv.Torch{Version: "2.6.0+cpu"})
 			m.gpu("580.65.06", "NVIDIA GeForce RTX 5090", "12.0")
+		}, "torch.cpu-wheel-on-gpu-host", python + " -m pip install --force-reinstall torch --index-url https://download.pytorch.org/whl/cu132"},
+		{"a Blackwell GPU whose driver does not run CUDA 13", func(m *machine) {
+			m.InstallTorch(m.site, fakeenv.Torch{Version: "2.6.0+cpu"})
+			m.gpu("570.86.16", "NVIDIA GeForce RTX 5090", "12.0")
 		}, "torch.cpu-wheel-on-gpu-host", python + " -m pip install --force-reinstall torch --index-url https://download.pytorch.org/whl/cu129"},
+		{"a wheel without code for the device", func(m *machine) {
+			m.InstallTorch(m.site, cu124)
+			m.gpu("570.86.16", "NVIDIA GeForce RTX 5090", "12.0")
+		}, "torch.arch-unsupported", python + " -m pip install --force-reinstall 'torch==2.13.*' --index-url https://download.pytorch.org/whl/cu129"},
 		{"an old driver needs less than cu126", func(m *machine) {
 			m.InstallTorch(m.site, fakeenv.Torch{Version: "2.6.0+cpu"})
 			m.gpu("470.256.02", "Tesla T4", "7.5")
@@ -170,7 +178,7 @@ func TestTitles(t *testing.T) {
 		{"conda's", func(m *machine) {
 			m.Text(env+"/conda-meta/scipy-1.13.0-py311_0.json", "{}")
 			m.dist("scipy", "1.14.0")
-		}, "python.duplicate-distribution", "conda's scipy was replaced by version 1.14.0"},
+		}, "python.conda-pip-duplicate", "conda's scipy was replaced by version 1.14.0"},
 		{"unfit", func(m *machine) {
 			m.dist("a", "1", "c<2")
 			m.dist("b", "1", "c<3")

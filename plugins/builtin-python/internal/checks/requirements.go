@@ -41,6 +41,8 @@ func namedElsewhere(c conflict) string {
 		return codeNvidiaPins
 	case isTorchCompanion(owner) && wanted == "torch":
 		return codeCompanion
+	case owner == "xformers" && wanted == "torch" && c.found.Version != "":
+		return codeXFormers
 	case wanted == "numpy" && isNumPy2Conflict(c):
 		return codeNumPyABI
 	case strings.HasPrefix(owner, "jax") && strings.Contains(owner, "-p") && strings.HasPrefix(wanted, "jax"):
@@ -81,6 +83,7 @@ func reportConflicts(e *environment, conflicts []conflict) {
 		Detail:   listed(texts) + ".",
 		Cause:    "The packages were not installed together.",
 		Evidence: evidenceOf(e, packages...),
+		Explains: []string{codeTorchABI, codeGenerated},
 		Remedies: []check.Remedy{
 			e.install("Install versions that every installed package accepts.", e.accepted(conflicts)...),
 			e.install("Where there are none, let pip choose other releases of the packages too.", append([]string{"--upgrade"}, owners...)...),

@@ -46,7 +46,7 @@ func reportUnmet(e *environment, framework string, unmet []elfdeps.Unmet) {
 		Detail:   fmt.Sprintf("%s cannot be loaded: %s, which defines no such version.", framework, listed(describeUnmet(unmet))),
 		Cause:    "The package was built for a newer system.",
 		Evidence: append(e.paths(observed.Loads, unmet[0].Library, unmet[0].NeededBy), e.ctx.Evidence("os.glibc", "os.pretty_name")...),
-		Explains: []string{codeTorchNotLoadable, codeNotLoadable},
+		Explains: []string{codeTorchNotLoadable, codeNotLoadable, codeUndefined, codeWrongWheel},
 		Remedies: []check.Remedy{{
 			ID: "older-release", Summary: "Let pip choose a release for this system.", Kind: check.InstallPackages, Risk: check.Medium,
 			Preview: []string{e.pip("install", "--force-reinstall", "--only-binary", ":all:", framework)},
@@ -65,7 +65,7 @@ func reportOldLibrary(e *environment, framework string, unmet []elfdeps.Unmet) {
 		Detail:   fmt.Sprintf("%s cannot be loaded: %s, which defines no such version.", framework, listed(describeUnmet(unmet))),
 		Cause:    "LD_LIBRARY_PATH is searched before the system's directories.",
 		Evidence: e.paths(observed.Loads, library, unmet[0].NeededBy),
-		Explains: []string{codeTorchNotLoadable, codeNotLoadable},
+		Explains: []string{codeTorchNotLoadable, codeNotLoadable, codeUndefined, codeWrongWheel},
 		Remedies: []check.Remedy{unsetLibraryPath()},
 		Verify:   []string{"env -u LD_LIBRARY_PATH " + e.imports("import "+framework)},
 	})

@@ -11,6 +11,7 @@ import (
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/observed"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/pep440"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/pep508"
+	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/tables"
 	"github.com/bulkhead-ml/bulkhead/sdk/check"
 )
 
@@ -42,7 +43,7 @@ var torchCPUWheel = check.Check{
 			Detail:   fmt.Sprintf("torch %s has no CUDA, so the GPU stays unused and .cuda() fails.", torch.Version),
 			Cause:    "The CPU build of torch is installed.",
 			Evidence: e.ctx.Evidence(e.at(observed.Torch), gpuCount, "gpu.pci"),
-			Explains: []string{codeArch},
+			Explains: []string{codeArch, codeTorchABI, codeXFormers, codeCompanion, codeBNBLibrary},
 			Remedies: []check.Remedy{e.cudaTorch()},
 			Verify:   []string{e.imports("import torch; print(torch.version.cuda, torch.cuda.is_available())")},
 		})
@@ -73,6 +74,7 @@ var torchROCmWheel = check.Check{
 			Detail:   fmt.Sprintf("torch %s is built for ROCm %s and cannot use the NVIDIA GPU.", torch.Version, torch.HIP),
 			Cause:    "The ROCm build of torch is installed.",
 			Evidence: e.ctx.Evidence(e.at(observed.Torch), gpuCount, "gpu.pci"),
+			Explains: []string{codeTorchABI, codeXFormers, codeCompanion, codeBNBLibrary},
 			Remedies: []check.Remedy{e.cudaTorch()},
 			Verify:   []string{e.imports("import torch; print(torch.version.hip, torch.cuda.is_available())")},
 		})
@@ -93,7 +95,7 @@ var torchNvidiaPins = check.Check{
 	Run: perEnvironment(func(e *environment) {
 		lookSpecial(e, codeNvidiaPins, check.Finding{
 			Cause:    "The libraries were installed apart from torch.",
-			Explains: []string{codeTorchNotLoadable},
+			Explains: []string{codeTorchNotLoadable, codeUndefined, codeOnnxCUDA},
 		})
 	}),
 }
@@ -137,7 +139,7 @@ var torchCompanionMismatch = check.Check{
 	Needs: []string{need(observed.Packages)},
 	Doc: check.Doc{
 		Meaning:    "torchvision and torchaudio are compiled against one release and one build of torch. With another the import fails with \"operator torchvision::nms does not exist\" or an undefined symbol.",
-		Detection:  "Their requirement torch== is compared with the installed torch, and the local parts of the versions (+cu121, +cpu) with each other.",
+		Detection:  "Their requirement torch== is compared with the installed torch, or where they state none, their release by a table; and the local parts of the versions (+cu121, +cpu) with each other.",
 		Cause:      "torch was upgraded or replaced alone, or the packages come from different indexes.",
 		Fix:        "Install torch and its companions in one command from one index.",
 		Verify:     "Import torch and torchvision, and call torchvision.ops.nms.",
@@ -146,10 +148,12 @@ var torchCompanionMismatch = check.Check{
 	Run: perEnvironment(func(e *environment) {
 		lookSpecial(e, codeCompanion, check.Finding{
 			Cause:    "torch and its companion were not installed together.",
+			Explains: []string{codeTorchABI},
 			Remedies: []check.Remedy{e.fitCompanions()},
 		})
 		for _, name := range torchCompanions {
 			lookLocalTags(e, name)
+			lookPair(e, name)
 		}
 	}),
 }
@@ -166,6 +170,28 @@ func (e *environment) fitCompanions() check.Remedy {
 		}
 	}
 	return e.install("Install the companions that are built for this torch.", args...)
+}
+
+// lookPair compares releases by the table where the companion's metadata names
+// no release of torch, as conda's and some early wheels do.
+func lookPair(e *environment, name string) {
+	torch, ok := e.version("torch")
+	p, found := e.installed(name)
+	wanted, known := tables.Pairs.Torch(name, p.Version)
+	if !ok || !found || !known || e.statesTorch(name) || minorOf(torch.Public().String()) == wanted {
+		return
+	}
+	t, _ := e.installed("torch")
+	e.report(check.Finding{
+		Confidence: 0.9,
+		Title:      fmt.Sprintf("%s %s is compiled for torch %s, and %s is installed", name, p.Version, wanted, torch),
+		Detail:     fmt.Sprintf("%s %s belongs to torch %s; torch is %s.", name, p.Version, wanted, torch),
+		Cause:      "torch and its companion were not installed together.",
+		Evidence:   evidenceOf(e, p, t),
+		Explains:   []string{codeTorchABI},
+		Remedies:   []check.Remedy{e.fitCompanions()},
+		Verify:     []string{e.imports("import torch, " + name)},
+	})
 }
 
 // lookLocalTags compares builds where both versions name theirs and the
@@ -185,6 +211,7 @@ func lookLocalTags(e *environment, name string) {
 		Detail:   fmt.Sprintf("torch is %s and %s is %s: they were built for different platforms.", torch, name, companion),
 		Cause:    "The two packages come from different indexes.",
 		Evidence: evidenceOf(e, first, second),
+		Explains: []string{codeTorchABI},
 		Remedies: []check.Remedy{e.install("Install both from one index.", "--force-reinstall", "torch", name, "--index-url", indexOf(torch))},
 		Verify:   []string{e.imports("import torch, " + name)},
 	})

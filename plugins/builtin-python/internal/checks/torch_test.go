@@ -39,6 +39,19 @@ var torchCases = []struct {
 		m.gpu("570.86.10", "A100", "8.0")
 		m.InstallTorch(m.site, fakeenv.Torch{Version: "2.8.0+cu130", CUDA: "13.0"})
 	}, []want{{"torch.driver-too-old", check.Error, "needs driver 580 or newer"}}},
+	{"driver too old, and the forward compatibility package", func(m *machine) {
+		m.gpu("535.129.03", "A100", "8.0")
+		m.know(driverLibraries, []driverLibrary{{"libcuda.so.1", "/usr/local/cuda-13.0/compat/libcuda.so.1", "580.65.06", "LD_LIBRARY_PATH"}})
+		m.InstallTorch(m.site, fakeenv.Torch{Version: "2.9.0+cu130", CUDA: "13.0"})
+	}, nil},
+	{"driver too old, and a compatibility package that is not loaded", func(m *machine) {
+		m.gpu("535.129.03", "A100", "8.0")
+		m.know(driverLibraries, []driverLibrary{
+			{"libcuda.so.1", "/usr/lib/libcuda.so.1", "535.129.03", "ld.so.cache"},
+			{"libcuda.so.1", "/usr/local/cuda-13.0/compat/libcuda.so.1", "580.65.06", "toolkit"},
+		})
+		m.InstallTorch(m.site, fakeenv.Torch{Version: "2.9.0+cu130", CUDA: "13.0"})
+	}, []want{{"torch.driver-too-old", check.Error, "the driver is 535.129.03"}}},
 	{"CUDA 14", func(m *machine) {
 		m.gpu("605.10", "B200", "10.0")
 		m.InstallTorch(m.site, fakeenv.Torch{Version: "3.0.0+cu140", CUDA: "14.0"})

@@ -8,14 +8,17 @@
 // read once, shared libraries and package roots are the only files compared
 // with it, and the closure of libraries is walked for a few frameworks only.
 // All of it runs in parallel. An environment of 250 distributions takes a few
-// milliseconds of a warm machine.
+// milliseconds of a warm machine. What is there and cannot be read (a pipe, a
+// loop of links, a file without a header) is told with its reason.
 package collect
 
 import (
 	"context"
 	"path"
+	"slices"
 	"sync"
 
+	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/elfdeps"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/locate"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/observed"
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
@@ -25,7 +28,7 @@ import (
 var Environments = fact.Collector{
 	Name:    "environments",
 	Summary: "Python environments, their packages and what their native libraries need",
-	Facts:   descriptions,
+	Facts:   slices.Concat(descriptions, frameworkDescriptions, placeDescriptions, symbolDescriptions, fileDescriptions),
 	Collect: collect,
 }
 
@@ -35,11 +38,11 @@ var descriptions = []fact.Description{
 	field(observed.Version, "string", "Version of Python, without the micro number where it is not on disk."),
 	field(observed.Implementation, "string", "CPython or PyPy."),
 	field(observed.Kind, "string", "venv, virtualenv, uv, conda, pyenv, system or standalone."),
-	field(observed.FoundBy, "string", "How the environment was found: --python, VIRTUAL_ENV, CONDA_PREFIX, PATH, project."),
+	field(observed.FoundBy, "string", "How the environment was found: --python, VIRTUAL_ENV, CONDA_PREFIX, PATH, project, VS Code, PyCharm, or the place where a tool keeps it."),
 	field(observed.Base, "object", "Interpreter behind the environment: prefix, home, home_seen."),
 	field(observed.Link, "object", "The interpreter followed to its end: state (ok, dangling, missing, unseen), path, target."),
 	field(observed.Venv, "object", "What pyvenv.cfg says: home, version, include_system_site_packages, tool."),
-	field(observed.Sites, "list", "Directories of packages in search order: path, scope (env, user, base)."),
+	field(observed.Sites, "list", "Directories of packages in search order: path, scope (env, user, base, path)."),
 	field(observed.Managed, "string", "Path of EXTERNALLY-MANAGED (PEP 668); absent where pip may install."),
 	field(observed.Packages, "list", "Installed distributions with the requirements that apply on this interpreter."),
 	field(observed.Conda, "list", "Packages in conda-meta: name, version, path."),
@@ -57,7 +60,11 @@ func field(name, typ, summary string) fact.Description {
 }
 
 func collect(ctx context.Context, t *fact.Target, record *fact.Recorder) error {
-	envs := locate.Find(t)
+	found := locate.Search(t)
+	places(record, &found)
+	machineFacts(t, record)
+	envs := found.Examined
+	libc := sync.OnceValue(func() elfdeps.Libc { return elfdeps.FindLibc(t) })
 	summary := make([]observed.Environment, 0, len(envs))
 	var wg sync.WaitGroup
 	for i := range envs {
@@ -66,7 +73,7 @@ func collect(ctx context.Context, t *fact.Target, record *fact.Recorder) error {
 			Prefix: env.Prefix, Python: env.Python, Version: env.Version,
 			Implementation: env.Implementation, Kind: env.Kind, FoundBy: env.FoundBy,
 		})
-		o := &observer{target: t, record: record, env: env}
+		o := &observer{target: t, record: record, env: env, libc: libc}
 		wg.Go(func() { o.observe(ctx) })
 	}
 	wg.Wait()
@@ -79,6 +86,8 @@ type observer struct {
 	target *fact.Target
 	record *fact.Recorder
 	env    *locate.Env
+	// libc describes the C library of the system.
+	libc func() elfdeps.Libc
 }
 
 func (o *observer) add(field string, value any, evidence ...fact.Evidence) {
@@ -94,7 +103,7 @@ func (o *observer) observe(ctx context.Context) {
 	inv := o.list(ctx)
 	var wg sync.WaitGroup
 	for _, part := range []func(context.Context, *inventory){
-		o.packages, o.conda, o.integrity, o.clobbers, o.shadows, o.frameworks,
+		o.frameworks, o.packages, o.conda, o.integrity, o.clobbers, o.shadows, o.wrongTags, o.pythonPath,
 	} {
 		wg.Go(func() { part(ctx, inv) })
 	}

@@ -13,14 +13,14 @@ import (
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
 )
 
-// framework says which files an import loads first. Globs are relative to a
+// imported says which files an import loads first. Globs are relative to a
 // directory of packages.
-type framework struct {
+type imported struct {
 	name  string
 	roots []string
 }
 
-var frameworkRoots = []framework{
+var frameworkRoots = []imported{
 	{"torch", []string{"torch/lib/libtorch_global_deps.so", "torch/_C.*.so"}},
 	{"numpy", []string{"numpy/_core/_multiarray_umath.*.so", "numpy/core/_multiarray_umath.*.so"}},
 	{"tensorflow", []string{"tensorflow/libtensorflow_framework.so.2", "tensorflow/python/_pywrap_tensorflow_internal.so"}},
@@ -28,15 +28,19 @@ var frameworkRoots = []framework{
 	{"onnxruntime", []string{"onnxruntime/capi/onnxruntime_pybind11_state*.so"}},
 }
 
-// frameworks records torch's build and the closure of shared libraries.
-func (o *observer) frameworks(_ context.Context, inv *inventory) {
+// frameworks records the builds of frameworks, the closure of their shared
+// libraries and what they need beside those.
+func (o *observer) frameworks(ctx context.Context, inv *inventory) {
+	o.headers()
+	o.generated(ctx, inv)
 	if dir, ok := inv.module("torch"); ok {
 		o.torch(path.Join(dir, "torch"))
 	}
+	loader := elfdeps.NewLoader(o.target, o.target.Env["LD_LIBRARY_PATH"], o.inside(inv), o.preloads(inv))
+	o.builds(ctx, inv, loader)
 	if o.target.OS != "linux" {
 		return // other systems have other loaders
 	}
-	loader := elfdeps.NewLoader(o.target, o.target.Env["LD_LIBRARY_PATH"], o.inside(inv), o.preloads(inv))
 	loads := []observed.Load{}
 	for _, f := range frameworkRoots {
 		if roots := o.roots(inv, f); len(roots) > 0 {
@@ -46,6 +50,7 @@ func (o *observer) frameworks(_ context.Context, inv *inventory) {
 	if len(loads) > 0 {
 		o.add(observed.Loads, loads)
 	}
+	o.symbols(ctx, inv, loader, loads)
 }
 
 // inside lists the directories whose libraries belong to the environment.
@@ -72,7 +77,7 @@ func (o *observer) preloads(inv *inventory) []string {
 	return out
 }
 
-func (o *observer) roots(inv *inventory, f framework) []string {
+func (o *observer) roots(inv *inventory, f imported) []string {
 	dir, ok := inv.module(f.name)
 	if !ok {
 		return nil

@@ -4,6 +4,7 @@ package collect
 
 import (
 	"context"
+	"maps"
 	"path"
 	"runtime"
 	"strings"
@@ -45,19 +46,42 @@ func (o *observer) list(ctx context.Context) *inventory {
 			residues = append(residues, path.Join(s.Path, name))
 		}
 	}
-	for i := range inv.sites {
-		dists := inv.sites[i].Distributions
-		for j := range dists {
-			if len(inv.all) < maxDistributions {
-				inv.all = append(inv.all, &dists[j])
-			}
-		}
+	o.pathFiles(inv)
+	cut := inv.gather()
+	if cut {
+		o.add(observed.TooMany, true)
 	}
 	if len(residues) > 0 {
 		o.add(observed.Residues, residues)
 	}
 	parallel(ctx, len(inv.all), func(i int) { inv.all[i].Load(o.target) })
+	o.unreadable(inv)
 	return inv
+}
+
+// unreadable records the metadata that told nothing.
+func (o *observer) unreadable(inv *inventory) {
+	files := map[string]string{}
+	for _, d := range inv.all {
+		maps.Copy(files, d.Unreadable)
+	}
+	unreadable(o.record, observed.At(o.env.Prefix, observed.Unreadable), files)
+}
+
+// gather lists the distributions of all sites and reports whether there are more
+// than are read.
+func (inv *inventory) gather() (cut bool) {
+	for i := range inv.sites {
+		dists := inv.sites[i].Distributions
+		cut = cut || inv.sites[i].Cut
+		for j := range dists {
+			if len(inv.all) == maxDistributions {
+				return true
+			}
+			inv.all = append(inv.all, &dists[j])
+		}
+	}
+	return cut
 }
 
 // scope tells where a distribution lies.
@@ -103,6 +127,7 @@ func (o *observer) packages(_ context.Context, inv *inventory) {
 		p := observed.Package{
 			Name: d.Name, Version: d.Version, Path: d.Path, Scope: inv.scope(d), Installer: d.Installer,
 			Tags: d.Tags, Editable: d.Editable, RequiresPython: d.Metadata.RequiresPython,
+			Source: d.Source, EntryPoints: d.EntryPoints,
 		}
 		var bad []string
 		p.Requires, bad = applicable(d.Metadata.RequiresDist, envs)
@@ -115,6 +140,7 @@ func (o *observer) packages(_ context.Context, inv *inventory) {
 	if len(unparsed) > 0 {
 		o.add(observed.Unparsed, unparsed)
 	}
+	o.editables(inv)
 }
 
 // conda records conda's own list.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/dist"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/locate"
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
 )
@@ -71,5 +72,29 @@ func TestMarkerEnvironments(t *testing.T) {
 func TestEscapeGlob(t *testing.T) {
 	if got := escapeGlob(`/a[1]/b*?`); got != `/a\[1]/b\*\?` {
 		t.Error(got)
+	}
+}
+
+func TestIsTorchSymbol(t *testing.T) {
+	for symbol, want := range map[string]bool{
+		"_ZN3c104cuda9SetDeviceEi": true, "_ZNK2at10TensorBase8data_ptrIfEEPT_v": true, "_ZTVN5torch8autograd4NodeE": true,
+		"_ZN6caffe28TypeMeta": true, "aoti_torch_empty": true, "THPVariableClass": true,
+		"_ZN4mine3fooEv": false, "_ZNSt6vectorIN3c106DeviceEE": false, "_Z3foov": false, "PyList_New": false, "": false, "_Z": false,
+	} {
+		if got := isTorchSymbol([]byte(symbol)); got != want {
+			t.Errorf("isTorchSymbol(%s) = %v", symbol, got)
+		}
+	}
+}
+
+func TestRequiresTorch(t *testing.T) {
+	for line, want := range map[string]bool{
+		"torch": true, "torch>=2.0": true, "Torch (==2.5.1)": true, "torch[opt]; python_version > '3'": true, "torch @ https://x/y.whl": true,
+		"torchvision": false, "pytorch-lightning": false, "": false,
+	} {
+		d := dist.Distribution{Metadata: dist.Metadata{RequiresDist: []string{line}}}
+		if got := requiresTorch(&d); got != want {
+			t.Errorf("requiresTorch(%s) = %v", line, got)
+		}
 	}
 }

@@ -11,8 +11,11 @@
 package dist
 
 import (
+	"errors"
+	"io"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/pep508"
@@ -40,6 +43,13 @@ type Distribution struct {
 	Tags []string
 	// Editable marks an install that points into a source tree.
 	Editable bool
+	// Source is nil for a distribution from a package index.
+	Source *Source
+	// EntryPoints are the names of each group but those of scripts.
+	EntryPoints map[string][]string
+	// Unreadable says why METADATA or RECORD, which are there, cannot be read, by
+	// path.
+	Unreadable map[string]string
 }
 
 // Listing is what one directory of packages holds.
@@ -50,16 +60,39 @@ type Listing struct {
 	Residues []string
 	// Modules are the names of all entries.
 	Modules map[string]bool
+	// Cut tells that there are more entries or distributions than are read.
+	Cut bool
 }
+
+// Bounds on one directory of packages.
+const (
+	maxEntries       = 200_000
+	maxDistributions = 5000
+)
 
 // List reads a directory of packages: names only.
 func List(t *fact.Target, site string) (Listing, error) {
-	entries, err := t.ReadDir(site)
-	out := Listing{Site: site, Modules: make(map[string]bool, len(entries))}
+	entries, err := readDir(t, site)
+	out := Listing{Site: site, Modules: make(map[string]bool, len(entries)), Cut: len(entries) == maxEntries}
 	for _, e := range entries {
 		out.add(e)
 	}
 	return out, err
+}
+
+// readDir lists at most maxEntries of a directory in name order.
+func readDir(t *fact.Target, name string) ([]fs.DirEntry, error) {
+	f, err := t.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	entries, err := f.ReadDir(maxEntries)
+	if errors.Is(err, io.EOF) {
+		err = nil // an empty directory
+	}
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	return entries, err
 }
 
 func (l *Listing) add(e fs.DirEntry) {
@@ -79,7 +112,9 @@ func (l *Listing) add(e fs.DirEntry) {
 	d := Distribution{Path: path.Join(l.Site, name), Site: l.Site, Egg: egg, EggFile: egg && !e.IsDir()}
 	d.Name, d.Version = splitStem(stem, egg)
 	d.Key = pep508.Normalize(d.Name)
-	if d.Key != "" {
+	if len(l.Distributions) == maxDistributions {
+		l.Cut = true
+	} else if d.Key != "" {
 		l.Distributions = append(l.Distributions, d)
 	}
 }
@@ -100,8 +135,12 @@ func (d *Distribution) Load(t *fact.Target) {
 	if d.Egg {
 		return
 	}
+	if d.Metadata.Name == "" {
+		d.note(t, "METADATA")
+	}
 	d.Record = readRecord(t, d.Path)
 	if d.Record == nil {
+		d.note(t, "RECORD")
 		d.Installer = d.readInstaller(t)
 		return
 	}
@@ -110,8 +149,40 @@ func (d *Distribution) Load(t *fact.Target) {
 		d.Tags = parseHead(t, path.Join(d.Path, "WHEEL"), wheelTags)
 	}
 	if d.Record.HasDirectURL {
-		d.Editable = parseHead(t, path.Join(d.Path, "direct_url.json"), isEditable)
+		if d.Source = parseFile(t, path.Join(d.Path, "direct_url.json"), maxHead, nil, ParseDirectURL); d.Source != nil {
+			d.Editable = d.Source.Editable
+		}
 	}
+	if d.Record.HasEntryPoints {
+		d.EntryPoints = parseFile(t, path.Join(d.Path, "entry_points.txt"), maxHead, nil, ParseEntryPoints)
+	}
+}
+
+// note records why a file that is there told nothing.
+func (d *Distribution) note(t *fact.Target, name string) {
+	file := path.Join(d.Path, name)
+	reason := ""
+	f, err := t.Open(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return
+	case err != nil:
+		reason = err.Error()
+	default:
+		defer f.Close()
+		info, err := f.Stat()
+		if err == nil && info.Size() == 0 {
+			return // an install that was cut short, which Inspect tells of
+		}
+		reason = "it has no header line Name within its first 512 KiB"
+		if err == nil && info.IsDir() {
+			reason = "it is a directory"
+		}
+	}
+	if d.Unreadable == nil {
+		d.Unreadable = map[string]string{}
+	}
+	d.Unreadable[file] = reason
 }
 
 func (d *Distribution) loadMetadata(t *fact.Target) {

@@ -138,6 +138,9 @@ func FuzzParseMetadata(f *testing.F) {
 		ParseMetadata(data)
 		ParseRequiresTxt(data)
 		wheelTags(data)
-		isEditable(data)
+		ParseDirectURL(data)
+		ParseEntryPoints(data)
+		ParsePathFile(data)
+		ParseFinder(data)
 	})
 }

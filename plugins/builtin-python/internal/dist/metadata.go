@@ -4,7 +4,6 @@ package dist
 
 import (
 	"bytes"
-	"encoding/json"
 	"strings"
 	"sync"
 
@@ -134,14 +133,4 @@ func wheelTags(data []byte) []string {
 		}
 	}
 	return out
-}
-
-// isEditable reads direct_url.json (PEP 610).
-func isEditable(data []byte) bool {
-	var d struct {
-		DirInfo struct {
-			Editable bool `json:"editable"`
-		} `json:"dir_info"`
-	}
-	return json.Unmarshal(data, &d) == nil && d.DirInfo.Editable
 }

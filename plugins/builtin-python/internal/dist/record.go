@@ -29,8 +29,9 @@ type Record struct {
 	// Natives are the shared libraries, Roots the modules and __init__.py files
 	// directly below the directory of packages.
 	Natives, Roots []Entry
-	// HasDirectURL tells that direct_url.json is there.
-	HasDirectURL bool
+	// HasDirectURL and HasEntryPoints tell that direct_url.json and
+	// entry_points.txt are there.
+	HasDirectURL, HasEntryPoints bool
 
 	// lines reads the file again, for the few records that Under is asked of.
 	lines func(parse func([]byte) []Entry) []Entry
@@ -62,8 +63,8 @@ func ParseRecord(data []byte) *Record {
 			top = first
 			r.addTop(string(first))
 		}
-		if isDirectURL(name) {
-			r.HasDirectURL = true
+		if bytes.HasSuffix(first, []byte(".dist-info")) {
+			r.noteMetadata(name[len(first):])
 		}
 		if bytes.HasPrefix(name, []byte("../")) || bytes.HasPrefix(name, []byte("/")) {
 			continue
@@ -149,8 +150,13 @@ func quotedFields(line []byte, fallback []string) []string {
 	return fields
 }
 
-func isDirectURL(name []byte) bool {
-	return bytes.HasSuffix(name, []byte(".dist-info/direct_url.json"))
+func (r *Record) noteMetadata(name []byte) {
+	switch string(name) {
+	case "/direct_url.json":
+		r.HasDirectURL = true
+	case "/entry_points.txt":
+		r.HasEntryPoints = true
+	}
 }
 
 // isNative recognises libx.so, x.cpython-311-x86_64-linux-gnu.so, libx.so.12,

@@ -17,15 +17,16 @@
 // as dlopen's is. Libraries outside the environment are found but not walked:
 // they are the system's own affair.
 //
-// Files are read by debug/elf for the headers and by small reads for the few
-// strings that are needed; the string table of a large framework has tens of
-// megabytes and is never read whole.
+// Of each file the table of sections, the dynamic section, the version tables
+// and the few strings that those name are read, each by itself. Symbols are
+// read only of libraries that ask one from elsewhere for some (see Lacking), and
+// looked up by the hash table that the loader uses too, so that the hundred
+// thousand names of a framework are not compared.
 package elfdeps
 
 import (
-	"bytes"
 	"debug/elf"
-	"errors"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"strings"
@@ -47,17 +48,6 @@ type Object struct {
 	Class   elf.Class
 }
 
-// Bounds on what a hostile file may ask for.
-const (
-	maxDynamic = 64 << 10
-	maxVerneed = 64 << 10
-	maxString  = 4096
-	maxNeeded  = 512
-)
-
-// ErrNotDynamic is returned for an ELF file without a dynamic section.
-var ErrNotDynamic = errors.New("the file has no dynamic section")
-
 // Read reads one object of a target.
 func Read(t *fact.Target, name string) (*Object, error) {
 	f, err := t.Open(name)
@@ -74,58 +64,65 @@ func Read(t *fact.Target, name string) (*Object, error) {
 }
 
 func read(r io.ReaderAt) (*Object, error) {
-	f, err := elf.NewFile(r)
+	m, err := openImage(r)
 	if err != nil {
 		return nil, err
 	}
-	o := &Object{Machine: f.Machine, Class: f.Class}
-	if err := o.dynamic(f); err != nil {
+	o := &Object{Machine: m.machine, Class: m.class}
+	if err := o.dynamic(m); err != nil {
 		return nil, err
 	}
-	o.Needs = verneed(f)
+	for _, need := range verneed(m) {
+		if o.Needs == nil {
+			o.Needs = map[string][]string{}
+		}
+		if !need.weak {
+			o.Needs[need.library] = append(o.Needs[need.library], need.version)
+		}
+	}
 	return o, nil
 }
 
-func (o *Object) dynamic(f *elf.File) error {
-	section := f.SectionByType(elf.SHT_DYNAMIC)
+func (o *Object) dynamic(m *image) error {
+	section := m.section(elf.SHT_DYNAMIC)
 	if section == nil {
 		return ErrNotDynamic
 	}
-	data, err := bounded(section, maxDynamic)
+	data, err := m.data(section, maxDynamic)
 	if err != nil {
 		return err
 	}
-	text := stringsOf(f, section)
-	for tag, value := range dynamicTags(f, data) {
+	texts := m.texts(section)
+	for tag, value := range dynamicTags(m, data) {
 		switch tag {
 		case elf.DT_NEEDED:
 			if len(o.Needed) < maxNeeded {
-				o.Needed = append(o.Needed, text(value))
+				o.Needed = append(o.Needed, texts.text(value))
 			}
 		case elf.DT_SONAME:
-			o.Soname = text(value)
+			o.Soname = texts.text(value)
 		case elf.DT_RPATH:
-			o.RPath = splitPath(text(value))
+			o.RPath = splitPath(texts.text(value))
 		case elf.DT_RUNPATH:
-			o.RunPath = splitPath(text(value))
+			o.RunPath = splitPath(texts.text(value))
 		}
 	}
 	return nil
 }
 
 // dynamicTags yields the tags of a dynamic section up to DT_NULL.
-func dynamicTags(f *elf.File, data []byte) func(yield func(elf.DynTag, uint64) bool) {
+func dynamicTags(m *image, data []byte) func(yield func(elf.DynTag, uint64) bool) {
 	width := 16
-	if f.Class == elf.ELFCLASS32 {
+	if m.class == elf.ELFCLASS32 {
 		width = 8
 	}
 	return func(yield func(elf.DynTag, uint64) bool) {
 		for ; len(data) >= width; data = data[width:] {
 			var tag, value uint64
 			if width == 16 {
-				tag, value = f.ByteOrder.Uint64(data), f.ByteOrder.Uint64(data[8:])
+				tag, value = m.order.Uint64(data), m.order.Uint64(data[8:])
 			} else {
-				tag, value = uint64(f.ByteOrder.Uint32(data)), uint64(f.ByteOrder.Uint32(data[4:]))
+				tag, value = uint64(m.order.Uint32(data)), uint64(m.order.Uint32(data[4:]))
 			}
 			if elf.DynTag(tag) == elf.DT_NULL || !yield(elf.DynTag(tag), value) {
 				return
@@ -134,25 +131,34 @@ func dynamicTags(f *elf.File, data []byte) func(yield func(elf.DynTag, uint64) b
 	}
 }
 
+// wantedVersion is a symbol version that an object wants of a library. index is
+// the number by which its symbols refer to it.
+type wantedVersion struct {
+	library, version string
+	index            uint16
+	weak             bool
+}
+
 // verneed reads which symbol versions the object wants of which library.
-func verneed(f *elf.File) map[string][]string {
-	section := f.SectionByType(elf.SHT_GNU_VERNEED)
+func verneed(m *image) []wantedVersion {
+	section := m.section(elf.SHT_GNU_VERNEED)
 	if section == nil {
 		return nil
 	}
-	data, err := bounded(section, maxVerneed)
+	data, err := m.data(section, maxVersions)
 	if err != nil {
 		return nil
 	}
-	text := stringsOf(f, section)
-	out := map[string][]string{}
-	eachLinked(f, data, 12, func(need []byte) {
-		library := text(uint64(f.ByteOrder.Uint32(need[4:])))
-		aux := offset(need, f.ByteOrder.Uint32(need[8:]))
-		eachLinked(f, aux, 12, func(a []byte) {
-			if weak := f.ByteOrder.Uint16(a[4:])&verFlagWeak != 0; !weak {
-				out[library] = append(out[library], text(uint64(f.ByteOrder.Uint32(a[8:]))))
-			}
+	texts := m.texts(section)
+	var out []wantedVersion
+	eachLinked(m.order, data, 12, func(need []byte) {
+		library := texts.text(uint64(m.order.Uint32(need[4:])))
+		aux := offset(need, m.order.Uint32(need[8:]))
+		eachLinked(m.order, aux, 12, func(a []byte) {
+			out = append(out, wantedVersion{
+				library: library, version: texts.text(uint64(m.order.Uint32(a[8:]))),
+				index: m.order.Uint16(a[6:]), weak: m.order.Uint16(a[4:])&verFlagWeak != 0,
+			})
 		})
 	})
 	return out
@@ -168,28 +174,38 @@ func Defines(t *fact.Target, name string) (map[string]bool, error) {
 		return nil, err
 	}
 	defer file.Close()
-	f, err := elf.NewFile(file)
+	m, err := openImage(file)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s as ELF: %w", name, err)
 	}
-	return verdef(f), nil
+	versions := verdef(m)
+	if versions == nil {
+		return nil, nil
+	}
+	out := map[string]bool{}
+	for _, version := range versions {
+		out[version] = true
+	}
+	return out, nil
 }
 
-func verdef(f *elf.File) map[string]bool {
-	section := f.SectionByType(elf.SHT_GNU_VERDEF)
+// verdef reads the versions that a library defines, by the number by which its
+// symbols refer to them.
+func verdef(m *image) map[uint16]string {
+	section := m.section(elf.SHT_GNU_VERDEF)
 	if section == nil {
 		return nil
 	}
-	data, err := bounded(section, maxVerneed)
+	data, err := m.data(section, maxVersions)
 	if err != nil {
 		return nil
 	}
-	text := stringsOf(f, section)
-	out := map[string]bool{}
-	eachLinked(f, data, 16, func(def []byte) {
-		aux := offset(def, f.ByteOrder.Uint32(def[12:]))
+	texts := m.texts(section)
+	out := map[uint16]string{}
+	eachLinked(m.order, data, 16, func(def []byte) {
+		aux := offset(def, m.order.Uint32(def[12:]))
 		if len(aux) >= 8 {
-			out[text(uint64(f.ByteOrder.Uint32(aux)))] = true
+			out[m.order.Uint16(def[4:])] = texts.text(uint64(m.order.Uint32(aux)))
 		}
 	})
 	return out
@@ -198,13 +214,13 @@ func verdef(f *elf.File) map[string]bool {
 // eachLinked walks the records of a GNU version table. The last word of each,
 // at offset link, is the distance to the next: vn_next and vna_next at 12,
 // vd_next at 16.
-func eachLinked(f *elf.File, data []byte, link int, visit func([]byte)) {
+func eachLinked(order binary.ByteOrder, data []byte, link int, visit func([]byte)) {
 	for range maxRecords {
 		if len(data) < link+4 {
 			return
 		}
 		visit(data)
-		next := f.ByteOrder.Uint32(data[link:])
+		next := order.Uint32(data[link:])
 		if next == 0 {
 			return
 		}
@@ -212,48 +228,15 @@ func eachLinked(f *elf.File, data []byte, link int, visit func([]byte)) {
 	}
 }
 
-const maxRecords = 4096
+// maxRecords bounds a list of versions: of a hostile file each of the first
+// list has a second one.
+const maxRecords = 512
 
 func offset(data []byte, n uint32) []byte {
 	if uint64(n) > uint64(len(data)) {
 		return nil
 	}
 	return data[n:]
-}
-
-// stringsOf returns a reader of the string table that a section links to.
-func stringsOf(f *elf.File, s *elf.Section) func(uint64) string {
-	if int(s.Link) >= len(f.Sections) {
-		return func(uint64) string { return "" }
-	}
-	table := f.Sections[s.Link]
-	return func(at uint64) string {
-		if at >= table.Size {
-			return ""
-		}
-		return stringAt(table, int64(at))
-	}
-}
-
-func stringAt(r io.ReaderAt, at int64) string {
-	for size := 128; size <= maxString; size *= 4 {
-		buf := make([]byte, size)
-		n, err := r.ReadAt(buf, at)
-		if end := bytes.IndexByte(buf[:n], 0); end >= 0 {
-			return string(buf[:end])
-		}
-		if err != nil {
-			return ""
-		}
-	}
-	return ""
-}
-
-func bounded(s *elf.Section, limit uint64) ([]byte, error) {
-	if s.Size > limit {
-		return nil, fmt.Errorf("section %s has %d bytes, more than %d", s.Name, s.Size, limit)
-	}
-	return s.Data()
 }
 
 func splitPath(list string) []string {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
 )
@@ -26,6 +27,7 @@ type Loader struct {
 
 	objects  sync.Map // path → *cell
 	defines  sync.Map // path → map[string]bool
+	symbols  sync.Map // path → *exportsCell
 	listings sync.Map // directory → map[string]bool
 }
 
@@ -87,6 +89,8 @@ type Result struct {
 	Hijacks []Hijack  `json:"hijacks,omitempty"`
 	// Unreadable are files that are no valid ELF, with the reason.
 	Unreadable map[string]string `json:"unreadable,omitempty"`
+	// Lacking are symbols of other libraries that those do not define.
+	Lacking []Lacking `json:"-"`
 	// Truncated tells that the bound on files cut the walk short.
 	Truncated bool `json:"truncated,omitempty"`
 }
@@ -108,6 +112,9 @@ type walk struct {
 	// outside is where names led that are not the environment's own: whoever
 	// needs one of them later has to be content with the same file.
 	outside map[string]foreign
+	// files holds what each name led to, nodes the objects that were walked.
+	files map[string]string
+	nodes []*node
 }
 
 // foreign is a library that is not of the environment.
@@ -121,12 +128,21 @@ const maxUnmet = 256
 
 // Walk loads the roots and everything that they need.
 func (l *Loader) Walk(roots []string) Result {
-	w := &walk{Loader: l, loaded: map[string]bool{}, outside: map[string]foreign{}}
+	w := l.begin()
+	w.run(roots)
+	w.result.Lacking = w.lacking()
+	return w.result
+}
+
+func (l *Loader) begin() *walk {
+	return &walk{Loader: l, loaded: map[string]bool{}, outside: map[string]foreign{}, files: map[string]string{}}
+}
+
+func (w *walk) run(roots []string) {
 	level := w.open(nil, roots)
 	for len(level) > 0 && !w.result.Truncated {
 		level = w.next(level)
 	}
-	return w.result
 }
 
 // next resolves what one level needs and opens it.
@@ -160,6 +176,7 @@ func (w *walk) need(n *node, name string) (string, bool) {
 		}
 		return "", false
 	}
+	w.files[path.Base(name)] = file
 	if how == fromEnvironment {
 		w.noteHijack(n, name, file)
 	}
@@ -188,10 +205,13 @@ func (w *walk) open(parent *node, files []string) []*node {
 			break
 		}
 		w.loaded[path.Base(file)] = true
+		w.files[path.Base(file)] = file
 		if o.Soname != "" {
 			w.loaded[o.Soname] = true
+			w.files[o.Soname] = file
 		}
 		out = append(out, &node{object: o, parent: parent})
+		w.nodes = append(w.nodes, out[len(out)-1])
 	}
 	return out
 }
@@ -222,13 +242,18 @@ func (w *walk) prefetch(level []*node) {
 }
 
 func (l *Loader) readAll(files []string) {
+	inParallel(len(files), func(i int) { _, _ = l.object(files[i]) }) // kept in the cell, error and all
+}
+
+// inParallel calls work(0) ... work(n-1) on all processors.
+func inParallel(n int, work func(int)) {
+	var next atomic.Int64
 	var wg sync.WaitGroup
-	gate := make(chan struct{}, 2*runtime.GOMAXPROCS(0))
-	for _, file := range files {
+	for range min(n, 2*runtime.GOMAXPROCS(0)) {
 		wg.Go(func() {
-			gate <- struct{}{}
-			defer func() { <-gate }()
-			_, _ = l.object(file) // kept in the cell, error and all
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				work(i)
+			}
 		})
 	}
 	wg.Wait()
@@ -265,7 +290,7 @@ func (w *walk) checkVersions(n *node, name string) {
 	if len(wanted) == 0 || !ok {
 		return
 	}
-	have := w.definedBy(f.file)
+	have := w.versionsOf(f.file)
 	for _, version := range wanted {
 		if len(have) > 0 && !have[version] && len(w.result.Unmet) < maxUnmet {
 			w.result.Unmet = append(w.result.Unmet, Unmet{
@@ -275,7 +300,7 @@ func (w *walk) checkVersions(n *node, name string) {
 	}
 }
 
-func (l *Loader) definedBy(file string) map[string]bool {
+func (l *Loader) versionsOf(file string) map[string]bool {
 	if v, ok := l.defines.Load(file); ok {
 		return v.(map[string]bool)
 	}

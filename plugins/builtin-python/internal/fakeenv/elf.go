@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // Library describes a shared library to make. It has headers, a dynamic
@@ -20,8 +21,11 @@ type Library struct {
 	// versions that this one defines.
 	Wants  map[string][]string
 	Offers []string
-	// Defines and Uses are names of dynamic symbols.
+	// Defines and Uses are names of dynamic symbols. Either may say which version
+	// it has, as "name@VERSION": one of Offers, or one of Wants of any library.
 	Defines, Uses []string
+	// Plain leaves out the hash table, as a few old linkers do.
+	Plain bool
 	// Padding makes the file longer, in bytes.
 	Padding int
 }
@@ -63,7 +67,16 @@ func (l Library) Bytes() []byte {
 	text := newStringTable()
 	sections := []section{{}, {name: ".dynstr", typ: elf.SHT_STRTAB}}
 	sections = append(sections, section{name: ".dynamic", typ: elf.SHT_DYNAMIC, link: 1, data: l.dynamic(text), size: 16})
+	if !l.Plain {
+		l.Defines = sortedByBucket(l.Defines)
+	}
 	sections = append(sections, section{name: ".dynsym", typ: elf.SHT_DYNSYM, link: 1, data: l.symbols(text), size: 24})
+	if !l.Plain {
+		sections = append(sections, section{name: ".gnu.hash", typ: elf.SHT_GNU_HASH, link: 3, data: hashTable(l.Defines, 1+len(l.Uses))})
+	}
+	if len(l.Wants)+len(l.Offers) > 0 {
+		sections = append(sections, section{name: ".gnu.version", typ: elf.SHT_GNU_VERSYM, link: 3, data: l.symbolVersions(), size: 2})
+	}
 	if len(l.Wants) > 0 {
 		sections = append(sections, section{name: ".gnu.version_r", typ: elf.SHT_GNU_VERNEED, link: 1, data: l.verneed(text)})
 	}
@@ -101,17 +114,54 @@ func (l Library) symbols(text *stringTable) []byte {
 	var b bytes.Buffer
 	put(&b, elf.Sym64{})
 	info := elf.ST_INFO(elf.STB_GLOBAL, elf.STT_FUNC)
-	for _, name := range l.Uses {
-		put(&b, elf.Sym64{Name: text.add(name), Info: info})
+	for _, symbol := range l.Uses {
+		put(&b, elf.Sym64{Name: text.add(bare(symbol)), Info: info})
 	}
-	for _, name := range l.Defines {
-		put(&b, elf.Sym64{Name: text.add(name), Info: info, Shndx: 2, Value: 1})
+	for _, symbol := range l.Defines {
+		put(&b, elf.Sym64{Name: text.add(bare(symbol)), Info: info, Shndx: 2, Value: 1})
+	}
+	return b.Bytes()
+}
+
+// bare cuts the version from a symbol.
+func bare(symbol string) string {
+	name, _, _ := strings.Cut(symbol, "@")
+	return name
+}
+
+// Numbers of versions: 1 is the global one, those offered follow, then those
+// wanted in the order of their libraries.
+func (l Library) versionNumbers() map[string]uint16 {
+	out := map[string]uint16{}
+	for i, version := range l.Offers {
+		out[version] = uint16(2 + i)
+	}
+	next := uint16(2 + len(l.Offers))
+	for _, library := range slices.Sorted(maps.Keys(l.Wants)) {
+		for _, version := range l.Wants[library] {
+			if _, known := out[version]; !known {
+				out[version] = next
+			}
+			next++
+		}
+	}
+	return out
+}
+
+func (l Library) symbolVersions() []byte {
+	var b bytes.Buffer
+	numbers := l.versionNumbers()
+	put(&b, uint16(0))
+	for _, symbol := range slices.Concat(l.Uses, l.Defines) {
+		_, version, _ := strings.Cut(symbol, "@")
+		put(&b, max(1, numbers[version]))
 	}
 	return b.Bytes()
 }
 
 func (l Library) verneed(text *stringTable) []byte {
 	var b bytes.Buffer
+	number := uint16(2 + len(l.Offers))
 	libraries := slices.Sorted(maps.Keys(l.Wants))
 	for i, library := range libraries {
 		versions := l.Wants[library]
@@ -125,7 +175,8 @@ func (l Library) verneed(text *stringTable) []byte {
 			if j == len(versions)-1 {
 				after = 0
 			}
-			put(&b, uint32(0), uint16(0), uint16(j+2), text.add(version), after)
+			put(&b, uint32(0), uint16(0), number, text.add(version), after)
+			number++
 		}
 	}
 	return b.Bytes()
@@ -138,7 +189,7 @@ func (l Library) verdef(text *stringTable) []byte {
 		if i == len(l.Offers)-1 {
 			next = 0
 		}
-		put(&b, uint16(1), uint16(0), uint16(i+1), uint16(1), uint32(0), uint32(20), next)
+		put(&b, uint16(1), uint16(0), uint16(i+2), uint16(1), uint32(0), uint32(20), next)
 		put(&b, text.add(version), uint32(0))
 	}
 	return b.Bytes()

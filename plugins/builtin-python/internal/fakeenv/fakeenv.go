@@ -120,6 +120,8 @@ type Dist struct {
 	Files map[string][]byte
 	// Installer defaults to "pip".
 	Installer string
+	// Tag in WHEEL defaults to "cp311-cp311-manylinux_2_28_x86_64".
+	Tag string
 	// NoRecord leaves RECORD out.
 	NoRecord bool
 }
@@ -135,7 +137,7 @@ func (tr *Tree) Install(site string, d Dist) {
 	info := strings.ReplaceAll(d.Name, "-", "_") + "-" + d.Version + ".dist-info"
 	files[info+"/METADATA"] = []byte(d.metadata())
 	files[info+"/INSTALLER"] = []byte(cmpOr(d.Installer, "pip") + "\n")
-	files[info+"/WHEEL"] = []byte("Wheel-Version: 1.0\nTag: cp311-cp311-manylinux_2_28_x86_64\n")
+	files[info+"/WHEEL"] = []byte("Wheel-Version: 1.0\nTag: " + cmpOr(d.Tag, "cp311-cp311-manylinux_2_28_x86_64") + "\n")
 	var record strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		tr.File(path.Join(site, name), files[name])

@@ -11,6 +11,10 @@ type Torch struct {
 	Requires           []string
 	// Needs are libraries that libtorch_cuda wants beside its own.
 	Needs []string
+	// Exports are the symbols that its libraries define, by file name; Uses are
+	// those that libtorch_cuda wants.
+	Exports map[string][]string
+	Uses    []string
 	// Installer defaults to "pip".
 	Installer string
 }
@@ -25,7 +29,7 @@ var torchLibraries = map[string][]string{
 	"libtorch_python.so":      {"libshm.so", "libtorch.so", "libtorch_cpu.so", "libc10.so"},
 }
 
-const torchRPath = "$ORIGIN/../../nvidia/cudnn/lib:$ORIGIN/../../nvidia/cublas/lib:$ORIGIN"
+const torchRPath = "$ORIGIN/../../nvidia/cudnn/lib:$ORIGIN/../../nvidia/nccl/lib:$ORIGIN/../../nvidia/cublas/lib:$ORIGIN"
 
 // InstallTorch adds torch to a directory of packages.
 func (tr *Tree) InstallTorch(site string, torch Torch) {
@@ -44,11 +48,14 @@ func (torch Torch) files() map[string][]byte {
 		if name == "libtorch.so" && torch.CUDA != "" {
 			needed = append([]string{"libtorch_cuda.so"}, needed...)
 		}
-		files["torch/lib/"+name] = Library{Soname: name, Needed: needed, RPath: torchRPath}.Bytes()
+		files["torch/lib/"+name] = Library{Soname: name, Needed: needed, RPath: torchRPath, Defines: torch.Exports[name]}.Bytes()
 	}
 	if torch.CUDA != "" {
 		needed := append([]string{"libc10.so", "libcuda.so.1"}, torch.Needs...)
-		files["torch/lib/libtorch_cuda.so"] = Library{Soname: "libtorch_cuda.so", Needed: needed, RPath: torchRPath, Padding: 4096}.Bytes()
+		files["torch/lib/libtorch_cuda.so"] = Library{
+			Soname: "libtorch_cuda.so", Needed: needed, RPath: torchRPath, Padding: 4096,
+			Defines: torch.Exports["libtorch_cuda.so"], Uses: torch.Uses,
+		}.Bytes()
 	}
 	return files
 }

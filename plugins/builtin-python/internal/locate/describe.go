@@ -12,13 +12,28 @@ import (
 
 // describe fills in everything that follows from the prefix.
 func (e *Env) describe(t *fact.Target) {
+	e.identify(t)
+	e.Stdlib = stdlib(t, e.BasePrefix, e.pythonDir())
+	e.Sites = e.sites(t)
+}
+
+// identify fills in what the environment is, without looking at its packages.
+func (e *Env) identify(t *fact.Target) {
 	e.Link = e.follow(t)
 	e.BasePrefix = e.base(t)
 	e.Kind = e.kind(t)
 	e.Implementation = e.implementation(t)
 	e.Version = e.version(t)
-	e.Stdlib = stdlib(t, e.BasePrefix, e.pythonDir())
-	e.Sites = e.sites(t)
+}
+
+// hasPackages reports whether a directory of packages of its own can be seen.
+func (e *Env) hasPackages(t *fact.Target) bool {
+	for _, s := range e.siteDirs(t, e.Prefix, ScopeEnv) {
+		if t.Exists(s.Path) {
+			return true
+		}
+	}
+	return false
 }
 
 // base returns sys.base_prefix.

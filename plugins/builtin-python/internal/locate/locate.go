@@ -3,24 +3,35 @@
 // Package locate finds Python environments from outside: by reading links,
 // directory names and pyvenv.cfg, and never by starting an interpreter.
 //
-// Which environments are looked at:
+// Which environments are examined in depth:
 //
 //  1. those that the user named (Target.Pythons: an interpreter, a venv or
 //     conda directory), and only those when there are any;
 //  2. else $VIRTUAL_ENV, $CONDA_PREFIX, the first python3 or python on $PATH
-//     (a pyenv shim leads to the version that pyenv would start) and .venv or
-//     venv in the project;
-//  3. and when none of those is there, /usr/bin/python3.
+//     (a pyenv shim leads to the version that pyenv would start), .venv, venv,
+//     env, .conda and .pixi/envs/default in the project, and what VS Code and
+//     PyCharm are set to there;
+//  3. and when none of those is there, /usr/bin/python3;
+//  4. with All among Target.Pythons, every other one that is found and whose
+//     packages may be read.
+//
+// All others are only listed: those in Places, where tools keep them, those in
+// conda's environments.txt, those below VS Code's python.venvPath and the
+// system's interpreters.
 //
 // An environment is known by its prefix, the value of sys.prefix inside it.
 // The same prefix found twice is listed once, under the first way.
+//
+// Kernelspecs of Jupyter and the settings of editors name interpreters. Each is
+// followed to its end: it is there, it is certainly not, or it cannot be told
+// because the place may not be seen.
 package locate
 
 import (
 	"path"
-	"slices"
 	"strings"
 
+	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/observed"
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
 )
 
@@ -56,9 +67,6 @@ type Env struct {
 	Sites  []Site
 }
 
-// maxEnvs bounds how many environments are described.
-const maxEnvs = 8
-
 // Ways of finding that other rules ask about.
 const (
 	foundByUser    = "--python"
@@ -66,51 +74,38 @@ const (
 )
 
 // candidate is a path that may lead to an environment.
-type candidate struct{ path, foundBy string }
-
-// Find lists the environments of a target.
-func Find(t *fact.Target) []Env {
-	var found []Env
-	for _, c := range candidates(t) {
-		found = appendNew(found, t, c)
-	}
-	if len(found) == 0 && len(t.Pythons) == 0 {
-		found = appendNew(found, t, candidate{"/usr/bin/python3", "/usr/bin/python3"})
-	}
-	return found
+type candidate struct {
+	path, foundBy string
+	// ifVisible passes over an environment whose packages may not be read.
+	ifVisible bool
 }
 
-func appendNew(found []Env, t *fact.Target, c candidate) []Env {
-	env, ok := open(t, c)
-	if !ok || len(found) == maxEnvs {
-		return found
-	}
-	if slices.ContainsFunc(found, func(e Env) bool { return e.Prefix == env.Prefix }) {
-		return found
-	}
-	env.describe(t)
-	return append(found, env)
-}
-
-func candidates(t *fact.Target) []candidate {
+func candidates(t *fact.Target, editors []observed.EditorInterpreter) []candidate {
 	var out []candidate
-	if len(t.Pythons) > 0 {
-		for _, p := range t.Pythons {
-			out = append(out, candidate{absolute(t, p), foundByUser})
+	for _, p := range t.Pythons {
+		if p != All {
+			out = append(out, candidate{path: absolute(t, p), foundBy: foundByUser})
 		}
+	}
+	if len(out) > 0 {
 		return out
 	}
 	for _, name := range []string{"VIRTUAL_ENV", "CONDA_PREFIX"} {
 		if dir := t.Env[name]; path.IsAbs(dir) {
-			out = append(out, candidate{dir, name})
+			out = append(out, candidate{path: dir, foundBy: name})
 		}
 	}
 	if python := firstOnPath(t); python != "" {
-		out = append(out, candidate{python, "PATH"})
+		out = append(out, candidate{path: python, foundBy: "PATH"})
 	}
 	if t.ProjectDir != "" {
-		for _, dir := range []string{".venv", "venv"} {
-			out = append(out, candidate{path.Join(t.ProjectDir, dir), foundInProject})
+		for _, dir := range []string{".venv", "venv", "env", ".conda", ".pixi/envs/default"} {
+			out = append(out, candidate{path: path.Join(t.ProjectDir, dir), foundBy: foundInProject})
+		}
+	}
+	for _, e := range editors {
+		if e.Resolved != "" {
+			out = append(out, candidate{path: e.Resolved, foundBy: e.Editor, ifVisible: true})
 		}
 	}
 	return out

@@ -78,6 +78,10 @@ var cases = []struct {
 		tr.Target.Env = map[string]string{}
 		tr.Target.ProjectDir = "/srv/app"
 	}, "/srv/app/.venv", "3.12.1", "venv", "project", "/srv/app/.venv/bin/python3"},
+	{"project of pixi", func(tr *fakeenv.Tree) {
+		tr.Conda("/srv/app/.pixi/envs/default", "3.11.9")
+		tr.Target.ProjectDir = "/srv/app"
+	}, "/srv/app/.pixi/envs/default", "3.11.9", "conda", "project", "/srv/app/.pixi/envs/default/bin/python3"},
 	{"standalone by uv", func(tr *fakeenv.Tree) {
 		const dir = "/home/ada/.local/share/uv/python/cpython-3.13.0-linux-x86_64-gnu"
 		tr.Text(dir+"/bin/python3.13", "")

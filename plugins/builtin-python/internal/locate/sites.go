@@ -18,6 +18,8 @@ const (
 	// ScopeBase belongs to the interpreter behind a virtual environment that
 	// lets it through.
 	ScopeBase = "base"
+	// ScopePath is added by a .pth file.
+	ScopePath = "path"
 )
 
 // Site is one directory of installed packages.

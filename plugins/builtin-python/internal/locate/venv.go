@@ -140,6 +140,11 @@ func (e *Env) covers(t *fact.Target, file string) bool {
 	if e.Config != nil && e.FoundBy != foundInProject && path.IsAbs(e.Config.Home) && below(file, path.Dir(e.Config.Home)) {
 		return true
 	}
+	return coveredByPlaces(t, file)
+}
+
+// coveredByPlaces reports whether a file lies where everything may be seen.
+func coveredByPlaces(t *fact.Target, file string) bool {
 	for _, place := range BasePlaces {
 		if rest, ok := strings.CutPrefix(place, "~/"); ok {
 			place = path.Join(t.Home, rest)

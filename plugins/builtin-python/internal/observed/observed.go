@@ -13,6 +13,7 @@ import (
 	"encoding/json"
 	"sync"
 
+	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/dist"
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
 )
 
@@ -83,7 +84,8 @@ type Package struct {
 	Version string `json:"version"`
 	// Path of the metadata directory or file.
 	Path string `json:"path"`
-	// Scope of the directory that holds it: "env", "user" or "base".
+	// Scope of the directory that holds it: "env", "user", "base", or "path" for
+	// one that a .pth file adds.
 	Scope string `json:"scope"`
 	// Installer is INSTALLER's text, for distributions with native code.
 	Installer string `json:"installer,omitempty"`
@@ -94,6 +96,10 @@ type Package struct {
 	// Requires are the requirements that apply on this interpreter without
 	// extras, with their markers removed.
 	Requires []string `json:"requires,omitempty"`
+	// Source is where the distribution came from, nil for a package index.
+	Source *dist.Source `json:"source,omitempty"`
+	// EntryPoints are the names of each group but those of scripts.
+	EntryPoints map[string][]string `json:"entry_points,omitempty"`
 }
 
 // CondaPackage is a Python package as conda's own records know it.

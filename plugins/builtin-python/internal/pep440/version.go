@@ -11,10 +11,14 @@
 // it is newer: the rule that hides pre-releases belongs to the choice of a
 // download, and `pip check` leaves it out too.
 //
-// It is written by hand because an environment of 250 distributions asks for
-// about two thousand comparisons: the libraries at hand take 10 µs a clause,
-// and differ from packaging on "==1.0a1.*", "~=2.2rc1" and the empty set. The
-// tests compare this package with both.
+// It is written by hand, and measured against github.com/aquasecurity/go-pep440-version,
+// the library that the host uses for conditions. BenchmarkSpecifiers and
+// BenchmarkLibrary read and apply ">=2.4.1,<3": 0.35 µs here, 60 µs there, while
+// an environment of 250 distributions asks for about a thousand of them within
+// ten milliseconds. The library also strays from packaging on "==2.0.0.*",
+// "~=2.2rc1" and the empty set, and panics on some wildcards. The tests compare
+// this package with packaging, the library inside pip, on 20,000 random pairs,
+// and with the Go library wherever that one is right.
 package pep440
 
 import (

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package tables holds what the checks know about the world outside the
-// examined machine: which driver a CUDA release needs, for which devices
-// torch's wheels carry code, and since when packages are built for NumPy 2.
+// examined machine: which driver a CUDA release needs, for which devices and
+// versions of Python torch has wheels, which releases belong together, which
+// packages compile code while they run, and since when packages are built for
+// NumPy 2.
 //
-// Each table is a JSON file with a version and a source for every row. What a
-// table does not reach is unknown, and the functions here say so.
+// Each table is a JSON file with a version, a sentence about what its rows say
+// and a primary source for every row; a JSON Schema in testdata holds
+// them to that. What a table does not reach is unknown, and the functions here
+// say so.
 package tables
 
 import (
@@ -23,6 +27,7 @@ var files embed.FS
 // minor-version compatibility.
 type DriverTable struct {
 	Version string `json:"version"`
+	About   string `json:"about"`
 	// NewestDriver is the newest driver branch that the table knows.
 	NewestDriver int         `json:"newest_driver"`
 	Rows         []DriverRow `json:"rows"`
@@ -39,6 +44,7 @@ type DriverRow struct {
 // ArchTable lists the device code in torch's wheels.
 type ArchTable struct {
 	Version string    `json:"version"`
+	About   string    `json:"about"`
 	Rows    []ArchRow `json:"rows"`
 }
 
@@ -57,6 +63,7 @@ type ArchRow struct {
 // NumPyTable lists the first release of a package that works with NumPy 2.
 type NumPyTable struct {
 	Version string     `json:"version"`
+	About   string     `json:"about"`
 	Rows    []NumPyRow `json:"rows"`
 }
 
@@ -72,6 +79,11 @@ var (
 	Drivers = load[DriverTable]("drivers.json")
 	Archs   = load[ArchTable]("torch_archs.json")
 	NumPy   = load[NumPyTable]("numpy2.json")
+
+	Pythons  = load[PythonTable]("torch_pythons.json")
+	Builders = load[BuilderTable]("runtime_builders.json")
+	Runtimes = load[RuntimeTable]("onnxruntime.json")
+	Pairs    = load[PairTable]("torch_pairs.json")
 )
 
 // Versions lists the tables for the plugin's description.
@@ -80,6 +92,10 @@ func Versions() map[string]string {
 		"cuda-minimum-drivers": Drivers.Version,
 		"torch-wheel-archs":    Archs.Version,
 		"numpy-2-support":      NumPy.Version,
+		"torch-wheel-pythons":  Pythons.Version,
+		"run-time-compilers":   Builders.Version,
+		"onnxruntime-cuda":     Runtimes.Version,
+		"torch-companions":     Pairs.Version,
 	}
 }
 
@@ -104,6 +120,23 @@ func (t DriverTable) Minimum(major int) (DriverRow, bool) {
 		}
 	}
 	return DriverRow{}, false
+}
+
+// NewestTorch is the newest minor release of torch in the table: what comes
+// after it is not known.
+func (t ArchTable) NewestTorch() string { return newestIn(t.Rows) }
+
+func newestIn(rows []ArchRow) string {
+	newest := ""
+	for _, row := range rows {
+		for clause := range strings.SplitSeq(row.Torch, ",") {
+			release, ok := strings.CutPrefix(strings.TrimSuffix(clause, ".*"), "==")
+			if order, comparable := CompareDrivers(release, newest); ok && (newest == "" || comparable && order > 0) {
+				newest = release
+			}
+		}
+	}
+	return newest
 }
 
 // Newest is the highest CUDA major release that the table knows.
