@@ -10,6 +10,7 @@
 //	internal/facts    the addresses and shapes of its facts
 //	internal/tables   what it knows about products, as data with sources
 //	internal/ldcache  the loader's cache
+//	internal/nvlog    the driver's lines in the kernel's log
 //	internal/nvml     NVIDIA's management library, behind a small interface
 //	internal/collect  the collectors
 //	internal/judge    the checks

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net"
 	"os"
+	"strings"
 	"testing"
 
 	"google.golang.org/grpc"
@@ -15,8 +16,10 @@ import (
 	"google.golang.org/grpc/test/bufconn"
 
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-gpu/internal/collect"
+	"github.com/bulkhead-ml/bulkhead/plugins/builtin-gpu/internal/facts"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-gpu/internal/machinetest"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-gpu/internal/tables"
+	"github.com/bulkhead-ml/bulkhead/sdk/fact"
 	"github.com/bulkhead-ml/bulkhead/sdk/plugin"
 	"github.com/bulkhead-ml/bulkhead/sdk/plugintest"
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
@@ -42,8 +45,8 @@ func dial(t *testing.T) *grpc.ClientConn {
 func TestOverTheWire(t *testing.T) {
 	conn, ctx := dial(t), t.Context()
 	described, err := pluginv1.NewPluginServiceClient(conn).Describe(ctx, &pluginv1.DescribeRequest{})
-	if err != nil || described.GetName() != "gpu" || len(described.GetChecks()) < 20 || len(described.GetTables()) != 5 {
-		t.Fatalf("description %v, %v", described, err)
+	if err != nil || described.GetName() != "gpu" || len(described.GetChecks()) < 20 || len(described.GetTables()) != 7 {
+		t.Fatalf("description of %s with %d checks and %d tables, %v", described.GetName(), len(described.GetChecks()), len(described.GetTables()), err)
 	}
 	tree := machinetest.CPUOnly()
 	tree.GPU("0000:01:00.0", "2330", "")
@@ -95,7 +98,40 @@ func TestGrantsSuffice(t *testing.T) {
 		"/.dockerenv":                                                               "",
 		"/proc/self/mountinfo":                                                      "27 1 254:0 / / rw - ext4 /dev/vda rw\n",
 		"/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c": "\x06\x00\x00\x00\x01",
+		"/proc/self/status":                                                         "Uid:\t1000\t1000\t1000\t1000\nCpus_allowed_list:\t0-3\n",
+		"/sys/devices/system/cpu/online":                                            "0-7\n",
+		"/proc/cpuinfo":                                                             "processor\t: 0\nflags\t\t: fpu vme\n",
+		"/proc/uptime":                                                              "1234.5 99.1\n",
+		"/var/log/kern.log":                                                         "2026-11-22T05:00:01+00:00 host kernel: [   12.5] NVRM: Xid (PCI:0000:01:00): 31, pid=1, MMU Fault\n",
+		"/var/log/fabricmanager.log":                                                "fabric manager NVIDIA GPU driver interface version 550.54.14 don't match with driver version 550.54.15.\n",
+		"/var/lib/dpkg/status":                                                      "Package: nvidia-fabricmanager-550\nStatus: install ok installed\nVersion: 550.54.15-1\n\n",
+		"/sys/kernel/iommu_groups/0/type":                                           "DMA\n",
+		"/sys/class/infiniband/mlx5_0/ports/1/link_layer":                           "InfiniBand\n",
+		"/sys/class/infiniband/mlx5_0/ports/1/state":                                "4: ACTIVE\n",
+		"/proc/driver/nvidia/capabilities/gpu0/mig/gi1/ci0/access":                  "DeviceFileMinor: 12\n",
+		"/usr/lib/x86_64-linux-gnu/libcudnn.so.9.1.0":                               "ELF",
+		"/usr/lib/x86_64-linux-gnu/libcudnn.so.9":                                   "-> libcudnn.so.9.1.0",
+		"/opt/mine/libcudnn.so.8":                                                   "ELF",
+		"/usr/local/cuda-12.4/targets/x86_64-linux/lib/libnccl.so.2":                "ELF",
+		"/sys/bus/pci/devices/0000:05:00.0/vendor":                                  "0x10de\n",
+		"/sys/bus/pci/devices/0000:05:00.0/class":                                   "0x068000\n",
 	})
-	env := map[string]string{"CUDA_HOME": "/home/user/cuda", "CUDA_VISIBLE_DEVICES": "0"}
-	plugintest.GrantsSuffice(t, "manifest.json", tree.Target(t, env), collect.Collectors(nil)...)
+	tree.GPU("0000:02:00.0", "2330", "nvidia")
+	tree.Behind("0000:02:00.0", "0000:00:01.0")
+	tree["/sys/devices/pci0000:00/0000:00:01.0/config"] = acsConfig
+	env := map[string]string{"CUDA_HOME": "/home/user/cuda", "CUDA_VISIBLE_DEVICES": "0", "LD_LIBRARY_PATH": "/opt/mine", "PATH": "/usr/local/cuda-12.4/bin"}
+	target := tree.Target(t, env)
+	plugintest.GrantsSuffice(t, "manifest.json", target, collect.Collectors(nil)...)
+	observed := fact.NewSet(plugintest.Observe(t, target, collect.Collectors(nil)...))
+	for _, address := range []string{
+		facts.LogEvents, facts.Uptime, facts.Served, facts.FabricPkg, facts.FabricLog, facts.Topology, facts.Virtual, facts.IOMMU, facts.ACS,
+		facts.Affinity, facts.Peermem, facts.RDMA, facts.Capabilities, facts.CUDNN, facts.NCCL, facts.NVCCOnPath,
+	} {
+		if !observed.Known(address) {
+			t.Errorf("the machine does not show %s, so its grants were not tried", address)
+		}
+	}
 }
+
+// acsConfig is the configuration space of a bridge with P2P redirection on.
+var acsConfig = strings.Repeat("\x00", 0x100) + "\x0d\x00\x01\x00\x5f\x00\x1d\x00" + strings.Repeat("\x00", 0xef8)

@@ -43,6 +43,8 @@ func Collectors(read nvml.Reader) []fact.Collector {
 				m.environment()
 				m.toolkits()
 				m.hostCompilers()
+				m.compilerOnPath()
+				m.mathLibraries()
 				return ctx.Err()
 			},
 		},
@@ -53,6 +55,8 @@ func Collectors(read nvml.Reader) []fact.Collector {
 type machine struct {
 	*fact.Target
 	record *fact.Recorder
+	// switches is how many NVSwitch chips pci found.
+	switches int
 }
 
 // observeGPUs records everything around the devices, in an order in which each
@@ -66,12 +70,24 @@ func observeGPUs(ctx context.Context, m *machine, read nvml.Reader) {
 	m.kernel()
 	m.services()
 	gpus, bus := m.pci()
+	if m.switches > 0 {
+		m.fabricVersion()
+	}
 	driver := m.driver(bus)
 	library := m.libraries()
 	m.modulesOnDisk()
 	m.nodes()
+	m.kernelLog()
+	m.served()
+	m.migCapabilities()
+	m.virtual()
+	m.bridges(gpus)
+	m.affinity(gpus)
+	m.adapters()
+	m.windowsSubsystem()
 	reading := m.askNVML(ctx, read, library)
-	m.devices(gpus, bus, driver, reading)
+	devices := m.devices(gpus, bus, driver, reading)
+	m.topology(gpus, devices)
 }
 
 var gpuFacts = []fact.Description{
@@ -92,6 +108,7 @@ var gpuFacts = []fact.Description{
 	{Address: facts.KernelWords, Summary: "words of the kernel command line that concern GPUs", Type: "list"},
 	{Address: facts.Modules, Summary: "loaded kernel modules that drive NVIDIA GPUs", Type: "list"},
 	{Address: facts.Blacklist, Summary: "GPU modules that modprobe is told not to load", Type: "list"},
+	{Address: facts.Passthrough, Summary: "PCI numbers that vfio-pci is told to take, by the kernel's command line or modprobe.d", Type: "list"},
 	{Address: facts.SecureBoot, Summary: "whether the firmware enforces Secure Boot", Type: "bool"},
 	{Address: facts.WSL, Summary: "whether this is the Windows Subsystem for Linux", Type: "bool"},
 	{Address: facts.Container, Summary: "whether this is a container", Type: "bool"},
@@ -100,6 +117,21 @@ var gpuFacts = []fact.Description{
 	{Address: facts.FabricManager, Summary: "whether the fabric manager has its process file or socket", Type: "bool"},
 	{Address: facts.FabricProgram, Summary: "whether the fabric manager is installed", Type: "bool"},
 	{Address: facts.NVMLStatus, Summary: "how asking NVML went: ok, or why it was not used", Type: "string"},
+	{Address: facts.LogEvents, Summary: "what the driver wrote into the kernel's log about faults, the newest of each kind, with how often", Type: "list"},
+	{Address: facts.Uptime, Summary: "how long the machine has been running", Type: "number", Unit: "seconds"},
+	{Address: facts.Served, Summary: "PCI addresses of the GPUs that the loaded driver lists", Type: "list"},
+	{Address: facts.FabricPkg, Summary: "version of the installed fabric manager", Type: "string"},
+	{Address: facts.FabricLog, Summary: "the newest refusal of the driver by the fabric manager", Type: "list"},
+	{Address: facts.Topology, Summary: "how each two GPUs reach each other: NVLink, a PCIe switch, the processor", Type: "list"},
+	{Address: facts.Virtual, Summary: "whether this is a virtual machine", Type: "bool"},
+	{Address: facts.IOMMU, Summary: "groups of the IOMMU and how they translate", Type: "object"},
+	{Address: facts.ACS, Summary: "PCI bridges above GPUs, and whether they send traffic between devices to the processor", Type: "list"},
+	{Address: facts.Affinity, Summary: "processors that the examined process may use, and those next to each GPU", Type: "object"},
+	{Address: facts.Peermem, Summary: "whether the module that lets network adapters reach GPU memory is loaded", Type: "bool"},
+	{Address: facts.RDMA, Summary: "network adapters with RDMA", Type: "list"},
+	{Address: facts.Capabilities, Summary: "MIG compute instances that the driver's files show", Type: "list"},
+	{Address: facts.WSLDevice, Summary: "whether WSL passes a GPU on, /dev/dxg", Type: "bool"},
+	{Address: facts.WSLLibrary, Summary: "whether Windows passes its CUDA driver into WSL", Type: "bool"},
 }
 
 var cudaFacts = []fact.Description{
@@ -107,4 +139,7 @@ var cudaFacts = []fact.Description{
 	{Address: facts.Home, Summary: "directory that CUDA_HOME or CUDA_PATH names", Type: "object"},
 	{Address: facts.Toolkits, Summary: "installed CUDA toolkits", Type: "list"},
 	{Address: facts.Compilers, Summary: "major versions of GCC for C++ that are installed", Type: "list"},
+	{Address: facts.NVCCOnPath, Summary: "the nvcc that a shell finds on PATH", Type: "object"},
+	{Address: facts.CUDNN, Summary: "cuDNN libraries that the loader or a toolkit knows", Type: "list"},
+	{Address: facts.NCCL, Summary: "NCCL libraries that the loader or a toolkit knows", Type: "list"},
 }

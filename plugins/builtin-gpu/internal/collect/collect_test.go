@@ -194,7 +194,7 @@ func TestToolkits(t *testing.T) {
 	set := observe(t, tree.Target(t, map[string]string{"CUDA_HOME": "/opt/here/"}), nil)
 	require(t, set, map[string]string{
 		facts.Toolkits:  `[{"path":"/usr/local/cuda-10.2","version":"10.2.89","nvcc":false},{"path":"/opt/here","version":"12.9.0","nvcc":true,"max_gcc":14}]`,
-		facts.Home:      `{"variable":"CUDA_HOME","path":"/opt/here","exists":true}`,
+		facts.Home:      `{"variable":"CUDA_HOME","path":"/opt/here","exists":true,"version":"12.9.0"}`,
 		facts.Compilers: `[13]`,
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -58,20 +59,23 @@ func readInTime(ctx context.Context, read nvml.Reader, library string) nvml.Read
 }
 
 // devices joins what the bus, the driver's files, the table and NVML know.
-func (m *machine) devices(gpus []facts.PCIDevice, bus bool, driver string, reading nvml.Reading) {
+func (m *machine) devices(gpus []facts.PCIDevice, bus bool, driver string, reading nvml.Reading) []facts.Device {
 	if driver == "" && reading.Driver != "" {
 		m.record.Add(facts.DriverVersion, reading.Driver, fact.Call("nvmlSystemGetDriverVersion", reading.Driver))
 	}
 	if reading.Status == facts.NVMLOk {
-		m.record.Add(facts.Devices, withTable(reading.Devices, gpus), fact.Call("nvmlDeviceGetCount", ""))
-		m.record.Add(facts.Count, max(len(gpus), len(reading.Devices)), fact.Call("nvmlDeviceGetCount", ""))
-		return
+		devices := withTable(reading.Devices, gpus)
+		m.record.Add(facts.Devices, devices, reading.Evidence...)
+		m.record.Add(facts.Count, max(len(gpus), len(devices)), fact.Call("nvmlDeviceGetCount", strconv.Itoa(len(devices))))
+		return devices
 	}
 	if !bus {
-		return
+		return nil
 	}
+	devices := m.fromFiles(gpus)
 	m.record.Add(facts.Count, len(gpus), fact.File(pciDir, 0, ""))
-	m.record.Add(facts.Devices, m.fromFiles(gpus), fact.File(procDriver+"/gpus", 0, ""))
+	m.record.Add(facts.Devices, devices, fact.File(procDriver+"/gpus", 0, ""))
+	return devices
 }
 
 // fromFiles describes every GPU of the bus without NVML. The order is that of

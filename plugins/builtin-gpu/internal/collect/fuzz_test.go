@@ -87,6 +87,11 @@ func FuzzKernelFiles(f *testing.F) {
 		parseStatus(status)
 		gpuModules([]byte(status))
 		gpuWords(mounts)
+		for _, id := range setAside(mounts) {
+			if len(id) != 9 {
+				t.Errorf("PCI number %q", id)
+			}
+		}
 		if name := moduleInIndex([]byte(index)); strings.Contains(name, "/../") {
 			t.Errorf("module outside of its directory: %q", name)
 		}

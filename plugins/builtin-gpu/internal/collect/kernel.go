@@ -77,8 +77,12 @@ func (m *machine) kernel() {
 	if line := m.ReadText(kernelLine); line != "" {
 		m.record.Add(facts.KernelWords, gpuWords(line), fact.File(kernelLine, 1, strings.Join(gpuWords(line), " ")))
 	}
+	m.passthrough()
 	if data, err := m.ReadFile(kernelModules); err == nil {
-		m.record.Add(facts.Modules, gpuModules(data), fact.File(kernelModules, 0, strings.Join(gpuModules(data), " ")))
+		loaded := gpuModules(data)
+		evidence := fact.File(kernelModules, 0, strings.Join(loaded, " "))
+		m.record.Add(facts.Modules, loaded, evidence)
+		m.record.Add(facts.Peermem, slices.Contains(loaded, "nvidia_peermem") || slices.Contains(loaded, "nv_peer_mem"), evidence)
 	}
 	if data, err := m.ReadFile(efiSecureBoot); err == nil && len(data) == 5 {
 		m.record.Add(facts.SecureBoot, data[4] == 1, fact.File(efiSecureBoot, 0, ""))
@@ -117,7 +121,7 @@ func gpuModules(data []byte) []string {
 
 func isGPUModule(name string) bool {
 	switch name {
-	case "nouveau", "nova_core", "vfio_pci", "nvidia", "nvidia_uvm", "nvidia_drm", "nvidia_modeset", "nvidia_peermem":
+	case "nouveau", "nova_core", "vfio_pci", "nvidia", "nvidia_uvm", "nvidia_drm", "nvidia_modeset", "nvidia_peermem", "nv_peer_mem":
 		return true
 	}
 	return false
@@ -147,6 +151,55 @@ func (m *machine) blacklist() {
 	}
 	slices.Sort(names)
 	m.record.Add(facts.Blacklist, slices.Compact(names), seen...)
+}
+
+// passthrough records the PCI numbers of NVIDIA's that were set aside for
+// virtual machines on purpose.
+func (m *machine) passthrough() {
+	var ids []string
+	var seen []fact.Evidence
+	note := func(name string, line int, text string) {
+		if found := setAside(text); len(found) > 0 {
+			ids = append(ids, found...)
+			seen = append(seen, fact.File(name, line, strings.Join(found, " ")))
+		}
+	}
+	note(kernelLine, 1, m.ReadText(kernelLine))
+	configs := m.Glob("/etc/modprobe.d/*.conf")
+	for _, name := range configs[:min(len(configs), maxConfigs)] {
+		for i, line := range strings.Split(m.ReadText(name), "\n") {
+			if strings.HasPrefix(strings.TrimSpace(line), "options vfio") {
+				note(name, i+1, line)
+			}
+		}
+	}
+	if len(ids) > 0 {
+		slices.Sort(ids)
+		m.record.Add(facts.Passthrough, slices.Compact(ids), seen...)
+	}
+}
+
+// maxIDs bounds how many numbers one line may set aside.
+const maxIDs = 64
+
+// setAside reads "vfio-pci.ids=10de:2684,10de:22ba" of the command line and
+// "options vfio-pci ids=10de:2684" of modprobe.d; numbers of other vendors are
+// left out.
+func setAside(line string) []string {
+	var out []string
+	for word := range strings.FieldsSeq(line) {
+		key, list, _ := strings.Cut(word, "=")
+		if key != "ids" && key != "vfio-pci.ids" && key != "vfio_pci.ids" {
+			continue
+		}
+		for id := range strings.SplitSeq(list, ",") {
+			id = strings.ToLower(id)
+			if strings.HasPrefix(id, vendorNVIDIA+":") && len(id) >= 9 && len(out) < maxIDs {
+				out = append(out, id[:9])
+			}
+		}
+	}
+	return out
 }
 
 // blacklisted returns the GPU module that a line of modprobe.d keeps out:

@@ -29,7 +29,7 @@ func (m *machine) libraries() string {
 		lib, hidden := m.findLibrary(soname, cache)
 		if hidden != "" {
 			m.record.Unknown(facts.Libraries, soname+" is "+hidden+", which the plugin cannot see", fact.File(loadCache, 0, hidden))
-			return ""
+			return m.libraryVersion(found)
 		}
 		if lib.Path != "" {
 			found = append(found, lib)
@@ -133,6 +133,7 @@ func (m *machine) library(soname, name, origin string) facts.Library {
 	lib := facts.Library{Soname: soname, Path: name, Origin: origin}
 	if real, err := m.Resolve(name); err == nil {
 		lib.Version = versionSuffix(soname, path.Base(real))
+		lib.Stub = path.Base(path.Dir(name)) == "stubs" || path.Base(path.Dir(real)) == "stubs"
 	}
 	if lib.Version == "" {
 		lib.Version = m.siblingVersion(soname, name)
@@ -142,7 +143,7 @@ func (m *machine) library(soname, name, origin string) facts.Library {
 
 // versionSuffix returns "570.158.01" of "libcuda.so.570.158.01", else "".
 func versionSuffix(soname, base string) string {
-	stem := strings.TrimSuffix(soname, ".1")
+	stem := soname[:strings.LastIndex(soname, ".so")+len(".so")]
 	version, ok := strings.CutPrefix(base, stem+".")
 	if !ok || !tables.IsVersion(version) {
 		return ""
@@ -159,7 +160,7 @@ func (m *machine) siblingVersion(soname, name string) string {
 		return ""
 	}
 	for _, place := range []string{"", "nvidia/current"} {
-		for _, other := range m.Glob(path.Join(path.Dir(name), place, strings.TrimSuffix(soname, "1")+"*")) {
+		for _, other := range m.Glob(path.Join(path.Dir(name), place, soname[:strings.LastIndex(soname, ".")+1]+"*")) {
 			version := versionSuffix(soname, path.Base(other))
 			if info, err := m.Stat(other); version != "" && err == nil && os.SameFile(self, info) {
 				return version

@@ -59,6 +59,7 @@ func (m *machine) pci() (gpus []facts.PCIDevice, bus bool) {
 		return nil, false
 	}
 	m.record.Add(facts.PCI, gpus, seen...)
+	m.switches = switches
 	m.record.Add(facts.Switches, switches, fact.File(pciDir, 0, ""))
 	return gpus, true
 }
@@ -80,7 +81,19 @@ func (m *machine) pciDevice(address, class string) facts.PCIDevice {
 	if n, err := strconv.Atoi(m.ReadText(dir + "/numa_node")); err == nil && n >= 0 {
 		d.NUMANode = n
 	}
+	d.Suspended = m.ReadText(dir+"/power/runtime_status") == "suspended"
+	if real, err := m.Resolve(dir); err == nil {
+		d.UpstreamMaxWidth = lanes(m.ReadText(path.Dir(real) + "/max_link_width"))
+	}
+	d.Lost = !d.Suspended && d.Driver == "nvidia" && allOnes(m.head(dir+"/config", 4))
 	return d
+}
+
+// allOnes reports whether the first register of a device, its vendor and
+// number, reads as ones: that is what the bus answers for a device that is gone.
+// A device that the kernel switched off is not asked, since that would wake it.
+func allOnes(data []byte) bool {
+	return len(data) == 4 && data[0]&data[1]&data[2]&data[3] == 0xff
 }
 
 // hexWord reads a number as sysfs writes it, "0x10DE", to "10de"; "" for

@@ -52,7 +52,9 @@ func (m *machine) toolkits() {
 func (m *machine) cudaHome() (facts.CUDAHome, bool) {
 	for _, name := range []string{"CUDA_HOME", "CUDA_PATH"} {
 		if dir := m.Env[name]; path.IsAbs(dir) {
-			return facts.CUDAHome{Variable: name, Path: path.Clean(dir), Exists: m.Exists(dir)}, true
+			home := facts.CUDAHome{Variable: name, Path: path.Clean(dir), Exists: m.Exists(dir)}
+			home.Version, _ = m.toolkitVersion(home.Path)
+			return home, true
 		}
 	}
 	return facts.CUDAHome{}, false

@@ -32,20 +32,41 @@ const (
 	DKMS           = "gpu.driver.dkms"            // []string
 	DriverCUDA     = "gpu.driver.cuda_version"    // string
 
-	Kernel       = "gpu.kernel.release"   // string
-	KernelWords  = "gpu.kernel.options"   // []string
-	Modules      = "gpu.kernel.modules"   // []string
-	Blacklist    = "gpu.kernel.blacklist" // []string
-	SecureBoot   = "gpu.secure_boot"      // bool
-	WSL          = "gpu.wsl"              // bool
-	Container    = "gpu.container"        // bool
-	ModprobeTool = "gpu.modprobe_tool"    // bool
+	Kernel       = "gpu.kernel.release"     // string
+	KernelWords  = "gpu.kernel.options"     // []string
+	Modules      = "gpu.kernel.modules"     // []string
+	Blacklist    = "gpu.kernel.blacklist"   // []string
+	Passthrough  = "gpu.kernel.passthrough" // []string
+	SecureBoot   = "gpu.secure_boot"        // bool
+	WSL          = "gpu.wsl"                // bool
+	Container    = "gpu.container"          // bool
+	ModprobeTool = "gpu.modprobe_tool"      // bool
 
 	Persistenced  = "gpu.persistenced.running"    // bool
 	FabricManager = "gpu.fabricmanager.running"   // bool
 	FabricProgram = "gpu.fabricmanager.installed" // bool
 
 	NVMLStatus = "gpu.nvml.status" // string
+
+	LogEvents    = "gpu.kernel.log_events"     // []LogEvent
+	Uptime       = "gpu.kernel.uptime"         // float64, seconds
+	Served       = "gpu.driver.gpus"           // []string
+	FabricLog    = "gpu.fabricmanager.log"     // []LogEvent
+	FabricPkg    = "gpu.fabricmanager.version" // string
+	Topology     = "gpu.topology"              // []Pair
+	Virtual      = "gpu.virtual_machine"       // bool
+	IOMMU        = "gpu.iommu"                 // IOMMUState
+	ACS          = "gpu.acs"                   // []Bridge
+	Affinity     = "gpu.numa"                  // NUMA
+	Peermem      = "gpu.peermem.loaded"        // bool
+	RDMA         = "gpu.rdma"                  // []Adapter
+	Capabilities = "gpu.mig.capabilities"      // []MIGCapability
+	WSLDevice    = "gpu.wsl_device"            // bool
+	WSLLibrary   = "gpu.wsl_library"           // bool
+
+	CUDNN      = "cuda.cudnn"        // []Library
+	NCCL       = "cuda.nccl"         // []Library
+	NVCCOnPath = "cuda.nvcc_on_path" // Compiler
 
 	Toolkits  = "cuda.toolkits"       // []Toolkit
 	Home      = "cuda.home"           // CUDAHome
@@ -71,26 +92,13 @@ type PCIDevice struct {
 	MaxLinkWidth int `json:"max_link_width"`
 	// NUMANode is -1 when the firmware does not tell.
 	NUMANode int `json:"numa_node"`
-}
-
-// Device is one GPU as CUDA would see it.
-type Device struct {
-	Index int `json:"index"`
-	// Name from the driver or, without one, from the table of PCI numbers.
-	Name string `json:"name,omitempty"`
-	UUID string `json:"uuid,omitempty"`
-	PCI  string `json:"pci"`
-	// MemoryBytes is known through NVML only.
-	MemoryBytes uint64 `json:"memory_bytes,omitempty"`
-	// ComputeCapability is "8.9", or empty for a PCI number not in the table.
-	ComputeCapability string `json:"compute_capability,omitempty"`
-	Architecture      string `json:"architecture,omitempty"`
-	// PersistenceMode, ComputeMode and MIG are known through NVML only.
-	PersistenceMode string `json:"persistence_mode,omitempty"`
-	ComputeMode     string `json:"compute_mode,omitempty"`
-	MIG             string `json:"mig,omitempty"`
-	// Source is "nvml" or "files".
-	Source string `json:"source"`
+	// UpstreamMaxWidth is the lane count of the port above; 0 when not told.
+	UpstreamMaxWidth int `json:"upstream_max_link_width,omitempty"`
+	// Suspended means that the kernel switched the device off while idle.
+	Suspended bool `json:"suspended,omitempty"`
+	// Lost means that the device answers with nothing but ones: it is off the
+	// bus although the kernel still lists it.
+	Lost bool `json:"lost,omitempty"`
 }
 
 // Node is a device node of the driver below /dev.
@@ -109,8 +117,12 @@ type Library struct {
 	Path   string `json:"path"`
 	// Version is the suffix of the real file; empty when it has none.
 	Version string `json:"version,omitempty"`
-	// Origin is "LD_LIBRARY_PATH", "ld.so.cache" or "default directory".
+	// Origin is "LD_LIBRARY_PATH", "ld.so.cache", "default directory" or
+	// "toolkit", where the loader does not look.
 	Origin string `json:"origin"`
+	// Stub means that the file is for linking only: it lies in a toolkit's
+	// directory stubs.
+	Stub bool `json:"stub,omitempty"`
 }
 
 // Compat reports whether a library is of a CUDA forward compatibility package:
@@ -141,6 +153,8 @@ type CUDAHome struct {
 	Variable string `json:"variable"`
 	Path     string `json:"path"`
 	Exists   bool   `json:"exists"`
+	// Version of the toolkit there, when it tells.
+	Version string `json:"version,omitempty"`
 }
 
 // Statuses of NVML that checks and readers branch on. Any other text names

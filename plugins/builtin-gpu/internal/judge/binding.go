@@ -4,9 +4,11 @@ package judge
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-gpu/internal/facts"
 	"github.com/bulkhead-ml/bulkhead/sdk/check"
+	"github.com/bulkhead-ml/bulkhead/sdk/fact"
 )
 
 var nouveauBound = check.Check{
@@ -58,7 +60,7 @@ var vfioBound = check.Check{
 	Needs: []string{facts.PCI},
 	Doc: check.Doc{
 		Meaning:    "A driver that only hands devices to virtual machines (vfio-pci, pci-stub, xen-pciback) is bound to the GPU. Programs on this machine cannot use it.",
-		Detection:  "The link driver of the GPU's directory in /sys/bus/pci/devices ends in one of those names.",
+		Detection:  "The link driver of the GPU's directory in /sys/bus/pci/devices ends in one of those names. It is information where other GPUs are left for this machine, or where the kernel's command line or modprobe.d names the GPU's PCI number for vfio-pci, so that it is meant, and nothing on this machine (a PyTorch for CUDA, a CUDA toolkit, CUDA_VISIBLE_DEVICES) wants a GPU.",
 		Cause:      "Somebody configured pass-through, on the kernel command line or in modprobe.d, or a virtual machine manager did.",
 		Fix:        "If the GPU should serve this machine, give it back to NVIDIA's driver; otherwise start the virtual machine and run the work there.",
 		Verify:     "The link ends in nvidia.",
@@ -73,7 +75,7 @@ func judgeVFIO(s *scene) {
 		return
 	}
 	severity := check.Warning
-	if len(held) < len(s.gpus) {
+	if len(held) < len(s.gpus) || s.meant(held) && !s.wanted() {
 		severity = check.Info
 	}
 	address := held[0].Address
@@ -82,7 +84,7 @@ func judgeVFIO(s *scene) {
 		Subject:  s.names(held),
 		Detail:   fmt.Sprintf("The driver %s is bound to %s; %d of %s left for this machine.", held[0].Driver, s.names(held), len(s.gpus)-len(held), count(len(s.gpus), "GPU")),
 		Cause:    "The GPU is configured for pass-through to a virtual machine.",
-		Evidence: s.Evidence(facts.PCI, facts.KernelWords),
+		Evidence: s.Evidence(facts.PCI, facts.KernelWords, facts.Passthrough),
 		Explains: append([]string{"gpu.driver-missing"}, withoutDriver...),
 		Remedies: []check.Remedy{command("give-back", "Give the GPU back to NVIDIA's driver until the next boot.", check.Medium,
 			"echo "+address+" | sudo tee /sys/bus/pci/devices/"+address+"/driver/unbind",
@@ -90,6 +92,33 @@ func judgeVFIO(s *scene) {
 			"echo "+address+" | sudo tee /sys/bus/pci/drivers_probe")},
 		Verify: []string{"readlink /sys/bus/pci/devices/" + address + "/driver"},
 	})
+}
+
+// meant reports whether the kernel was told to set every one of the GPUs aside.
+func (s *scene) meant(held []facts.PCIDevice) bool {
+	ids, _ := fact.Get[[]string](s.Facts, facts.Passthrough)
+	for _, g := range held {
+		if !slices.Contains(ids, g.Vendor+":"+g.Device) {
+			return false
+		}
+	}
+	return true
+}
+
+// wanted reports whether something on this machine is there to use a GPU: a
+// PyTorch built for CUDA, a toolkit, or a variable that chooses GPUs.
+func (s *scene) wanted() bool {
+	env, _ := fact.Get[map[string]string](s.Facts, facts.Env)
+	if env["CUDA_VISIBLE_DEVICES"] != "" || len(s.toolkits()) > 0 {
+		return true
+	}
+	for _, prefix := range s.Facts.Instances("python.env") {
+		torch, _ := fact.Get[struct{ CUDA string }](s.Facts, fact.At("python.env", prefix, "torch"))
+		if torch.CUDA != "" {
+			return true
+		}
+	}
+	return false
 }
 
 var deviceUnclaimed = check.Check{
@@ -111,16 +140,29 @@ func judgeUnclaimed(s *scene) {
 	if !s.loaded || s.wsl || len(free) == 0 || s.works() && len(s.devices) >= len(s.gpus) {
 		return
 	}
-	if s.Facts.String(facts.Flavor) == facts.FlavorClosed && len(s.openOnly()) > 0 {
+	if needs, _ := s.refusedByClosed(); s.Facts.String(facts.Flavor) == facts.FlavorClosed && len(needs) > 0 {
 		return // gpu.open-module-required names the reason
 	}
+	cause, seen := s.refusal(free)
 	s.Report(check.Finding{
 		Severity: check.Warning,
 		Subject:  s.names(free),
 		Detail:   fmt.Sprintf("Driver %s is loaded, and %d of %s has no driver: %s.", s.driver, len(free), count(len(s.gpus), "GPU"), s.names(free)),
-		Cause:    "The driver refused the GPU or could not start it.",
-		Evidence: s.Evidence(facts.PCI, facts.Loaded),
+		Cause:    cause,
+		Evidence: append(s.Evidence(facts.PCI, facts.Loaded), seen...),
 		Remedies: []check.Remedy{advice("read-kernel-log", "Read what the driver said about the GPU.", "sudo dmesg | grep -i -e nvrm -e "+free[0].Address)},
 		Verify:   []string{"readlink /sys/bus/pci/devices/" + free[0].Address + "/driver", "nvidia-smi -L"},
 	})
+}
+
+// refusal quotes what the driver said of GPUs that it does not serve.
+func (s *scene) refusal(gpus []facts.PCIDevice) (cause string, seen []fact.Evidence) {
+	for _, e := range s.current(facts.EventUnserved) {
+		for _, g := range gpus {
+			if g.Address == e.PCI {
+				return "The driver said: " + s.plain(e.Text) + ".", e.seen
+			}
+		}
+	}
+	return "The driver refused the GPU or could not start it.", nil
 }

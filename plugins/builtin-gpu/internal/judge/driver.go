@@ -58,6 +58,10 @@ func (s *scene) reportNotLoaded() {
 		Remedies: []check.Remedy{command("load-module", "Load the module and read what the kernel says.", check.Low, "sudo modprobe nvidia", "sudo dmesg | grep -i nvrm")},
 		Verify:   verifyDriver,
 	}
+	if cause, seen := s.refusal(s.gpus); len(seen) > 0 {
+		f.Cause, f.Evidence = cause, append(f.Evidence, seen...)
+		f.Remedies = []check.Remedy{s.installDriver()}
+	}
 	if s.blacklisted("nvidia") {
 		f.Cause = "A file of modprobe.d tells modprobe not to load the module nvidia."
 		f.Evidence = append(f.Evidence, s.Evidence(facts.Blacklist)...)

@@ -15,7 +15,7 @@ var pcieWidth = check.Check{
 	Needs: []string{facts.PCI},
 	Doc: check.Doc{
 		Meaning:    "The GPU talks to the machine over fewer PCIe lanes than it has. Moving data to the GPU is slower in proportion; work that stays on the GPU is not.",
-		Detection:  "current_link_width is below max_link_width in the GPU's directory of /sys/bus/pci/devices. The speed of the link is not compared, since it drops on purpose while a GPU idles. Half the lanes is information, less is a warning.",
+		Detection:  "current_link_width is below max_link_width in the GPU's directory of /sys/bus/pci/devices. Where the port above tells how many lanes it has, a link that uses all of those is fine: the slot is made so. The speed of the link is not compared, since it drops on purpose while a GPU idles, nor is that of a GPU that the kernel has switched off. Half the lanes is information, less is a warning.",
 		Cause:      "The slot has fewer lanes wired or shares them, a riser or the seating of the card is bad, or the firmware splits the lanes.",
 		Fix:        "Move the card to a slot with all lanes, reseat it, replace the riser, and look at the firmware's bifurcation settings.",
 		Verify:     "Both widths are equal.",
@@ -26,18 +26,22 @@ var pcieWidth = check.Check{
 
 func judgeWidth(s *scene) {
 	for _, g := range s.gpus {
-		if g.LinkWidth == 0 || g.LinkWidth >= g.MaxLinkWidth {
+		most := g.MaxLinkWidth
+		if g.UpstreamMaxWidth > 0 {
+			most = min(most, g.UpstreamMaxWidth)
+		}
+		if g.LinkWidth == 0 || g.LinkWidth >= most || g.Suspended || g.Lost {
 			continue
 		}
 		severity := check.Warning
-		if g.LinkWidth*2 >= g.MaxLinkWidth {
+		if g.LinkWidth*2 >= most {
 			severity = check.Info
 		}
 		dir := "/sys/bus/pci/devices/" + g.Address
 		s.Report(check.Finding{
 			Severity: severity,
 			Subject:  s.name(g),
-			Detail:   fmt.Sprintf("The link of %s runs with %d of %d lanes, %d%% of its bandwidth.", s.name(g), g.LinkWidth, g.MaxLinkWidth, 100*g.LinkWidth/g.MaxLinkWidth),
+			Detail:   fmt.Sprintf("The link of %s runs with %d of %d lanes, %d%% of its bandwidth.", s.name(g), g.LinkWidth, most, 100*g.LinkWidth/most),
 			Cause:    "The slot, the riser or the firmware gives the GPU fewer lanes than it has.",
 			Evidence: s.Evidence(facts.PCI),
 			Remedies: []check.Remedy{advice("reseat", "Reseat the card, or move it to a slot with all lanes; a laptop or an x8 slot is wired so.")},
@@ -91,41 +95,6 @@ func (s *scene) sleeps() bool {
 		}
 	}
 	return len(served) > 0
-}
-
-var fabricManager = check.Check{
-	Code: "gpu.fabric-manager", Title: "The fabric manager is not running", Area: areaGPU,
-	Needs: []string{facts.PCI, facts.Loaded, facts.Switches, facts.FabricManager},
-	Doc: check.Doc{
-		Meaning:    "GPUs behind NVSwitch chips can be used only after the fabric manager has set up the switches. Until then CUDA says: system not yet initialized (error 802).",
-		Detection:  "A bridge of vendor 10de and class 0680 (NVSwitch) is on the PCI bus, the driver is loaded, and the fabric manager's process file in /run/nvidia-fabricmanager is not there.",
-		Cause:      "The package nvidia-fabricmanager is not installed, its service is not enabled, or its version is not the driver's and it stopped.",
-		Fix:        "Install the fabric manager of exactly the driver's version and enable its service.",
-		Verify:     "systemctl is-active nvidia-fabricmanager says active.",
-		References: []string{fabricGuide},
-	},
-	Run: seen(judgeFabric),
-}
-
-func judgeFabric(s *scene) {
-	switches, _ := s.Facts.Int(facts.Switches)
-	if switches == 0 || len(s.gpus) == 0 || !s.loaded || s.container || s.Facts.Bool(facts.FabricManager) {
-		return
-	}
-	f := check.Finding{
-		Confidence: 0.8,
-		Detail:     fmt.Sprintf("%s and %s are on the PCI bus, and the fabric manager is not running.", count(int(switches), "NVSwitch bridge"), count(len(s.gpus), "GPU")),
-		Cause:      "The fabric manager is not installed.",
-		Evidence:   s.Evidence(facts.Switches, facts.FabricManager, facts.FabricProgram),
-		Remedies:   []check.Remedy{s.installFabricManager()},
-		Verify:     []string{"systemctl is-active nvidia-fabricmanager", "nvidia-smi -q | grep -A 2 Fabric"},
-	}
-	if s.Facts.Bool(facts.FabricProgram) {
-		f.Cause = "The fabric manager is installed and its service is not running."
-		f.Remedies = []check.Remedy{command("start-fabric-manager", "Enable the fabric manager, whose version must be "+s.driver+".", check.Medium,
-			enableFabric, "journalctl -u nvidia-fabricmanager -n 20   # if it stops again")}
-	}
-	s.Report(f)
 }
 
 var computeMode = check.Check{

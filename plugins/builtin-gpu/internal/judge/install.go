@@ -5,6 +5,7 @@ package judge
 import (
 	"strings"
 
+	"github.com/bulkhead-ml/bulkhead/plugins/builtin-gpu/internal/tables"
 	"github.com/bulkhead-ml/bulkhead/sdk/check"
 )
 
@@ -68,6 +69,10 @@ const (
 	enableFabric = "sudo systemctl enable --now nvidia-fabricmanager"
 )
 
+// firstPlainFabric is the first branch whose package in NVIDIA's repository has
+// no branch in its name.
+const firstPlainFabric = 590
+
 // installFabricManager proposes the package of the driver's branch, which has
 // another name in each family of distributions.
 func (s *scene) installFabricManager() check.Remedy {
@@ -78,6 +83,9 @@ func (s *scene) installFabricManager() check.Remedy {
 	switch s.distribution() {
 	case "debian", "ubuntu":
 		line = "sudo apt install nvidia-fabricmanager-" + branch
+		if n, _ := tables.Branch(s.driver); n >= firstPlainFabric {
+			line = "sudo apt install 'nvidia-fabricmanager=" + s.driver + "-*'"
+		}
 	case "rhel", "rocky", "almalinux":
 		line = "sudo dnf module install nvidia-driver:" + branch + "/fm"
 	case "sles", "opensuse-leap":

@@ -28,7 +28,11 @@ func All() []check.Check {
 		nodesMissing, nodesUnreadable, uvmMissing,
 		pcieWidth, persistenceOff, fabricManager, computeMode,
 		visibleDevices, debugVariables,
+		xid, fallenOffBus, initFailed, nvswitchError,
+		eccUncorrectable, remapPending, remapFailed, throttled, memoryInUse, nvlinkDown,
+		migNoInstance, migVisible, acsPeers, numaAffinity, peermemMissing, wslNoGPU, fabricMismatch,
 		toolkitNewer, toolkitUnknown, compatOnGeForce, gccTooNew, homeDangling,
+		strayCUDA, cudnnDuplicate, pathMismatch,
 	}
 }
 

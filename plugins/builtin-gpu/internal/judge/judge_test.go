@@ -164,6 +164,12 @@ func TestMachines(t *testing.T) {
 // test of its own below.
 func TestEveryCheckSpeaks(t *testing.T) {
 	tested := map[string]bool{"gpu.compute-mode": true, "gpu.device-nodes-unreadable": true}
+	for _, m := range hardware {
+		for _, w := range m.want {
+			code, _, _ := strings.Cut(w, " ")
+			tested[code] = true
+		}
+	}
 	for _, m := range machines {
 		for _, w := range m.want {
 			code, _, _ := strings.Cut(w, " ")
@@ -218,10 +224,10 @@ func TestComputeMode(t *testing.T) {
 
 // TestMIGIsNotJudgedByNumber: instances are counted in another way than GPUs.
 func TestMIGIsNotJudgedByNumber(t *testing.T) {
-	target := server().Target(t, map[string]string{"CUDA_VISIBLE_DEVICES": "5"})
+	target := server().Target(t, map[string]string{"CUDA_VISIBLE_DEVICES": "0"})
 	target.Live = true
 	read := func(string) nvml.Reading {
-		return nvml.Reading{Status: facts.NVMLOk, Devices: []facts.Device{{PCI: bus, MIG: "on", PersistenceMode: "on"}}}
+		return nvml.Reading{Status: facts.NVMLOk, Devices: []facts.Device{{PCI: bus, MIG: &facts.MIG{Mode: "on", Instances: []facts.MIGInstance{{UUID: "MIG-1"}}}, PersistenceMode: "on"}}}
 	}
 	if got := spoken(findings(t, target, read)); len(got) > 0 {
 		t.Errorf("findings %q", got)
@@ -261,35 +267,53 @@ func TestChecksAreDocumented(t *testing.T) {
 
 // TestNeedsAreCollected: a check that needs a fact nobody records never runs.
 func TestNeedsAreCollected(t *testing.T) {
-	recorded := map[string]bool{}
-	for _, c := range collect.Collectors(nil) {
-		for _, d := range c.Facts {
-			recorded[d.Address] = true
-		}
-	}
+	recorded := described()
 	for _, c := range All() {
 		for _, need := range c.Needs {
-			if !recorded[need] {
+			if !slices.Contains(recorded, need) {
 				t.Errorf("%s needs %s, which no collector describes", c.Code, need)
 			}
 		}
 	}
 }
 
+// described lists every fact that the collectors may record.
+func described() []string {
+	var out []string
+	for _, c := range collect.Collectors(nil) {
+		for _, d := range c.Facts {
+			out = append(out, d.Address)
+		}
+	}
+	return out
+}
+
 func findings(t *testing.T, target *fact.Target, read nvml.Reader) []check.Finding {
+	t.Helper()
+	return judged(t, target, read, nil)
+}
+
+// judged judges what is observed together with facts that a recording gives in
+// their place.
+func judged(t *testing.T, target *fact.Target, read nvml.Reader, recorded []fact.Fact) []check.Finding {
 	t.Helper()
 	observed, diags := fact.Observe(context.Background(), target, collect.Collectors(read)...)
 	if len(diags) > 0 {
 		t.Fatal(diags)
 	}
 	var out []check.Finding
-	for _, o := range check.Run(context.Background(), fact.NewSet(observed), All(), nil) {
+	for _, o := range checked(append(observed, recorded...)) {
 		if strings.Contains(o.Reason, "panic") {
 			t.Fatal(o.Reason)
 		}
 		out = append(out, o.Findings...)
 	}
 	return out
+}
+
+// checked runs every check on facts alone.
+func checked(facts []fact.Fact) []check.Outcome {
+	return check.Run(context.Background(), fact.NewSet(facts), All(), nil)
 }
 
 func spoken(findings []check.Finding) []string {

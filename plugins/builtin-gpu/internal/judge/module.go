@@ -4,6 +4,7 @@ package judge
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-gpu/internal/facts"
@@ -32,8 +33,11 @@ func judgeMismatch(s *scene) {
 		if lib.Version == "" || lib.Version == s.driver || lib.Compat() || s.wsl {
 			continue
 		}
-		if lib.Soname == "libnvidia-ml.so.1" && s.nvml == facts.NVMLOk {
+		if lib.Soname == libraryNVML && s.nvml == facts.NVMLOk {
 			continue // it was seen to work
+		}
+		if lib.Soname == libraryCUDA && s.stray(lib) {
+			continue // cuda.stray-libcuda tells about it
 		}
 		s.Report(check.Finding{
 			Subject:  lib.Path,
@@ -76,7 +80,7 @@ var openModuleRequired = check.Check{
 	Needs: []string{facts.PCI, facts.Flavor},
 	Doc: check.Doc{
 		Meaning:    "GPUs from Blackwell on are served by NVIDIA's open kernel module only. With the closed one the kernel log says that the GPU requires use of the NVIDIA open kernel modules, and nvidia-smi says: No devices were found.",
-		Detection:  "The PCI number of the GPU is that of a Blackwell chip, and the first line of /proc/driver/nvidia/version does not name the Open Kernel Module.",
+		Detection:  "The PCI number of the GPU is that of a Blackwell chip, and the first line of /proc/driver/nvidia/version does not name the Open Kernel Module; or the driver says so of a GPU in the kernel's log since it was loaded.",
 		Cause:      "The closed flavour of the driver is installed, for example from before the GPU was exchanged.",
 		Fix:        "Install the same branch in its open flavour and reboot.",
 		Verify:     "/proc/driver/nvidia/version names the Open Kernel Module, and nvidia-smi -L lists the GPU.",
@@ -86,19 +90,40 @@ var openModuleRequired = check.Check{
 }
 
 func judgeOpenModule(s *scene) {
-	needs := s.openOnly()
+	needs, seen := s.refusedByClosed()
 	if s.Facts.String(facts.Flavor) != facts.FlavorClosed || len(needs) == 0 || s.works() && len(s.devices) >= len(s.gpus) {
 		return
 	}
+	detail := fmt.Sprintf("%s is a %s GPU, and the closed kernel module %s is loaded.", s.names(needs), architecture(needs[0]), s.driver)
+	if architecture(needs[0]) == "" {
+		detail = fmt.Sprintf("%s requires the open kernel module, as the driver says, and the closed one %s is loaded.", s.names(needs), s.driver)
+	}
 	s.Report(check.Finding{
 		Subject:  s.names(needs),
-		Detail:   fmt.Sprintf("%s is a %s GPU, and the closed kernel module %s is loaded.", s.names(needs), architecture(needs[0]), s.driver),
-		Cause:    "The closed flavour of the driver does not support this architecture.",
-		Evidence: s.Evidence(facts.PCI, facts.Flavor),
-		Explains: []string{"gpu.device-unclaimed", "gpu.device-nodes-missing", "gpu.cuda-visible-devices"},
+		Detail:   detail,
+		Cause:    "The closed flavour of the driver does not support this GPU.",
+		Evidence: append(s.Evidence(facts.PCI, facts.Flavor), seen...),
+		Explains: []string{"gpu.device-unclaimed", "gpu.init-failed", "gpu.device-nodes-missing", "gpu.cuda-visible-devices"},
 		Remedies: []check.Remedy{s.openFlavour()},
 		Verify:   []string{"head -n 1 /proc/driver/nvidia/version", "nvidia-smi -L"},
 	})
+}
+
+// refusedByClosed returns the GPUs that only the open module serves: those of
+// the table, and those of which the driver said so.
+func (s *scene) refusedByClosed() (needs []facts.PCIDevice, seen []fact.Evidence) {
+	needs = s.openOnly()
+	for _, e := range s.current(facts.EventOpen) {
+		for _, g := range s.gpus {
+			if g.Address == e.PCI {
+				seen = append(seen, e.seen...)
+				if !slices.Contains(needs, g) {
+					needs = append(needs, g)
+				}
+			}
+		}
+	}
+	return needs, seen
 }
 
 func (s *scene) openFlavour() check.Remedy {
@@ -133,7 +158,7 @@ var driverUnknown = check.Check{
 }
 
 func judgeUnknownDriver(s *scene) {
-	if tables.KnownBranch(s.driver) {
+	if _, readable := tables.Branch(s.driver); !readable || tables.KnownBranch(s.driver) {
 		return
 	}
 	s.Report(check.Finding{

@@ -156,7 +156,7 @@ var gccTooNew = check.Check{
 	Needs: []string{facts.Toolkits, facts.Compilers},
 	Doc: check.Doc{
 		Meaning:    "nvcc hands host code to GCC and refuses a GCC that is newer than it knows: unsupported GNU version. Building CUDA extensions then fails.",
-		Detection:  "The newest GCC that a toolkit accepts is read from its own header crt/host_config.h, and every installed C++ compiler is newer. Nothing is reported when CC, CXX, CUDAHOSTCXX or NVCC_CCBIN chooses a compiler.",
+		Detection:  "The newest GCC that a toolkit accepts is read from its own header crt/host_config.h, or from the table host_compiler where that cannot be read, and every installed C++ compiler is newer. Nothing is reported when CC, CXX, CUDAHOSTCXX or NVCC_CCBIN chooses a compiler.",
 		Cause:      "The distribution was upgraded and the toolkit was not.",
 		Fix:        "Install an older GCC beside the default one and name it to nvcc, or install a newer toolkit.",
 		Verify:     "nvcc compiles an empty .cu file.",
@@ -174,6 +174,9 @@ func judgeGCC(s *scene) {
 		}
 	}
 	for _, t := range s.toolkits() {
+		if t.MaxGCC == 0 {
+			t.MaxGCC, _ = tables.MaxGCC(t.Version)
+		}
 		if !t.NVCC || t.MaxGCC == 0 || len(majors) == 0 || slices.Min(majors) <= t.MaxGCC {
 			continue
 		}
@@ -206,7 +209,7 @@ var homeDangling = check.Check{
 
 func judgeHome(s *scene) {
 	home, ok := fact.Get[facts.CUDAHome](s.Facts, facts.Home)
-	if !ok || home.Exists {
+	if !ok || home.Exists || home.Path == "" {
 		return
 	}
 	preview := "unset " + home.Variable

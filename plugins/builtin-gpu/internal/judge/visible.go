@@ -21,7 +21,7 @@ var visibleDevices = check.Check{
 	Needs: []string{facts.Env, facts.Count},
 	Doc: check.Doc{
 		Meaning:    "CUDA_VISIBLE_DEVICES names the GPUs that CUDA may see, as numbers or UUIDs. CUDA stops at the first entry that it cannot find, so one wrong entry hides it and all that follow. Frameworks then say: No CUDA GPUs are available.",
-		Detection:  "The variable of the examined process is read entry by entry and compared with the number of GPUs and, where they are known, their UUIDs. A machine without GPUs, and one whose GPUs are in MIG mode, is not judged by number.",
+		Detection:  "The variable of the examined process is read entry by entry and compared with the number of GPUs and, where they are known, their UUIDs. A machine without GPUs, and one whose GPUs are in MIG mode, is not judged by number; MIG instances are judged by gpu.mig-visible-devices.",
 		Cause:      "The variable is left over from another job or machine, or was written for another program's syntax.",
 		Fix:        "Unset the variable, or name GPUs that are there.",
 		Verify:     "nvidia-smi -L lists the numbers and UUIDs that the variable may name.",
@@ -112,7 +112,7 @@ func (s *scene) uuidFault(entry string) string {
 
 // visibleLimit is the number of GPUs that CUDA counts here, when it can be told.
 func (s *scene) visibleLimit() (int, bool) {
-	if slices.ContainsFunc(s.devices, func(d facts.Device) bool { return d.MIG == "on" }) {
+	if slices.ContainsFunc(s.devices, func(d facts.Device) bool { return d.MIG.On() }) {
 		return 0, false
 	}
 	if s.works() {

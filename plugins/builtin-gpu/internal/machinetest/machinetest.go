@@ -6,6 +6,8 @@ package machinetest
 
 import (
 	"maps"
+	"path"
+	"slices"
 	"strings"
 	"testing"
 
@@ -63,6 +65,9 @@ func (t Tree) GPU(address, device, driver string) {
 	if driver != "" {
 		t[dir+"/driver"] = "-> ../../../bus/pci/drivers/" + driver
 	}
+	if driver == "nvidia" {
+		t["/proc/driver/nvidia/gpus/"+address+"/information"] = "GPU UUID: \t GPU-????????-????-????-????-????????????\n"
+	}
 }
 
 // Class changes the PCI class of a GPU, "030200" for one without display.
@@ -109,6 +114,23 @@ func (t Tree) Unload() {
 func (t Tree) Toolkit(dir, version string) {
 	t[dir+"/version.json"] = `{"cuda": {"name": "CUDA SDK", "version": "` + version + `"}}`
 	t[dir+"/bin/nvcc"] = ""
+}
+
+// Behind puts a GPU below PCI bridges instead of next to the processor. A
+// bridge "0000:10:00.0" is made where there is none.
+func (t Tree) Behind(address string, bridges ...string) {
+	old := "/sys/devices/pci0000:00/" + address
+	dir := "/sys/devices/pci0000:00/" + strings.Join(append(slices.Clone(bridges), address), "/")
+	for name, content := range maps.Clone(t) {
+		if rest, ok := strings.CutPrefix(name, old+"/"); ok {
+			delete(t, name)
+			t[dir+"/"+rest] = content
+		}
+	}
+	t["/sys/bus/pci/devices/"+address] = "-> ../../.." + strings.TrimPrefix(dir, "/sys")
+	if driver, ok := t[dir+"/driver"]; ok {
+		t[dir+"/driver"] = "-> /sys/bus/pci/drivers/" + path.Base(driver)
+	}
 }
 
 // Target writes the tree below a temporary directory and describes it as a

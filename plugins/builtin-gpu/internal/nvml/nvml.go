@@ -17,6 +17,7 @@ import (
 	"fmt"
 
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-gpu/internal/facts"
+	"github.com/bulkhead-ml/bulkhead/sdk/fact"
 )
 
 // Reading is what NVML answered.
@@ -25,8 +26,11 @@ type Reading struct {
 	Status string
 	Driver string // "570.158.01"
 	CUDA   string // newest CUDA of the driver, "12.8"
-	// Devices in NVML's order. One that could not be read has its index only.
+	// Devices in NVML's order. One that could not be read has its index and
+	// its Fault only.
 	Devices []facts.Device
+	// Evidence is the calls that gave the devices.
+	Evidence []fact.Evidence
 }
 
 // Reader loads the library at a path ("" for the loader's choice) and asks it.

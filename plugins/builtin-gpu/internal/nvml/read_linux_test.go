@@ -8,7 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/NVIDIA/go-nvml/pkg/nvml"
 	"github.com/NVIDIA/go-nvml/pkg/nvml/mock/dgxa100"
@@ -29,6 +32,7 @@ func complete(s *server.Server) *server.Server {
 		d.GetPciInfoFunc = func() (nvml.PciInfo, nvml.Return) {
 			return nvml.PciInfo{Domain: 0, Bus: uint32(0x10 + i), Device: 0}, nvml.SUCCESS
 		}
+		completeHealth(d)
 	}
 	return s
 }
@@ -44,7 +48,7 @@ func TestServers(t *testing.T) {
 		"DGX H200": {dgxh200.New(), "NVIDIA H200 141GB HBM3e", "550.54.15", "9.0", 144384 << 20},
 		"DGX B200": {dgxb200.New(), "NVIDIA B200 180GB HBM3e", "560.28.03", "10.0", 184320 << 20},
 	} {
-		got := ask(complete(c.server))
+		got := ask(complete(c.server), time.Minute)
 		if got.Status != facts.NVMLOk || got.Driver != c.driver || len(got.Devices) != 8 {
 			t.Errorf("%s: %+v", name, got)
 			continue
@@ -52,9 +56,13 @@ func TestServers(t *testing.T) {
 		d := got.Devices[1]
 		want := facts.Device{
 			Index: 1, Name: c.model, UUID: d.UUID, PCI: "0000:11:00.0", MemoryBytes: c.memory, ComputeCapability: c.cap,
-			PersistenceMode: "on", ComputeMode: "exclusive", MIG: "off", Source: "nvml",
+			PersistenceMode: "on", ComputeMode: "exclusive", MIG: &facts.MIG{Mode: "off"}, Source: "nvml",
+			ECC: &facts.ECC{Mode: "on"}, RemappedRows: &facts.RemappedRows{}, Clocks: &facts.Clocks{SM: 345, Memory: 2619, MaxSM: 1980, MaxMemory: 2619},
+			ThrottleReasons: []string{"gpu_idle"}, Temperature: 31, SlowdownTemperature: 92, Power: 71.5, PowerLimit: 700, DefaultPowerLimit: 700,
+			NVLink: []facts.NVLink{{Link: 0, Active: true, Peer: "0000:05:00.0", Switch: true}, {Link: 1, Active: false}},
+			Fabric: facts.FabricCompleted,
 		}
-		if d != want || d.UUID == "" {
+		if !reflect.DeepEqual(d, want) || d.UUID == "" {
 			t.Errorf("%s:\n got %+v\nwant %+v", name, d, want)
 		}
 	}
@@ -64,18 +72,27 @@ func TestServers(t *testing.T) {
 // it; calling it would end the process.
 func TestNewFunctionsAreLookedUp(t *testing.T) {
 	s := complete(dgxa100.New())
-	asked := map[string]bool{}
+	var asked sync.Map
 	s.LookupSymbolFunc = func(symbol string) error {
-		asked[symbol] = true
+		asked.Store(symbol, true)
 		return errors.New("undefined symbol")
 	}
 	for i := range s.Devices {
-		s.Devices[i].(*server.Device).GetMigModeFunc = func() (int, int, nvml.Return) {
-			panic("nvmlDeviceGetMigMode was called without a look")
+		d := s.Devices[i].(*server.Device)
+		d.GetMigModeFunc = func() (int, int, nvml.Return) { panic("nvmlDeviceGetMigMode was called without a look") }
+		d.GetRemappedRowsFunc = func() (int, int, bool, bool, nvml.Return) { panic("nvmlDeviceGetRemappedRows") }
+		d.GetCurrentClocksEventReasonsFunc = func() (uint64, nvml.Return) { panic("nvmlDeviceGetCurrentClocksEventReasons") }
+		d.GetCurrentClocksThrottleReasonsFunc = func() (uint64, nvml.Return) { panic("nvmlDeviceGetCurrentClocksThrottleReasons") }
+		d.GetNvLinkRemoteDeviceTypeFunc = func(int) (nvml.IntNvLinkDeviceType, nvml.Return) {
+			panic("nvmlDeviceGetNvLinkRemoteDeviceType")
 		}
+		d.GetGpuFabricInfoFunc = func() (nvml.GpuFabricInfo, nvml.Return) { panic("nvmlDeviceGetGpuFabricInfo") }
 	}
-	if got := ask(s); got.Status != facts.NVMLOk || got.Devices[0].MIG != "" || !asked["nvmlDeviceGetMigMode"] {
-		t.Errorf("%+v, asked %v", got.Devices[0], asked)
+	if got := ask(s, time.Minute); got.Status != facts.NVMLOk || got.Devices[0].MIG != nil || len(got.Devices[0].ThrottleReasons) > 0 {
+		t.Errorf("%+v", got.Devices[0])
+	}
+	if _, ok := asked.Load("nvmlDeviceGetMigMode"); !ok {
+		t.Error("nvmlDeviceGetMigMode was not looked up")
 	}
 }
 
@@ -91,7 +108,7 @@ func TestStatuses(t *testing.T) {
 		s.InitFunc = func() nvml.Return { return ret }
 		s.ErrorStringFunc = func(nvml.Return) string { return "the GPU fell off" }
 		s.ShutdownFunc = func() nvml.Return { panic("shut down without being initialised") }
-		if got := ask(s); got.Status != want || got.Devices != nil {
+		if got := ask(s, time.Minute); got.Status != want || got.Devices != nil {
 			t.Errorf("Init answers %d: %+v, want status %q", ret, got, want)
 		}
 	}
@@ -107,8 +124,8 @@ func TestLostDevice(t *testing.T) {
 		}
 		return good(i)
 	}
-	got := ask(s)
-	if len(got.Devices) != 8 || got.Devices[3] != (facts.Device{Index: 3, Source: "nvml"}) || got.Devices[4].Name == "" {
+	got := ask(s, time.Minute)
+	if len(got.Devices) != 8 || !reflect.DeepEqual(got.Devices[3], facts.Device{Index: 3, Source: "nvml", Fault: facts.FaultLost}) || got.Devices[4].Name == "" {
 		t.Errorf("%+v", got.Devices)
 	}
 }
@@ -123,8 +140,8 @@ func TestWhatIsNotSupportedStaysEmpty(t *testing.T) {
 	d.GetComputeModeFunc = func() (nvml.ComputeMode, nvml.Return) { return 0, nvml.ERROR_NOT_SUPPORTED }
 	d.GetMemoryInfoFunc = func() (nvml.Memory, nvml.Return) { return nvml.Memory{Total: 7}, nvml.ERROR_NOT_SUPPORTED }
 	d.GetUUIDFunc = func() (string, nvml.Return) { return "junk", nvml.ERROR_UNKNOWN }
-	got := ask(s).Devices[0]
-	if got.PersistenceMode+got.MIG+got.ComputeMode+got.UUID != "" || got.MemoryBytes != 0 || got.Name == "" {
+	got := ask(s, time.Minute).Devices[0]
+	if got.PersistenceMode+got.ComputeMode+got.UUID != "" || got.MIG != nil || got.MemoryBytes != 0 || got.Name == "" {
 		t.Errorf("%+v", got)
 	}
 }

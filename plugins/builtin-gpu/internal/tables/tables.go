@@ -102,6 +102,8 @@ func Versions() map[string]string {
 		"gpu.toolkit_driver":  toolkits().Version,
 		"gpu.driver_branches": branches().Version,
 		"gpu.debug_variables": variables().Version,
+		"gpu.xid":             xids().Version,
+		"gpu.host_compiler":   compilers().Version,
 	}
 }
 
@@ -132,16 +134,22 @@ func DriverMinimum(cudaMajor int) (string, bool) {
 // ToolkitDriver returns the Linux driver released with a toolkit, given as
 // "12.4" or "12.4.1"; false for a toolkit that is not in the table.
 func ToolkitDriver(cuda string) (string, bool) {
-	parts := strings.SplitN(cuda, ".", 3)
-	if len(parts) < 2 {
-		return "", false
-	}
+	release := minor(cuda)
 	for _, row := range toolkits().Rows {
-		if row.CUDA == parts[0]+"."+parts[1] {
+		if row.CUDA == release {
 			return row.Linux, true
 		}
 	}
 	return "", false
+}
+
+// minor shortens "12.4.1" to "12.4"; "" when there is no second number.
+func minor(cuda string) string {
+	parts := strings.SplitN(cuda, ".", 3)
+	if len(parts) < 2 {
+		return ""
+	}
+	return parts[0] + "." + parts[1]
 }
 
 // NewestCUDA returns the newest CUDA release of the table, "13.1".

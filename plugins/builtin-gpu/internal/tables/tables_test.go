@@ -97,7 +97,7 @@ func TestBranches(t *testing.T) {
 			t.Errorf("KnownBranch(%q) = %v", version, got)
 		}
 	}
-	if NewestBranch() < 580 || NewestCUDA() != "13.1" {
+	if NewestBranch() < 580 || NewestCUDA() != "13.2" {
 		t.Errorf("newest branch %d, CUDA %s", NewestBranch(), NewestCUDA())
 	}
 	if !NeedsOpenModule("Blackwell") || NeedsOpenModule("Ada") || NeedsOpenModule("") {
