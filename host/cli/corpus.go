@@ -26,8 +26,10 @@ func (a *app) corpusCmd() *cobra.Command {
 		Long: "A corpus is a directory of machines, broken and healthy ones, each an archive of\n" +
 			"text with what a right diagnosis says. This doctor and those of others can be\n" +
 			"scored on it.",
-		Args: exactly(0, "a verb: score, list or unpack"),
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return misuse("choose what to do: %s score, list or unpack", cmd.CommandPath())
+		},
 	}
 	cmd.AddCommand(a.corpusScoreCmd(), a.corpusListCmd(), a.corpusUnpackCmd())
 	return cmd
@@ -53,7 +55,7 @@ func (a *app) corpusScoreCmd() *cobra.Command {
 			"machine.\n\n" +
 			"Exit code: 0 nothing missed, no false alarm, every root cause first; 1 otherwise;\n" +
 			"78 for a mistake in the corpus.",
-		Example: "  bulkhead corpus score\n  bulkhead corpus score --machine h100-healthy -v\n  bulkhead corpus score --tool 'env-doctor check --root {root}' --json",
+		Example: "  bulkhead corpus score\n  bulkhead corpus score --machine healthy-rhel-9-h100x8 -v\n  bulkhead corpus score --tool 'env-doctor check --root {root}' --json",
 		Args:    atMost(1, "at most one directory"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.corpusScore(cmd.Context(), dirOf(args), flags)
@@ -170,7 +172,7 @@ func (a *app) corpusUnpackCmd() *cobra.Command {
 		Use: "unpack NAME DIR", Short: "Write the files of a machine into a new directory",
 		Long: "Unpack makes DIR the root of the machine: `bulkhead doctor --root DIR` examines\n" +
 			"it, and so can any other tool.",
-		Example: "  bulkhead corpus unpack h100-healthy /tmp/h100",
+		Example: "  bulkhead corpus unpack healthy-rhel-9-h100x8 /tmp/h100",
 		Args:    exactly(2, "the name of a machine and a new directory"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			machines, err := corpus.Load(from, strings.TrimSuffix(args[0], ".txtar"))
