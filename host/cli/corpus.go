@@ -4,8 +4,10 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -101,6 +103,9 @@ func (a *app) corpusScore(ctx context.Context, dir string, flags corpusScore) er
 }
 
 func wrongCorpus(err error) error {
+	if missing, ok := errors.AsType[*fs.PathError](err); ok && errors.Is(err, fs.ErrNotExist) {
+		return misuse("there is no corpus at %s; name the directory that holds one, such as testdata/machines in Bulkhead's source", missing.Path)
+	}
 	return &failure{code: ExitConfig, summary: "The corpus is wrong", err: err}
 }
 
@@ -117,12 +122,9 @@ func (a *app) corpusTool(command string) (corpus.Tool, error) {
 	if err != nil {
 		return corpus.Tool{}, failed("This executable cannot be found", err)
 	}
-	var more []string
+	more := []string{"--no-cache"} // every root is new
 	if a.flags.sandbox != "" {
 		more = append(more, "--sandbox", a.flags.sandbox)
-	}
-	if a.doctorCmd().Flags().Lookup("no-cache") != nil {
-		more = append(more, "--no-cache") // every root is new
 	}
 	return corpus.BundledTool(self, more...), nil
 }

@@ -255,7 +255,9 @@ func (s *session) collect(ctx context.Context, e *examination, plugins []doctor.
 		facts, err := readSnapshot(e.where.snapshot)
 		return doctor.FromSnapshot(facts), err
 	}
+	done := s.app.slowly("collecting facts")
 	collected := doctor.CollectCached(ctx, plugins, cmp.Or(opt.Timeout, doctor.DefaultTimeout), opt.Cache)
+	done()
 	collected.AddRecorded(s.launcher.Machine.Recorded, plugins)
 	s.probe(ctx, &e.depth, &collected)
 	return collected, nil

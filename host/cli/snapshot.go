@@ -139,7 +139,9 @@ func (a *app) observe(ctx context.Context, where *machineFlags, d *depth, use fu
 	if err != nil {
 		return err
 	}
+	done := a.slowly("collecting facts")
 	collected := doctor.Collect(ctx, plugins, cmp.Or(a.flags.timeout*4/5, doctor.DefaultTimeout))
+	done()
 	collected.AddRecorded(machine.Recorded, plugins)
 	s.probe(ctx, d, &collected)
 	doc := doctor.FactsDocument(where.reportTarget(machine), collected, s.started)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -100,5 +101,35 @@ func TestWidth(t *testing.T) {
 	narrow, wide := longest(60), longest(110)
 	if narrow > 60 || wide > 110 || wide <= 80 {
 		t.Errorf("%d columns on a terminal of 60, %d on one of 110", narrow, wide)
+	}
+}
+
+// Slow work is told on a terminal, and the line goes away.
+func TestSlowWorkIsTold(t *testing.T) {
+	build(t)
+	dir := t.TempDir()
+	if err := unpackMachines(filepath.Join(dir, "box"), "base"); err != nil {
+		t.Fatal(err)
+	}
+	if err := copyProgram(extra("hostile"), filepath.Join(dir, "hang-collect")); err != nil {
+		t.Fatal(err)
+	}
+	config := filepath.Join(dir, "bulkhead.hcl")
+	if err := os.WriteFile(config, []byte("plugin \"hang-collect\" {\n  source = \"./hang-collect\"\n}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ours, theirs := terminal(t, 80)
+	cmd := exec.Command(bulkhead(), "doctor", "--root", filepath.Join(dir, "box"), "-c", config, "--timeout", "8s")
+	cmd.Env = []string{"HOME=" + t.TempDir(), "TERM=xterm-256color", "LANG=C.UTF-8"}
+	cmd.Stdout, cmd.Stderr = theirs, theirs
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_ = theirs.Close()
+	text, _ := io.ReadAll(ours) // ends with an error when the program is gone
+	_ = cmd.Wait()
+	_, after, told := strings.Cut(string(text), "collecting facts, 2s so far")
+	if !told || !strings.Contains(after, "\r\x1b[K") {
+		t.Errorf("%q", text)
 	}
 }
