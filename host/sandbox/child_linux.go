@@ -179,7 +179,7 @@ func (a *attempt) directory(m *mail) directory {
 		return directory{}
 	}
 	d := directory{socket: a.socketDir(), file: m.directory}
-	if d.file == nil {
+	if d.file == nil && !a.walls.mount { // in a private root the name is another directory's here
 		fd, err := unix.Open(a.dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 		if err == nil {
 			d.file = os.NewFile(uintptr(fd), a.dir)

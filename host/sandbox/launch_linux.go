@@ -4,6 +4,7 @@ package sandbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 )
@@ -42,12 +43,29 @@ func (a *attempt) run(ctx context.Context) (*Process, error) {
 		return nil, err
 	}
 	p := a.adopt(c, m)
-	if err := a.inspect(p); err != nil {
+	err = a.delivered(m)
+	if err == nil {
+		err = a.inspect(p)
+	}
+	if err != nil {
 		p.Kill()
 		<-p.Done()
 		return nil, err
 	}
 	return p, nil
+}
+
+// delivered wants the descriptor of a private directory that only the program can
+// name: without it the host would look for the program's socket in a directory of
+// its own.
+func (a *attempt) delivered(m *mail) error {
+	if !a.walls.mount || a.dir == "" || m.directory != nil {
+		return nil
+	}
+	if m.lost != nil {
+		return a.failed("private-directory", a.dir, m.lost)
+	}
+	return a.failed("private-directory", a.dir, errors.New("its descriptor did not come back from the launch"))
 }
 
 // discardGroup removes a group that nothing runs in.

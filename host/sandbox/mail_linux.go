@@ -27,6 +27,7 @@ type mail struct {
 	ready     bool
 	failed    int // -1 without a failure
 	errno     unix.Errno
+	lost      error // why nothing more could be read, nil at the end
 }
 
 // socketPair returns a pair that keeps messages apart and ends with exec.
@@ -52,6 +53,7 @@ func readMail(socket *os.File) *mail {
 			continue
 		}
 		if err != nil || n == 0 {
+			m.lost = err
 			return m
 		}
 		m.take(text[:n], control[:cn])
