@@ -72,6 +72,9 @@ type Machine struct {
 	Pythons     []string
 	Filesystems map[string]Usage
 	OS, Arch    string
+	// OpenFiles is the soft limit of open files with which this process was
+	// started; 0 for a recorded machine, whose files tell it.
+	OpenFiles int64
 	// KernelLog of a recorded machine.
 	KernelLog string
 	// Recorded are facts of a recorded machine that no file can show: what a
@@ -107,7 +110,7 @@ func This(projectDir string, pythons []string) (*Machine, error) {
 	}
 	m := &Machine{
 		Env: environ(os.Environ()), Home: filepath.ToSlash(home), OS: runtime.GOOS, Arch: runtime.GOARCH,
-		ProcessDir: fmt.Sprintf("/proc/%d", os.Getpid()),
+		ProcessDir: fmt.Sprintf("/proc/%d", os.Getpid()), OpenFiles: openFiles(),
 	}
 	if m.ProjectDir, err = absolute(projectDir); err != nil {
 		return nil, err
@@ -276,7 +279,7 @@ func parseRecording(data []byte) (*recording, error) {
 func (m *Machine) Message(root string, view View) *pluginv1.Target {
 	t := &pluginv1.Target{
 		Root: root, Live: m.Live(), ProcessDir: m.ProcessDir, Env: view.Env, Pythons: m.Pythons,
-		ProjectDir: m.ProjectDir, Home: m.Home, Os: m.OS, Arch: m.Arch,
+		ProjectDir: m.ProjectDir, Home: m.Home, Os: m.OS, Arch: m.Arch, OpenFiles: m.OpenFiles,
 		Filesystems: map[string]*pluginv1.FilesystemUsage{},
 	}
 	for name, u := range m.Filesystems {

@@ -105,7 +105,7 @@ func Granted(tb testing.TB, whole *fact.Target, grants []Grant) *fact.Target {
 	return &fact.Target{
 		Root: root, ProcessDir: whole.ProcessDir, Env: env, Pythons: whole.Pythons, ProjectDir: whole.ProjectDir,
 		Home: whole.Home, Filesystems: whole.Filesystems, KernelLog: whole.KernelLog,
-		KernelLogUnknown: whole.KernelLogUnknown, OS: whole.OS, Arch: whole.Arch,
+		KernelLogUnknown: whole.KernelLogUnknown, OpenFiles: whole.OpenFiles, OS: whole.OS, Arch: whole.Arch,
 	}
 }
 

@@ -286,8 +286,11 @@ type Target struct {
 	KernelLog string `protobuf:"bytes,11,opt,name=kernel_log,json=kernelLog,proto3" json:"kernel_log,omitempty"`
 	// Why there is no kernel log.
 	KernelLogUnknown string `protobuf:"bytes,12,opt,name=kernel_log_unknown,json=kernelLogUnknown,proto3" json:"kernel_log_unknown,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Soft limit of open files of the examined process where its own files tell
+	// another: a host written in Go has raised its own. 0 when they are right.
+	OpenFiles     int64 `protobuf:"varint,13,opt,name=open_files,json=openFiles,proto3" json:"open_files,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Target) Reset() {
@@ -402,6 +405,13 @@ func (x *Target) GetKernelLogUnknown() string {
 		return x.KernelLogUnknown
 	}
 	return ""
+}
+
+func (x *Target) GetOpenFiles() int64 {
+	if x != nil {
+		return x.OpenFiles
+	}
+	return 0
 }
 
 type FilesystemUsage struct {
@@ -1343,7 +1353,7 @@ var File_bulkhead_plugin_v1_doctor_proto protoreflect.FileDescriptor
 
 const file_bulkhead_plugin_v1_doctor_proto_rawDesc = "" +
 	"\n" +
-	"\x1fbulkhead/plugin/v1/doctor.proto\x12\x12bulkhead.plugin.v1\x1a\x1fbulkhead/plugin/v1/plugin.proto\"\xb4\x04\n" +
+	"\x1fbulkhead/plugin/v1/doctor.proto\x12\x12bulkhead.plugin.v1\x1a\x1fbulkhead/plugin/v1/plugin.proto\"\xd3\x04\n" +
 	"\x06Target\x12\x12\n" +
 	"\x04root\x18\x01 \x01(\tR\x04root\x12\x12\n" +
 	"\x04live\x18\x02 \x01(\bR\x04live\x12\x1f\n" +
@@ -1360,7 +1370,9 @@ const file_bulkhead_plugin_v1_doctor_proto_rawDesc = "" +
 	" \x01(\tR\x04arch\x12\x1d\n" +
 	"\n" +
 	"kernel_log\x18\v \x01(\tR\tkernelLog\x12,\n" +
-	"\x12kernel_log_unknown\x18\f \x01(\tR\x10kernelLogUnknown\x1a6\n" +
+	"\x12kernel_log_unknown\x18\f \x01(\tR\x10kernelLogUnknown\x12\x1d\n" +
+	"\n" +
+	"open_files\x18\r \x01(\x03R\topenFiles\x1a6\n" +
 	"\bEnvEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1ac\n" +
