@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/bulkhead-ml/bulkhead/host/report"
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
@@ -143,7 +144,8 @@ func (p probed) importsFailed(facts fact.Set, findings []report.Finding) (out []
 }
 
 // foretells reports whether a finding says that this import fails: it names the
-// import as its proof, or is about the environment and names what is to blame.
+// import as its proof, is about the file or directory that the import found, or is
+// about the environment and names what is to blame.
 func foretells(f report.Finding, i ProbeImport) bool {
 	if gravity(f.Severity) < gravity(report.Warning) {
 		return false
@@ -151,8 +153,40 @@ func foretells(f report.Finding, i ProbeImport) bool {
 	if v, ok := verdictOf(f); ok && v.about(i.Prefix) && slices.Contains(v.modules, i.Module) {
 		return true
 	}
-	name := blameOf(i).name
-	return name != "" && strings.HasPrefix(f.Subject, strings.TrimSuffix(i.Prefix, "/")) && strings.Contains(f.Title+" "+f.Detail, name)
+	if hides(f, i.Module) || i.Path != "" && f.Subject != "" && !strings.HasPrefix(i.Prefix, f.Subject) && within(i.Path, f.Subject) {
+		return true
+	}
+	return within(f.Subject, i.Prefix) && mentions(f.Title+" "+f.Detail, blameOf(i).name)
+}
+
+// hides reports whether a finding is about a file or directory that an import of
+// the module finds first.
+func hides(f report.Finding, module string) bool {
+	top, _, _ := strings.Cut(module, ".")
+	return strings.HasPrefix(f.Subject, "/") && strings.TrimSuffix(baseName(strings.TrimSuffix(f.Subject, "/")), ".py") == top
+}
+
+// within reports whether a path is dir or lies in it.
+func within(p, dir string) bool {
+	dir = strings.TrimSuffix(dir, "/")
+	return dir != "" && (p == dir || strings.HasPrefix(p, dir+"/"))
+}
+
+// mentions reports whether a text has a name, or of a dotted module its first or
+// its last part as a word.
+func mentions(text, name string) bool {
+	if name == "" {
+		return false
+	}
+	if strings.Contains(text, name) {
+		return true
+	}
+	parts := strings.Split(name, ".")
+	if len(parts) < 2 || strings.Contains(name, ".so") || strings.ContainsAny(name, "/ @") {
+		return false
+	}
+	words := strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '_' })
+	return slices.Contains(words, parts[0]) || slices.Contains(words, parts[len(parts)-1])
 }
 
 func importFailed(i ProbeImport, evidence []fact.Evidence) report.Finding {
@@ -184,7 +218,7 @@ func (p probed) tensorsFailed(facts fact.Set, findings []report.Finding) (out []
 			continue
 		}
 		foretold := slices.ContainsFunc(findings, func(f report.Finding) bool {
-			return f.Severity == report.Error && (f.Subject == t.Prefix || f.Area == "gpu" || f.Area == "cuda" || strings.HasPrefix(f.Code, t.Module+"."))
+			return f.Severity == report.Error && (f.Subject == t.Prefix || hides(f, t.Module) || f.Area == "gpu" || f.Area == "cuda" || strings.HasPrefix(f.Code, t.Module+"."))
 		})
 		if foretold {
 			continue

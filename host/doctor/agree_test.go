@@ -135,3 +135,30 @@ func TestProbesInADiagnosis(t *testing.T) {
 		t.Errorf("got %q", listing(got.Findings))
 	}
 }
+
+// A failed import belongs to the finding that is about the file it found, or that
+// names the distribution whose module is missing.
+func TestForetold(t *testing.T) {
+	numpy := ProbeImport{Prefix: "/env", Module: "numpy", Error: "ModuleNotFoundError: No module named 'numpy._core._multiarray_umath'"}
+	foreign := numpy
+	foreign.Path = "/old/site-packages/numpy/__init__.py"
+	for name, c := range map[string]struct {
+		finding report.Finding
+		probe   ProbeImport
+		want    bool
+	}{
+		"file in the project":     {report.Finding{Severity: report.Error, Subject: "/proj/numpy.py"}, numpy, true},
+		"directory in its place":  {report.Finding{Severity: report.Error, Subject: "/proj/numpy"}, numpy, true},
+		"another file":            {report.Finding{Severity: report.Error, Subject: "/proj/torch.py"}, numpy, false},
+		"missing native module":   {report.Finding{Severity: report.Error, Subject: "/env", Detail: "numpy lacks numpy/_core/_multiarray_umath.cpython-311.so."}, numpy, true},
+		"wheel of another Python": {report.Finding{Severity: report.Error, Subject: "/env", Detail: "numpy 1.24.4 (cp38-cp38) is installed."}, numpy, true},
+		"another environment":     {report.Finding{Severity: report.Error, Subject: "/environment", Detail: "numpy"}, numpy, false},
+		"another distribution":    {report.Finding{Severity: report.Error, Subject: "/env", Detail: "pandas needs numpy-stubs."}, ProbeImport{Prefix: "/env", Module: "x", Error: "No module named 'torch.core'"}, false},
+		"foreign PYTHONPATH":      {report.Finding{Severity: report.Warning, Subject: "/old/site-packages"}, foreign, true},
+		"a remark":                {report.Finding{Severity: report.Info, Subject: "/proj/numpy.py"}, numpy, false},
+	} {
+		if got := foretells(c.finding, c.probe); got != c.want {
+			t.Errorf("%s: %t, want %t", name, got, c.want)
+		}
+	}
+}

@@ -27,6 +27,8 @@ type ProbeImport struct {
 	Error string `json:"error"`
 	// Cause is the exception that led to Error, when it is another.
 	Cause string `json:"cause"`
+	// Path is the file that was imported, or would have been.
+	Path string `json:"path"`
 }
 
 // ProbeTensor is what multiplying two matrices gave.

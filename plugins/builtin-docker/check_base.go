@@ -226,7 +226,10 @@ func brought(stages []stage, i int, r requirement, row tables.Package) bool {
 				return true
 			}
 			for _, text := range in.Requirements {
-				other, _ := parseRequirement(text)
+				other, ok := parseRequirement(text)
+				if !ok {
+					return true // a directory, an address or a variable
+				}
 				names[other.name] = true
 			}
 		}

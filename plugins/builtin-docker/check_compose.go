@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"regexp"
@@ -48,7 +49,7 @@ var composeNoGPU = check.Check{
 	Doc: check.Doc{
 		Meaning: "A service of a compose file runs an image that is made for CUDA, and nothing in the file gives it a GPU. It starts, and frameworks in it report \"Found no NVIDIA driver on your system\" or use the CPU.",
 		Detection: "The image of the service, or the base of the Dockerfile that it builds, is known as one for CUDA, and the service has neither a reservation of devices under deploy, nor gpus, nor runtime: nvidia, nor NVIDIA's devices. " +
-			"Merged anchors count. A service that extends another one is not reported, and neither is one that another compose file of the project gives a GPU. On a machine without a GPU it is a note.",
+			"Merged anchors count, and a variable that may name a runtime. Nothing is said where daemon.json makes NVIDIA's runtime the default, which gives every such container the GPU. A service with zero replicas or that extends another one is not reported, and neither is one that another compose file of the project gives a GPU. On a machine without a GPU it is a note.",
 		Cause:  "docker run has --gpus; the compose file needs the reservation written out.",
 		Fix:    "Reserve the devices for the service, or give it the short form gpus: all.",
 		Verify: "docker compose exec SERVICE nvidia-smi -L lists the GPUs.",
@@ -64,11 +65,14 @@ func runComposeNoGPU(c *check.Context) {
 	if withoutGPU(c) {
 		severity = check.Info
 	}
+	if defaultIsNVIDIA(c) {
+		return
+	}
 	given := servicesWithGPU(c)
 	for _, name := range c.Facts.Instances("compose") {
 		for _, s := range servicesOf(c, name) {
 			image, _ := serviceImage(c, name, s)
-			if s.GPU || s.Extends || given[s.Name] || !image.GPU {
+			if s.GPU || s.Extends || s.Off || given[s.Name] || !image.GPU {
 				continue
 			}
 			line := max(s.ImageLine, s.Line)
@@ -115,7 +119,7 @@ var composeShmSmall = check.Check{
 	Area: "docker", Needs: []string{"compose.services"}, Config: composeShmSettings{},
 	Doc: check.Doc{
 		Meaning: "A service that runs PyTorch has less shared memory than min_bytes (256 MiB unless set); without shm_size Docker gives 64 MiB. DataLoader workers die with \"Bus error\", and NCCL with \"No space left on device\".",
-		Detection: "The service runs an image with PyTorch, or torchrun, accelerate, deepspeed or a script named train*.py in an image on which PyTorch is installed, and has neither a large enough shm_size, nor ipc: host, nor a mount on /dev/shm. " +
+		Detection: "The service runs an image with PyTorch, or torchrun, accelerate, deepspeed or a script named train*.py in an image on which PyTorch is installed, and has neither a large enough shm_size, nor ipc: host, nor a mount on /dev/shm. A default-shm-size of daemon.json counts. " +
 			"Services that other images run are not reported.",
 		Cause:  "The default of Docker is 64 MiB.",
 		Fix:    "Set shm_size for the service, or ipc: host.",
@@ -134,12 +138,18 @@ var launchers = regexp.MustCompile(`(^|[\s"'/\[,])(torchrun|accelerate|deepspeed
 func runComposeShm(c *check.Context) {
 	var settings composeShmSettings
 	c.Config(&settings)
+	config, _ := fact.Get[daemonConfig](c.Facts, "docker.daemon_config")
+	standard := cmp.Or(config.DefaultShmBytes, 64<<20)
 	for _, name := range c.Facts.Instances("compose") {
 		for _, s := range servicesOf(c, name) {
-			if s.SharesShm || s.Extends && s.ShmBytes < 0 || s.ShmBytes >= settings.MinBytes || !sharesMemory(c, name, s) {
+			bytes := s.ShmBytes
+			if bytes < 0 {
+				bytes = standard
+			}
+			if s.SharesShm || s.Extends && s.ShmBytes < 0 || bytes >= settings.MinBytes || !sharesMemory(c, name, s) {
 				continue
 			}
-			line, what := s.Line, "has no shm_size, so that Docker gives it 64 MiB"
+			line, what := s.Line, fmt.Sprintf("has no shm_size, so that Docker gives it %d MiB", standard>>20)
 			if s.ShmBytes >= 0 {
 				line, what = s.ShmLine, fmt.Sprintf("has a shm_size of %d MiB", s.ShmBytes>>20)
 			}
@@ -207,7 +217,7 @@ func runComposeRuntime(c *check.Context) {
 				Detail:   fmt.Sprintf("%s, line %d: the service %q has runtime: nvidia, %s.", path.Base(name), s.RuntimeLine, s.Name, what),
 				Cause:    cause,
 				Evidence: append(at(fact.At("compose", name, "services"), name, s.RuntimeLine, "runtime: nvidia"), c.Evidence("docker.runtimes", "docker.engine.flavor")...),
-				Remedies: runtimeRemedies(missing),
+				Remedies: runtimeRemedies(c, missing),
 				Verify:   []string{"docker info --format '{{json .Runtimes}}'"},
 			})
 		}
@@ -227,7 +237,7 @@ func runtimeMissing(c *check.Context) bool {
 		c.Facts.String("os.container") == "" && !c.Facts.Known("docker.nvidia_toolkit.path")
 }
 
-func runtimeRemedies(missing bool) []check.Remedy {
+func runtimeRemedies(c *check.Context, missing bool) []check.Remedy {
 	out := []check.Remedy{{
 		ID: "reserve-gpu", Summary: "Take runtime: nvidia out, and reserve the devices", Kind: check.WriteFile, Risk: check.Low,
 		Preview: []string{"deploy:", "  resources:", "    reservations:", "      devices:", "        - driver: nvidia", "          count: all", "          capabilities: [gpu]"},
@@ -235,7 +245,7 @@ func runtimeRemedies(missing bool) []check.Remedy {
 	if missing {
 		out = append(out, check.Remedy{
 			ID: "register-runtime", Summary: "Or install the toolkit and register its runtime", Kind: check.SystemCommand, Risk: check.Medium,
-			Preview: []string{"# install nvidia-container-toolkit: " + toolkitGuide, "sudo nvidia-ctk runtime configure --runtime=docker", "sudo systemctl restart docker"},
+			Preview: append(installToolkit(c), registerRuntime(c)...),
 		})
 	}
 	return out
@@ -246,7 +256,7 @@ var devcontainerNoGPU = check.Check{
 	Area: "docker", Needs: []string{"devcontainer.config"},
 	Doc: check.Doc{
 		Meaning:   "devcontainer.json starts an image that is made for CUDA without a GPU: the terminal of the editor has no device, and frameworks report \"Found no NVIDIA driver on your system\".",
-		Detection: "The image, or the base of the Dockerfile that is built, is known as one for CUDA, and neither runArgs has --gpus or an NVIDIA device, nor hostRequirements asks for a gpu. A container that a compose file starts is left to its checks. On a machine without a GPU it is a note.",
+		Detection: "The image, or the base of the Dockerfile that is built, is known as one for CUDA, and neither runArgs has --gpus or an NVIDIA device, nor hostRequirements asks for a gpu. A container that a compose file starts is left to its checks, and nothing is said where daemon.json makes NVIDIA's runtime the default. On a machine without a GPU it is a note.",
 		Cause:     "The image alone does not bring the GPU into the container.",
 		Fix:       "Add hostRequirements with gpu set to optional, which gives a GPU where there is one, or --gpus all to runArgs.",
 		Verify:    "nvidia-smi -L in the terminal of the editor lists the GPUs.",
@@ -262,11 +272,14 @@ func runDevcontainer(c *check.Context) {
 	if withoutGPU(c) {
 		severity = check.Info
 	}
+	if defaultIsNVIDIA(c) {
+		return
+	}
 	for _, name := range c.Facts.Instances("devcontainer") {
 		d, ok := fact.Get[devcontainer](c.Facts, fact.At("devcontainer", name, "config"))
 		image := tables.ParseImage(d.Image)
 		if d.Image == "" && d.Build != "" {
-			image, _ = builtImage(c, projectRelative(name, d.Build), "")
+			image, _ = builtImage(c, projectRelative(name, d.Build), d.Target)
 		}
 		if !ok || d.GPU || d.Compose || !image.GPU {
 			continue

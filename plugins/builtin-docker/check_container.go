@@ -18,7 +18,7 @@ var driverCapabilities = check.Check{
 		Meaning: "NVIDIA_DRIVER_CAPABILITIES says which libraries of the driver NVIDIA's runtime puts into the container, and compute is not among them: there is a device and no libcuda.so.1, and frameworks report \"Found no NVIDIA driver on your system\". " +
 			"Without utility there is no nvidia-smi and no NVML.",
 		Detection: "The variable in a container that has /dev/nvidiactl, and the absence of libcuda.so.1 from the loader's paths. An empty variable means compute and utility. " +
-			"Where only utility is left out, it is a note.",
+			"Where only utility is left out, or no Python environment of the container has a framework, it is a note.",
 		Cause:      "The variable was set for graphics or video (display, graphics, video) in the image or on the command line.",
 		Fix:        "Start the container with NVIDIA_DRIVER_CAPABILITIES=compute,utility, or all.",
 		Verify:     "ldconfig -p in the container names libcuda.so.1.",
@@ -45,6 +45,9 @@ func runDriverCapabilities(c *check.Context) {
 		severity, detail = check.Info, "there is no nvidia-smi and no NVML in the container."
 	default:
 		return
+	}
+	if withoutML(c) {
+		severity = check.Info // a container for graphics or video
 	}
 	c.Report(check.Finding{
 		Severity: severity,

@@ -16,7 +16,7 @@ var engineAbsent = check.Check{
 		Meaning: "The docker client is installed, and no engine is: neither dockerd, rootless Docker, the snap nor Docker Desktop, and nothing sends the client to another machine.",
 		Detection: "The client's program is there; dockerd, its user unit, the snap and Docker Desktop are not; DOCKER_HOST and DOCKER_CONTEXT are not set, there are no contexts, and this is not inside a container, " +
 			"where a client with a mounted socket is usual. It is a warning when the project has a Dockerfile or compose file, else a note.",
-		Cause:      "Only the client was installed, for example the static docker binary or the docker-ce-cli package.",
+		Cause:      "Only the client was installed, for example the static docker binary or the docker-ce-cli package. Under WSL, Docker Desktop is not running or does not serve this distribution.",
 		Fix:        "Install Docker Engine, or point the client at an engine elsewhere with a context.",
 		Verify:     "docker version prints a Server section.",
 		References: []string{"https://docs.docker.com/engine/install/", "https://docs.docker.com/engine/manage-resources/contexts/"},
@@ -34,19 +34,33 @@ func runEngineAbsent(c *check.Context) {
 	if files, ok := fact.Get[[]projectFile](c.Facts, "docker.files"); ok && len(files) > 0 {
 		severity, why = check.Warning, fmt.Sprintf("%s cannot be built or started here: \"Cannot connect to the Docker daemon\".", files[0].Path)
 	}
+	cause, remedy := "Only the Docker client was installed.", check.Remedy{
+		ID: "install-engine", Summary: "Install Docker Engine from the repository of your distribution", Kind: check.SystemCommand, Risk: check.Medium, Preview: installEngine(c),
+	}
+	if c.Facts.Bool("os.wsl") {
+		cause, remedy = "Docker Desktop is not running on Windows, or its integration with this distribution is turned off.", startDesktop()
+	}
 	c.Report(check.Finding{
 		Severity: severity,
 		Detail:   fmt.Sprintf("%s is a client without an engine on this machine; %s", client, why),
-		Cause:    "Only the Docker client was installed.",
+		Cause:    cause,
 		Evidence: c.Evidence("docker.client.path", "docker.engine.installed", "docker.files"),
 		Explains: []string{"docker.engine-down", "docker.no-nvidia-runtime"},
 		Remedies: []check.Remedy{
-			{ID: "install-engine", Summary: "Install Docker Engine from the repository of your distribution", Kind: check.SystemCommand, Risk: check.Medium, Preview: installEngine(c)},
+			remedy,
 			{ID: "remote-context", Summary: "Or use the engine of another machine", Kind: check.Advice, Risk: check.Low,
 				Preview: []string{"docker context create box --docker host=ssh://USER@HOST", "docker context use box"}},
 		},
 		Verify: []string{"docker version"},
 	})
+}
+
+// startDesktop is for WSL, where the client most often belongs to Docker Desktop.
+func startDesktop() check.Remedy {
+	return check.Remedy{
+		ID: "start-desktop", Summary: "Start Docker Desktop on Windows, and turn this distribution on under Settings, Resources, WSL integration", Kind: check.Advice, Risk: check.Low,
+		Preview: []string{`"/mnt/c/Program Files/Docker/Docker/Docker Desktop.exe" &`},
+	}
 }
 
 // installEngine knows the package names of the large families.
@@ -93,20 +107,25 @@ func runEngineDown(c *check.Context) {
 	if c.Facts.Bool("docker.engine.enabled") {
 		severity = check.Warning
 	}
-	start, log := "sudo systemctl start docker", "journalctl -u docker -n 50 --no-pager"
-	if c.Facts.String("docker.engine.flavor") == "rootless" {
-		start, log = "systemctl --user start docker", "journalctl --user -u docker -n 50 --no-pager"
-	}
 	c.Report(check.Finding{
 		Severity: severity,
 		Detail:   "The Docker engine is installed and not running: docker commands fail with \"Cannot connect to the Docker daemon\".",
 		Cause:    "The engine was stopped, or it ended with an error that its log names.",
 		Evidence: c.Evidence("docker.engine.running", "docker.engine.flavor", "docker.engine.enabled"),
 		Remedies: []check.Remedy{{
-			ID: "start", Summary: "Start the engine, and read its log if that fails", Kind: check.SystemCommand, Risk: check.Low, Preview: []string{start, log},
+			ID: "start", Summary: "Start the engine, and read its log if that fails", Kind: check.SystemCommand, Risk: check.Low, Preview: []string{engineCommand(c, "start"), engineLog(c)},
 		}},
 		Verify: []string{"docker info"},
 	})
+}
+
+// editor opens the file at its line; that of a rootless engine is the user's own.
+func editor(c *check.Context, config daemonConfig) string {
+	command := fmt.Sprintf("${EDITOR:-vi} +%d %s", config.Line, quoted(config.Path))
+	if isRootless(c) {
+		return command
+	}
+	return "sudo " + command
 }
 
 var daemonConfigInvalid = check.Check{
@@ -136,7 +155,7 @@ func runDaemonConfigInvalid(c *check.Context) {
 		Explains: []string{"docker.engine-down", "docker.no-nvidia-runtime", "docker.runtime-binary-missing"},
 		Remedies: []check.Remedy{{
 			ID: "mend", Summary: "Mend the line, validate the file, restart the engine", Kind: check.DockerDaemonConfig, Risk: check.Medium,
-			Preview: []string{fmt.Sprintf("sudo ${EDITOR:-vi} +%d %s", config.Line, config.Path), "sudo dockerd --validate --config-file " + config.Path, "sudo systemctl restart docker"},
+			Preview: []string{editor(c, config), "dockerd --validate --config-file " + config.Path, engineCommand(c, "restart")},
 		}},
 		Verify: []string{"dockerd --validate --config-file " + config.Path},
 	})

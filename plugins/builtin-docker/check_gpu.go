@@ -27,7 +27,7 @@ var noNvidiaRuntime = check.Check{
 		Meaning: "The machine has an NVIDIA GPU and a Docker engine, and nothing that connects them. docker run --gpus all fails with " +
 			"'could not select device driver \"\" with capabilities: [[gpu]]'.",
 		Detection: "No nvidia-container-runtime-hook in the places that dockerd looks in, no runtime of NVIDIA in daemon.json, and no CDI specification of kind nvidia.com/gpu. " +
-			"Any one of them is enough: with the hook, --gpus works without a line in daemon.json.",
+			"Any one of them is enough: with the hook, --gpus works without a line in daemon.json. A GPU whose driver is not loaded is not reported here: the driver comes first.",
 		Cause:      "The NVIDIA Container Toolkit is not installed.",
 		Fix:        "Install nvidia-container-toolkit from NVIDIA's repository, register the runtime, and restart the engine.",
 		Verify:     "docker run --rm --gpus all ubuntu nvidia-smi lists the GPUs.",
@@ -38,7 +38,8 @@ var noNvidiaRuntime = check.Check{
 
 func runNoNvidiaRuntime(c *check.Context) {
 	flavor := c.Facts.String("docker.engine.flavor")
-	if !hasGPU(c) || flavor != "docker" && flavor != "rootless" || hasGPURuntime(c) || c.Facts.String("os.container") != "" {
+	loaded, known := fact.Get[bool](c.Facts, "gpu.driver.loaded")
+	if !hasGPU(c) || known && !loaded || flavor != "docker" && flavor != "rootless" || hasGPURuntime(c) || c.Facts.String("os.container") != "" {
 		return
 	}
 	c.Report(check.Finding{
@@ -48,7 +49,7 @@ func runNoNvidiaRuntime(c *check.Context) {
 		Evidence: c.Evidence("gpu.count", "docker.engine.flavor", "docker.daemon_config", "docker.nvidia_toolkit.path"),
 		Remedies: []check.Remedy{{
 			ID: "install-toolkit", Summary: "Install the toolkit from NVIDIA's repository and register its runtime", Kind: check.SystemCommand, Risk: check.Medium,
-			Preview: append(installToolkit(c), "sudo nvidia-ctk runtime configure --runtime=docker", "sudo systemctl restart docker"),
+			Preview: append(installToolkit(c), registerRuntime(c)...),
 		}},
 		Verify: []string{"docker run --rm --gpus all ubuntu nvidia-smi"},
 	})
@@ -106,6 +107,8 @@ func runRuntimeBinaryMissing(c *check.Context) {
 		severity, effect := check.Warning, fmt.Sprintf("docker run --runtime=%s fails", r.Name)
 		if config.DefaultRuntime == r.Name {
 			severity, effect = check.Error, "no container starts, since it is the default"
+		} else if withoutGPU(c) {
+			severity = check.Info // left over, or for another machine
 		}
 		c.Report(check.Finding{
 			Severity: severity,
@@ -115,7 +118,7 @@ func runRuntimeBinaryMissing(c *check.Context) {
 			Evidence: []fact.Evidence{{Fact: "docker.runtimes", Path: config.Path, Line: r.Line, Value: r.Path}},
 			Remedies: []check.Remedy{{
 				ID: "install-toolkit", Summary: "Install the toolkit, or remove the entry", Kind: check.SystemCommand, Risk: check.Medium,
-				Preview: append(installToolkit(c), "sudo systemctl restart docker"),
+				Preview: append(installToolkit(c), engineCommand(c, "restart")),
 			}},
 			Verify: []string{fmt.Sprintf("docker run --rm --runtime=%s ubuntu true", r.Name)},
 		})
@@ -126,8 +129,9 @@ var cdiStale = check.Check{
 	Code: "docker.cdi-stale", Title: "The CDI specification is for another driver",
 	Area: "docker", Needs: []string{"gpu.count"},
 	Doc: check.Doc{
-		Meaning:    "A CDI specification lists the libraries of a driver version that is not the one that runs. Containers that ask for nvidia.com/gpu get files that are gone, and do not start.",
-		Detection:  "The version in the name of libcuda.so.* or libnvidia-ml.so.* in the specification, against the version of the loaded kernel module.",
+		Meaning: "A CDI specification lists the libraries of a driver version that is not the one that runs. Containers that ask for nvidia.com/gpu get files that are gone, and do not start.",
+		Detection: "The version in the name of libcuda.so.* or libnvidia-ml.so.* in the specification, against the version of the loaded kernel module. A specification in /etc/cdi is not reported where one in /var/run/cdi, which counts more, has its devices for the loaded driver, " +
+			"nor is one for a driver that is installed and waits for a reboot.",
 		Cause:      "The driver was upgraded and the specification was not generated again.",
 		Fix:        "Generate the specification again, and enable nvidia-cdi-refresh so that it happens by itself.",
 		Verify:     "nvidia-ctk cdi list ends without an error, and a container with --device nvidia.com/gpu=all starts.",
@@ -138,9 +142,10 @@ var cdiStale = check.Check{
 
 func runCDIStale(c *check.Context) {
 	driver := c.Facts.String("gpu.driver.version")
+	installed := c.Facts.String("gpu.driver.library_version") // waits for a reboot, which is another finding
 	specs, _ := fact.Get[[]cdiSpec](c.Facts, "docker.cdi.specs")
 	for _, s := range specs {
-		if driver == "" || s.DriverVersion == "" || s.DriverVersion == driver || !strings.HasPrefix(s.Kind, "nvidia.com/") {
+		if driver == "" || s.DriverVersion == "" || s.DriverVersion == driver || s.DriverVersion == installed || !strings.HasPrefix(s.Kind, "nvidia.com/") || shadowed(specs, s, driver) {
 			continue
 		}
 		c.Report(check.Finding{
@@ -156,6 +161,16 @@ func runCDIStale(c *check.Context) {
 			Verify: []string{"nvidia-ctk cdi list"},
 		})
 	}
+}
+
+// shadowed reports whether another specification gives the same devices for the
+// loaded driver from a directory that counts more: /var/run/cdi, which is
+// /run/cdi, wins over /etc/cdi.
+func shadowed(specs []cdiSpec, s cdiSpec, driver string) bool {
+	return strings.HasPrefix(s.Path, "/etc/") && slices.ContainsFunc(specs, func(other cdiSpec) bool {
+		missing := func(device string) bool { return !slices.Contains(other.Devices, device) }
+		return !strings.HasPrefix(other.Path, "/etc/") && other.Kind == s.Kind && other.DriverVersion == driver && !slices.ContainsFunc(s.Devices, missing)
+	})
 }
 
 var snapDocker = check.Check{
@@ -194,7 +209,7 @@ var containerWithoutGPU = check.Check{
 	Doc: check.Doc{
 		Meaning: "This is a container on a machine with an NVIDIA GPU and a loaded driver, and the container has no device of it. Frameworks report \"Found no NVIDIA driver on your system\".",
 		Detection: "/sys shows the GPU and the loaded module, which containers share with the machine, and there is no /dev/nvidiactl; or there is, and NVIDIA_VISIBLE_DEVICES is none and there is no /dev/nvidia0 or other GPU. " +
-			"A CUDA image on a machine without a GPU is not reported, although it sets NVIDIA_VISIBLE_DEVICES.",
+			"A CUDA image on a machine without a GPU is not reported, although it sets NVIDIA_VISIBLE_DEVICES. Where no Python environment of the container has a framework it is a note: the container may be meant for CPUs.",
 		Cause:      "--gpus was left out, or NVIDIA_VISIBLE_DEVICES is void or none.",
 		Fix:        "Start the container with --gpus all; in a compose file reserve the devices; in Kubernetes request nvidia.com/gpu.",
 		Verify:     "ls /dev/nvidiactl inside the container.",
@@ -216,7 +231,12 @@ func runContainerWithoutGPU(c *check.Context) {
 	if v, ok := fact.Get[string](c.Facts, "docker.container.visible_devices"); ok && (v == "void" || v == "none" || v == "") {
 		cause = fmt.Sprintf("NVIDIA_VISIBLE_DEVICES is %q, which asks for no device.", v)
 	}
+	severity := check.Error
+	if withoutML(c) {
+		severity = check.Info
+	}
 	c.Report(check.Finding{
+		Severity: severity,
 		Detail:   "The machine has a GPU and its driver is loaded, and this container has no " + missing + ": CUDA finds no device.",
 		Cause:    cause,
 		Evidence: c.Evidence("os.container", "gpu.count", "gpu.driver.loaded", "gpu.device_nodes", "docker.container.visible_devices"),

@@ -119,7 +119,7 @@ var cgroupDriver = check.Check{
 			Evidence: c.Evidence("docker.daemon_config", "cgroup.version", "docker.engine.enabled"),
 			Remedies: []check.Remedy{{
 				ID: "use-systemd-driver", Summary: "Create the links, take the setting out, and restart the engine", Kind: check.DockerDaemonConfig, Risk: check.Medium,
-				Preview: []string{"sudo nvidia-ctk system create-dev-char-symlinks --create-all", "sudo ${EDITOR:-vi} " + config.Path, "sudo systemctl restart docker"},
+				Preview: []string{"sudo nvidia-ctk system create-dev-char-symlinks --create-all", "sudo ${EDITOR:-vi} " + config.Path, engineCommand(c, "restart")},
 			}},
 			Verify: []string{"docker info --format '{{.CgroupDriver}}'"},
 		})
@@ -164,7 +164,7 @@ var desktopNoGPU = check.Check{
 	Area: "docker", Needs: []string{"docker.engine.flavor", "gpu.count"},
 	Doc: check.Doc{
 		Meaning:    "Docker Desktop is installed on Linux. Its engine runs in a virtual machine that has no access to the GPU, so that docker run --gpus all fails with 'could not select device driver \"\" with capabilities: [[gpu]]', whatever toolkit is installed on the machine.",
-		Detection:  "Docker Desktop's program on a Linux machine that is not WSL, and a GPU with a loaded driver.",
+		Detection:  "Docker Desktop's program on a Linux machine that is not WSL, and a GPU with a loaded driver. Where Docker Engine is installed beside it, it is a note, since the context of the client decides which of them runs containers.",
 		Cause:      "Docker Desktop was chosen in place of Docker Engine. Its GPU support is for Windows with WSL 2 only.",
 		Fix:        "Install Docker Engine beside it and point the client at it, or remove Docker Desktop.",
 		Verify:     "docker run --rm --gpus all ubuntu nvidia-smi lists the GPUs.",
@@ -175,8 +175,13 @@ var desktopNoGPU = check.Check{
 		if c.Facts.String("docker.engine.flavor") != "desktop" || !slices.ContainsFunc(c.Evidence("docker.engine.flavor"), onLinux) || !onHost(c) {
 			return
 		}
+		others, _ := fact.Get[[]string](c.Facts, "docker.engine.others")
+		severity := check.Warning
+		if len(others) > 0 {
+			severity = check.Info // which of the two the client uses is not known
+		}
 		c.Report(check.Finding{
-			Severity: check.Warning,
+			Severity: severity,
 			Detail:   "Docker Desktop runs containers in a virtual machine without the GPU: docker run --gpus all fails with \"could not select device driver\".",
 			Cause:    "GPU support of Docker Desktop is for Windows only.",
 			Evidence: c.Evidence("docker.engine.flavor", "gpu.count"),
@@ -195,7 +200,7 @@ var podmanNoCDI = check.Check{
 	Doc: check.Doc{
 		Meaning: "The machine has an NVIDIA GPU and Podman, and no CDI specification for the GPU: podman run --device nvidia.com/gpu=all ends with \"unresolvable CDI devices nvidia.com/gpu=all\".",
 		Detection: "The podman command, a GPU with a loaded driver, and neither a CDI specification of kind nvidia.com/gpu in /etc/cdi, /run/cdi or /var/run/cdi nor NVIDIA's OCI hook. " +
-			"It is a warning where Podman is the only engine and the project has a Containerfile, Dockerfile or compose file, else a note.",
+			"It is a warning where Podman is the only engine and a Containerfile, Dockerfile or compose file of the project is about CUDA or a framework, else a note.",
 		Cause:      "The NVIDIA Container Toolkit is not installed, or the specification was not generated.",
 		Fix:        "Install nvidia-container-toolkit and generate the specification; the service nvidia-cdi-refresh keeps it up to date.",
 		Verify:     "nvidia-ctk cdi list names nvidia.com/gpu=all.",
@@ -209,7 +214,7 @@ func runPodmanNoCDI(c *check.Context) {
 		return
 	}
 	severity := check.Info
-	if files, _ := fact.Get[[]projectFile](c.Facts, "docker.files"); len(files) > 0 && !c.Facts.Bool("docker.engine.installed") {
+	if projectWantsGPU(c) && !c.Facts.Bool("docker.engine.installed") {
 		severity = check.Warning
 	}
 	install := []string{"sudo nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml"}

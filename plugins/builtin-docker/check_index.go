@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-docker/internal/tables"
@@ -20,7 +21,7 @@ var missingIndex = check.Check{
 		Meaning: "A stage on an image with one CUDA major installs PyTorch's wheel for another, or the one for the CPU. The wheel brings its own CUDA and runs, but the image then holds two: " +
 			"extensions that are built in it fail with \"The detected CUDA version mismatches the version that was used to compile PyTorch\", and a base that was chosen for an old driver does not help.",
 		Detection: "The CUDA major of the base image against the index of the command (download.pytorch.org/whl/cuXXX or cpu), the label of the version (+cu121), or, where neither is given, the wheels on PyPI: " +
-			"those of a release that is pinned by a table, and any other as newer than CUDA 11. A stage in which a variable, pip.conf or pip config chooses the index is not reported, and neither is one for another platform than x86-64.",
+			"those of a release that is pinned by a table, and any other as newer than CUDA 11. A stage in which a variable, pip.conf or pip config chooses the index is not reported, and neither is one for another platform than x86-64, a command with a variable among its arguments, nor a requirement that excludes newer releases.",
 		Cause:  "PyPI has one CUDA for each release of PyTorch; the others are on an index of PyTorch's own.",
 		Fix:    "Name the index of the CUDA of the base image, or take a base image without CUDA, since the wheel brings it.",
 		Verify: "docker run --rm IMAGE python -c 'import torch; print(torch.version.cuda)' prints the CUDA of the base image.",
@@ -35,7 +36,7 @@ func runMissingIndex(c *check.Context) {
 	for _, name := range c.Facts.Instances("dockerfile") {
 		for _, s := range stagesOf(c, name) {
 			base := tables.ParseImage(s.Base)
-			if tables.Major(base.CUDA) == 0 || strings.Contains(s.Platform, "arm") || base.Torch {
+			if tables.Major(base.CUDA) == 0 || strings.Contains(s.Platform, "arm") || !strings.Contains(s.Platform, "amd64") && otherArch(c) || base.Torch {
 				continue
 			}
 			for _, in := range s.Installs {
@@ -45,9 +46,16 @@ func runMissingIndex(c *check.Context) {
 	}
 }
 
+// otherArch reports whether images are built for another processor than x86-64,
+// for which PyPI has other wheels.
+func otherArch(c *check.Context) bool {
+	arch := c.Facts.String("os.arch")
+	return arch != "" && arch != "amd64"
+}
+
 func reportIndex(c *check.Context, name string, s stage, base tables.Image, in install) {
 	torch, ok := torchOf(in)
-	if !ok {
+	if !ok || slices.ContainsFunc(in.Requirements, hasVariable) {
 		return
 	}
 	want := tables.Major(base.CUDA)
@@ -73,6 +81,9 @@ func reportIndex(c *check.Context, name string, s stage, base tables.Image, in i
 		Verify: []string{"docker run --rm IMAGE python -c 'import torch; print(torch.version.cuda)'"},
 	})
 }
+
+// hasVariable reports whether a word may be an option when the command runs.
+func hasVariable(word string) bool { return strings.HasPrefix(word, "$") }
 
 func torchOf(in install) (requirement, bool) {
 	for _, text := range in.Requirements {
@@ -105,6 +116,9 @@ func wheelCUDA(s stage, in install, torch requirement) (cuda, from string) {
 	if torch.pinned != "" {
 		cuda, _ := tables.TorchCUDA(torch.pinned)
 		return cuda, "PyPI"
+	}
+	if torch.below {
+		return "", ""
 	}
 	return "newer than 11", "PyPI" // since 2.1; only a base of CUDA 11 is sure to differ
 }

@@ -38,6 +38,8 @@ type devcontainer struct {
 	Line  int    `json:"line"`
 	// Build is the path of the Dockerfile relative to the file; "" for none.
 	Build string `json:"build,omitempty"`
+	// Target is the stage that is built, in lower case; "" for the last.
+	Target string `json:"target,omitempty"`
 	// Compose is true where a compose file starts it.
 	Compose bool `json:"compose"`
 	// GPU is true where a GPU is asked for.
@@ -50,6 +52,7 @@ type devcontainerFile struct {
 	DockerFile string `json:"dockerFile"`
 	Build      struct {
 		Dockerfile string `json:"dockerfile"`
+		Target     string `json:"target"`
 	} `json:"build"`
 	Compose          json.RawMessage `json:"dockerComposeFile"`
 	RunArgs          []string        `json:"runArgs"`
@@ -73,7 +76,7 @@ func collectDevcontainer(t *fact.Target, r *fact.Recorder, name string) {
 		r.Unknown(address, "not a valid devcontainer.json: "+err.Error(), fact.File(name, 0, ""))
 		return
 	}
-	c := devcontainer{Image: f.Image, Build: f.Build.Dockerfile, Compose: len(f.Compose) > 0, GPU: f.asksGPU()}
+	c := devcontainer{Image: f.Image, Build: f.Build.Dockerfile, Target: strings.ToLower(f.Build.Target), Compose: len(f.Compose) > 0, GPU: f.asksGPU()}
 	key := `"image"`
 	if c.Build == "" {
 		c.Build = f.DockerFile

@@ -17,7 +17,7 @@ var daemonCollector = fact.Collector{
 	Name:    "daemon-config",
 	Summary: "daemon.json of the engine and the runtimes it defines",
 	Facts: []fact.Description{
-		{Address: "docker.daemon_config", Summary: "daemon.json: {path, problem, line, default_runtime, cgroup_driver, pid_file, data_root}", Type: "object"},
+		{Address: "docker.daemon_config", Summary: "daemon.json: {path, problem, line, default_runtime, cgroup_driver, pid_file, data_root, default_shm_bytes}", Type: "object"},
 		{Address: "docker.runtimes", Summary: "runtimes of daemon.json: {name, path, type, line, found}; found is absent where it cannot be told", Type: "list"},
 	},
 	Collect: func(_ context.Context, t *fact.Target, r *fact.Recorder) error {
@@ -44,6 +44,8 @@ type daemonConfig struct {
 	CgroupDriver   string `json:"cgroup_driver,omitempty"`
 	PidFile        string `json:"pid_file,omitempty"`
 	DataRoot       string `json:"data_root,omitempty"`
+	// DefaultShmBytes is what containers get for /dev/shm; 0 for Docker's own.
+	DefaultShmBytes int64 `json:"default_shm_bytes,omitempty"`
 
 	runtimes []daemonjson.Runtime
 }
@@ -65,7 +67,8 @@ func readDaemonConfig(t *fact.Target) daemonConfig {
 	parsed, err := daemonjson.Parse(data)
 	c := daemonConfig{
 		Path: name, DefaultRuntime: parsed.DefaultRuntime, CgroupDriver: parsed.CgroupDriver, PidFile: parsed.PidFile, DataRoot: parsed.DataRoot,
-		runtimes: parsed.Runtimes,
+		DefaultShmBytes: parsed.DefaultShmBytes,
+		runtimes:        parsed.Runtimes,
 	}
 	if f, ok := errors.AsType[*daemonjson.Fault](err); ok {
 		c.Problem, c.Line = f.Reason, f.Line

@@ -20,6 +20,7 @@ var engineCollector = fact.Collector{
 		{Address: "docker.client.endpoint", Summary: "what may send the client elsewhere: {host, context, contexts}", Type: "object"},
 		{Address: "docker.engine.installed", Summary: "whether an engine is installed", Type: "bool"},
 		{Address: "docker.engine.flavor", Summary: `"docker", "rootless", "snap" or "desktop"; absent without an engine`, Type: "string"},
+		{Address: "docker.engine.others", Summary: "programs of engines that are installed beside it", Type: "list"},
 		{Address: "docker.engine.running", Summary: "whether the engine's process-id file is there; only for a running system", Type: "bool"},
 		{Address: "docker.engine.enabled", Summary: "whether systemd starts the engine at boot", Type: "bool"},
 		{Address: "docker.socket", Summary: "whether systemd holds the socket and starts the engine on demand: {activated}", Type: "object"},
@@ -71,8 +72,12 @@ func collectClient(t *fact.Target, r *fact.Recorder) {
 	collectEndpoint(t, r)
 }
 
-// isPodmanScript recognises podman-docker, which installs a script as docker.
+// isPodmanScript recognises podman-docker, which installs a script as docker, and
+// a link that a user made.
 func isPodmanScript(t *fact.Target, name string) bool {
+	if link, err := t.Readlink(name); err == nil && path.Base(link) == "podman" {
+		return true
+	}
 	f, err := t.Open(name)
 	if err != nil {
 		return false
@@ -122,6 +127,9 @@ func collectEngine(t *fact.Target, r *fact.Recorder) {
 	evidence := fact.File(mark, 0, flavor)
 	r.Add("docker.engine.installed", true, evidence)
 	r.Add("docker.engine.flavor", flavor, evidence)
+	if other := present(t, daemonPaths); other != "" && flavor == "desktop" {
+		r.Add("docker.engine.others", []string{other}, fact.File(other, 0, ""))
+	}
 	if flavor == "docker" {
 		r.Add("docker.engine.enabled", linked(t, bootLink), fact.File(bootLink, 0, ""))
 		r.Add("docker.socket", socket{Activated: linked(t, socketLink)}, fact.File(socketLink, 0, ""))

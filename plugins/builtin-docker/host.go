@@ -35,12 +35,19 @@ var hostCollector = fact.Collector{
 		collectDevChar(t, r)
 		collectToolkitConfig(t, r)
 		collectDataRoot(t, r)
-		for _, hook := range t.Glob("/usr/share/containers/oci/hooks.d/*nvidia*.json") {
-			r.Add("docker.podman.hook", hook, fact.File(hook, 0, ""))
-			break
-		}
+		collectPodmanHook(t, r)
 		return nil
 	},
+}
+
+// collectPodmanHook looks into the two directories that Podman reads by default.
+func collectPodmanHook(t *fact.Target, r *fact.Recorder) {
+	for _, dir := range []string{"/etc/containers/oci/hooks.d", "/usr/share/containers/oci/hooks.d"} {
+		for _, hook := range t.Glob(dir + "/*nvidia*.json") {
+			r.Add("docker.podman.hook", hook, fact.File(hook, 0, ""))
+			return
+		}
+	}
 }
 
 // devChar is the value of docker.dev_char.
@@ -60,17 +67,13 @@ const nvidiaMajor = "195:"
 // collectDevChar records nothing where the directory is not there or is empty: a
 // container, or a machine that is not running.
 func collectDevChar(t *fact.Target, r *fact.Recorder) {
-	f, err := t.Open("/dev/char")
-	if err != nil {
+	entries, _, err := t.List("/dev/char", maxDevices)
+	if err != nil || len(entries) == 0 {
 		return
 	}
-	defer f.Close()
-	names, err := f.Readdirnames(maxDevices)
-	if err != nil || len(names) == 0 {
-		return
-	}
-	d := devChar{Links: len(names), NVIDIA: []string{}}
-	for _, name := range names {
+	d := devChar{Links: len(entries), NVIDIA: []string{}}
+	for _, e := range entries {
+		name := e.Name()
 		if strings.HasPrefix(name, nvidiaMajor) && len(d.NVIDIA) < 64 {
 			d.NVIDIA = append(d.NVIDIA, name)
 		}
@@ -145,7 +148,7 @@ func collectDataRoot(t *fact.Target, r *fact.Recorder) {
 	}
 	data, err := t.ReadFile(path.Join(t.ProcessDir, "mountinfo"))
 	if err == nil && t.ProcessDir != "" {
-		root.Mount = mountinfo.Point(data, root.Path)
+		root.Mount = mountinfo.Point(data, reallyAt(t, root.Path))
 	}
 	r.Add("docker.data_root", root, fact.File(root.Path, 0, root.From))
 	if usage, asked, ok := dataRootUsage(t, root, data); ok {
@@ -153,6 +156,20 @@ func collectDataRoot(t *fact.Target, r *fact.Recorder) {
 		r.Add("docker.data_root.total_bytes", usage.Total, call)
 		r.Add("docker.data_root.free_bytes", usage.Free, call)
 	}
+}
+
+// reallyAt follows a link that puts the directory on another disk. Where the
+// directory cannot be seen, the file in it that was granted may show the way.
+func reallyAt(t *fact.Target, dir string) string {
+	if resolved, err := t.Resolve(path.Join(dir, "engine-id")); err == nil {
+		return path.Dir(resolved)
+	}
+	for up := dir; up != "/" && path.IsAbs(up); up = path.Dir(up) {
+		if resolved, err := t.Resolve(up); err == nil {
+			return path.Join(resolved, strings.TrimPrefix(dir, up))
+		}
+	}
+	return dir
 }
 
 // dataRootUsage asks a granted path on the same mount: statfs(2) of one that was

@@ -59,7 +59,7 @@ func TestHostChecks(t *testing.T) {
 		{"desktop without a GPU", machine{tree: "-- opt/docker-desktop/bin/com.docker.backend --\n", facts: map[string]any{"gpu.count": 0}}, ""},
 
 		{"podman without CDI", machine{tree: podman, facts: unified()}, "podman.no-cdi:info"},
-		{"podman for the project", machine{tree: podman + "-- home/ada/train/Containerfile --\nFROM a\n", facts: unified()}, "podman.no-cdi:warning"},
+		{"podman for the project", machine{tree: podman + "-- home/ada/train/Containerfile --\nFROM nvidia/cuda:12.4.1-base-ubuntu22.04\n", facts: unified()}, "podman.no-cdi:warning"},
 		{"podman with CDI", machine{tree: podman + cdi570, facts: unified()}, ""},
 		{"podman with the hook", machine{tree: podman + "-- usr/share/containers/oci/hooks.d/oci-nvidia-hook.json --\n{}\n", facts: unified()}, ""},
 		{"podman without a GPU", machine{tree: podman, facts: map[string]any{"gpu.count": 0}}, ""},
@@ -98,6 +98,8 @@ func TestDataRoot(t *testing.T) {
 		{"little room, nothing to do with GPUs", hostGPU + rootMount, map[string]fact.Usage{"/": {Total: 500 << 30, Free: 3 << 30}}, 0, "", dataRoot{"/var/lib/docker", "/", "default"}},
 		{"moved", hostGPU + rootMount + "-- etc/docker/daemon.json --\n{\"data-root\": \"/data/docker\"}\n", map[string]fact.Usage{"/": {Free: 200 << 30}, "/data": {Total: 1 << 40, Free: 1 << 30}}, 1,
 			"docker.disk-low:warning", dataRoot{"/data/docker", "/data", "/etc/docker/daemon.json"}},
+		{"behind a link", hostGPU + rootMount + "-- var/lib/docker --\n-> /data/docker\n-- data/docker/engine-id --\nx\n", map[string]fact.Usage{"/": {Total: 500 << 30, Free: 3 << 30}, "/data": {Total: 1 << 40, Free: 1 << 39}}, 1,
+			"", dataRoot{"/var/lib/docker", "/data", "default"}},
 		{"not measured", hostGPU, nil, 1, "", dataRoot{"/var/lib/docker", "", "default"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

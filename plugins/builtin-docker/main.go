@@ -15,6 +15,8 @@
 package main
 
 import (
+	"time"
+
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-docker/internal/tables"
 	"github.com/bulkhead-ml/bulkhead/sdk/check"
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
@@ -26,7 +28,7 @@ func main() {
 }
 
 func collectors() []fact.Collector {
-	return []fact.Collector{engineCollector, daemonCollector, toolkitCollector, hostCollector, projectCollector}
+	return fact.Keep(10*time.Minute, engineCollector, daemonCollector, toolkitCollector, hostCollector, projectCollector)
 }
 
 func checks() []check.Check {

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -19,8 +20,8 @@ var projectCollector = fact.Collector{
 	Facts: []fact.Description{
 		{Address: "docker.files", Summary: "files: {path, kind}, the kind dockerfile, compose or devcontainer", Type: "list"},
 		{Address: "dockerfile.stages", Summary: "build stages: {line, name, image, base, base_line, below, platform, index, cuda, commands, installs}; installs are the commands that install Python packages", Type: "list"},
-		{Address: "compose.services", Summary: "services: {name, line, image, image_line, build, target, command, gpu, reserved, runtime, runtime_line, shm_bytes, shm_line, shares_shm, extends}", Type: "list"},
-		{Address: "devcontainer.config", Summary: "development container: {image, line, build, compose, gpu}", Type: "object"},
+		{Address: "compose.services", Summary: "services: {name, line, image, image_line, build, target, command, gpu, reserved, runtime, runtime_line, shm_bytes, shm_line, shares_shm, extends, off}", Type: "list"},
+		{Address: "devcontainer.config", Summary: "development container: {image, line, build, target, compose, gpu}", Type: "object"},
 		{Address: "dockerfile.redirected_requirements", Summary: "requirements that the shell cuts at > or <: " +
 			"{line, start, end, text, requirement, operator, target, installer, quote}; start and end are byte columns of the line", Type: "list"},
 	},
@@ -104,11 +105,18 @@ const maxRedirected = 200
 // maxLine bounds the text of a line in a fact, in bytes.
 const maxLine = 2000
 
+// maxDockerfile bounds a file, in bytes; those of large projects have some 20 KiB.
+const maxDockerfile = 256 << 10
+
 func collectDockerfile(t *fact.Target, r *fact.Recorder, name string) {
 	address := fact.At("dockerfile", name, "redirected_requirements")
 	data, err := t.ReadFile(name)
 	if err != nil {
 		r.Unknown(address, err.Error(), fact.File(name, 0, ""))
+		return
+	}
+	if len(data) > maxDockerfile {
+		r.Unknown(address, fmt.Sprintf("the file has %d bytes, more than the %d that are read of a Dockerfile", len(data), maxDockerfile), fact.File(name, 0, ""))
 		return
 	}
 	found := []redirected{}

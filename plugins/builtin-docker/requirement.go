@@ -16,6 +16,8 @@ type requirement struct {
 	pinned string
 	// local is the label, such as cu121.
 	local string
+	// below is true where newer releases are excluded: <2, <=2.0, ~=2.0, ==2.0.*.
+	below bool
 }
 
 var (
@@ -33,7 +35,8 @@ func parseRequirement(text string) (requirement, bool) {
 	if m == nil || strings.ContainsAny(text, "/$@\\") {
 		return requirement{}, false
 	}
-	r := requirement{name: normalized(m[1]), extras: map[string]bool{}}
+	specifiers := text[len(m[1]):]
+	r := requirement{name: normalized(m[1]), extras: map[string]bool{}, below: strings.Contains(specifiers, "<") || strings.Contains(specifiers, "~=") || strings.Contains(specifiers, "*")}
 	for extra := range strings.SplitSeq(m[2], ",") {
 		if extra = strings.TrimSpace(extra); extra != "" {
 			r.extras[normalized(extra)] = true

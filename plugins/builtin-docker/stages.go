@@ -79,8 +79,10 @@ func collectStages(r *fact.Recorder, name string, data []byte) {
 	r.Add(fact.At("dockerfile", name, "stages"), out, evidence...)
 }
 
-// cudaWords are parts of the names of packages that bring libraries of CUDA.
-var cudaWords = regexp.MustCompile(`cudnn|cuda-?toolkit|libcublas|cuda-(?:libraries|runtime|nvrtc|cudart|compat|\d)|local/cuda`)
+// cudaWords are parts of commands that bring libraries of CUDA, or that install
+// from a file which is not looked at and may.
+var cudaWords = regexp.MustCompile(`cudnn|cuda-?toolkit|libcublas|cuda-(?:libraries|runtime|nvrtc|cudart|compat|\d)|local/cuda|\bcuda_\d|install[^;&|]*\scuda(?:\s|$)|` +
+	`(?:conda|mamba)\s(?:[^;&|]*\s)?(?:env\s+(?:create|update)|-f|--file|-n\s+\S+\s+-f)\b|(?:uv|pdm|pipenv|pixi|poetry)\s+(?:sync|install)\b`)
 
 func bringsCUDA(p dockerfile.Stage) bool {
 	return slices.ContainsFunc(p.Copied, func(word string) bool { return strings.Contains(word, "cuda") }) ||

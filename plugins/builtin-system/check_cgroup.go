@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"path"
 	"strconv"
 
 	"github.com/bulkhead-ml/bulkhead/sdk/check"
@@ -23,7 +24,7 @@ var memoryLow = check.Check{
 		Detection: "The tightest memory limit of the process's control group and its ancestors, against MemTotal of /proc/meminfo.",
 		Cause:     "docker run --memory, resources.limits.memory of a pod, MemoryMax= of a unit, or the memory request of a batch job.",
 		Fix:       "Raise the limit where it was set. The sizes of the model's weight files are the least that loading it needs.",
-		Verify:    "cat /sys/fs/cgroup/memory.max inside the container prints the new limit.",
+		Verify:    "memory.max of the control group (memory.limit_in_bytes in version 1), which the evidence names, holds the new limit.",
 		References: []string{
 			"https://docs.kernel.org/admin-guide/cgroup-v2.html#memory",
 			"https://docs.docker.com/engine/containers/resource_constraints/",
@@ -47,24 +48,8 @@ func runMemoryLow(c *check.Context) {
 		Evidence: c.Evidence("cgroup.memory.limit_bytes", "memory.total_bytes"),
 		Explains: []string{"system.cgroup-oom-killed"},
 		Remedies: memoryRemedies(c, max(4*bound, 4<<30)),
-		Verify:   []string{"cat /sys/fs/cgroup/memory.max"},
+		Verify:   []string{"cat " + quoted(controlFile(c, "cgroup.memory.limit_bytes", "/sys/fs/cgroup/memory.max"))},
 	})
-}
-
-func memoryRemedies(c *check.Context, want int64) []check.Remedy {
-	if total, ok := c.Facts.Int("memory.total_bytes"); ok {
-		want = min(want, total)
-	}
-	r := check.Remedy{ID: "raise-memory", Summary: "Raise the memory limit", Kind: check.Advice, Risk: check.Low}
-	switch container(c) {
-	case "kubernetes":
-		r.Preview = []string{"resources:", "  limits:", fmt.Sprintf("    memory: %dGi", gibibytes(want))}
-	case "":
-		r.Preview = []string{fmt.Sprintf("systemd-run --scope -p MemoryMax=%dG COMMAND", gibibytes(want))}
-	default:
-		r.Preview = []string{fmt.Sprintf("docker run --memory=%dg IMAGE", gibibytes(want))}
-	}
-	return []check.Remedy{r}
 }
 
 var oomKilled = check.Check{
@@ -75,7 +60,7 @@ var oomKilled = check.Check{
 		Detection: "The oom_kill counter of memory.events (version 2) or memory.oom_control (version 1), in the group that has the tightest limit.",
 		Cause:     "The processes of the group together wanted more than the limit.",
 		Fix:       "Raise the memory limit, or use less: fewer DataLoader workers, smaller batches, memory-mapped weights.",
-		Verify:    "Run the job again; the counter stays as it is.",
+		Verify:    "Run the job again; the counter oom_kill stays as it is.",
 		References: []string{
 			"https://docs.kernel.org/admin-guide/cgroup-v2.html#memory-interface-files",
 		},
@@ -95,7 +80,7 @@ func runOOMKilled(c *check.Context) {
 		Cause:    "The job needs more memory than its control group allows.",
 		Evidence: c.Evidence("cgroup.memory.oom_kills", "cgroup.memory.limit_bytes"),
 		Remedies: memoryRemedies(c, 2*bound),
-		Verify:   []string{"cat /sys/fs/cgroup/memory.events"},
+		Verify:   []string{"cat " + quoted(controlFile(c, "cgroup.memory.oom_kills", "/sys/fs/cgroup/memory.events"))},
 	})
 }
 
@@ -135,11 +120,11 @@ func runCPUThrottled(c *check.Context) {
 	c.Report(check.Finding{
 		Severity: check.Info,
 		Detail: fmt.Sprintf("Programs see %d CPUs and may use the time of %s: one thread for each CPU makes numeric code slower, not faster.",
-			seen, strconv.FormatFloat(quota, 'f', -1, 64)),
+			seen, strconv.FormatFloat(math.Round(quota*100)/100, 'f', -1, 64)),
 		Cause:    "A CPU quota bounds the time but not the number of CPUs that programs count.",
 		Evidence: c.Evidence("cgroup.cpu.quota", "cpu.count", "cpu.allowed_count"),
 		Remedies: []check.Remedy{fewerThreads(threads)},
-		Verify:   []string{"grep throttled /sys/fs/cgroup/cpu.stat"},
+		Verify:   []string{"grep throttled " + quoted(path.Join(path.Dir(controlFile(c, "cgroup.cpu.quota", "/sys/fs/cgroup/cpu.max")), "cpu.stat"))},
 	})
 }
 
@@ -147,6 +132,6 @@ func runCPUThrottled(c *check.Context) {
 // about what the quota allows.
 func threadsBounded(c *check.Context, quota float64) bool {
 	set, _ := fact.Get[map[string]string](c.Facts, "env.threads")
-	n, err := strconv.ParseFloat(set["OMP_NUM_THREADS"], 64)
-	return err == nil && n <= 2*math.Max(1, quota)
+	n := threads(set, "OMP_NUM_THREADS", set["OMP_NUM_THREADS"])
+	return n > 0 && float64(n) <= 2*math.Max(1, quota)
 }

@@ -16,7 +16,7 @@ var slurmNoGPU = check.Check{
 	Doc: check.Doc{
 		Meaning: "The process runs in a Slurm job on a node with NVIDIA GPUs, and the job did not ask for one. Slurm hides the devices from it, so that CUDA finds none: \"No CUDA GPUs are available\".",
 		Detection: "SLURM_JOB_ID is set, the bus of the node shows a GPU, its driver is loaded, and either CUDA_VISIBLE_DEVICES is NoDevFiles, which Slurm sets for a job without GPUs, or SLURM_GPUS_ON_NODE is 0 (an error). " +
-			"Where no variable of Slurm or CUDA tells of a GPU at all it is a warning, and nothing is said when NVML shows that the GPUs can be used: a cluster may leave its GPUs to everybody.",
+			"Where no variable of Slurm or CUDA tells of a GPU at all it is a warning, and nothing is said when NVML shows that the GPUs can be used: a cluster may leave its GPUs to everybody. It is a note where no Python environment has a framework: the job may be meant for CPUs. A user who sets CUDA_VISIBLE_DEVICES to nothing or to -1 means it.",
 		Cause:  "sbatch, srun or salloc was started without --gpus or --gres=gpu, or a step was started without what its job has.",
 		Fix:    "Ask for a GPU when the job is submitted; for a step of a job that has one, ask with srun too.",
 		Verify: "echo $CUDA_VISIBLE_DEVICES in the job prints a number, and nvidia-smi -L a GPU.",
@@ -34,6 +34,9 @@ func runSlurmNoGPU(c *check.Context) {
 	if job.ID == "" || gpus == 0 || !c.Facts.Bool("gpu.driver.loaded") {
 		return
 	}
+	if job.None {
+		return // hidden by the user
+	}
 	severity, confidence, why := check.Error, 1.0, "Slurm says that the job has none"
 	switch {
 	case job.Hidden || job.GPUs != nil && *job.GPUs == 0:
@@ -41,6 +44,9 @@ func runSlurmNoGPU(c *check.Context) {
 		severity, confidence, why = check.Warning, 0.8, "no variable of Slurm tells of one for the job"
 	default:
 		return
+	}
+	if withoutML(c) {
+		severity = check.Info
 	}
 	c.Report(check.Finding{
 		Severity: severity, Confidence: confidence,
@@ -110,7 +116,7 @@ var podNoGPU = check.Check{
 	Doc: check.Doc{
 		Meaning: "The container runs in a Kubernetes pod on a node with an NVIDIA GPU and a loaded driver, and no device of it is in the container: frameworks report \"Found no NVIDIA driver on your system\".",
 		Detection: "KUBERNETES_SERVICE_HOST or the namespace of a service account, the GPU and the loaded module in /sys, which containers share with the node, and no /dev/nvidiactl. " +
-			"NVIDIA_VISIBLE_DEVICES tells the causes apart: void and none are set for a container that asked for nothing.",
+			"NVIDIA_VISIBLE_DEVICES tells the causes apart: void and none are set for a container that asked for nothing. It is a note where no Python environment of the container has a framework: the pod may be meant for CPUs.",
 		Cause:  "The container has no nvidia.com/gpu in resources.limits; or it has, and the pod does not run under NVIDIA's runtime because its runtimeClassName is missing.",
 		Fix:    "Ask for nvidia.com/gpu in the limits of the container; where the cluster's default runtime is not NVIDIA's, set runtimeClassName: nvidia.",
 		Verify: "kubectl exec POD -- ls /dev/nvidiactl prints the device.",
@@ -129,7 +135,12 @@ func runPodNoGPU(c *check.Context) {
 		return
 	}
 	cause, remedy := podCause(p)
+	severity := check.Error
+	if withoutML(c) {
+		severity = check.Info
+	}
 	c.Report(check.Finding{
+		Severity: severity,
 		Subject:  p.Namespace,
 		Detail:   fmt.Sprintf("The node has %d GPUs with a loaded driver, and the pod has no /dev/nvidiactl: CUDA finds no device.", gpus),
 		Cause:    cause,
@@ -156,6 +167,12 @@ func podCause(p pod) (string, check.Remedy) {
 // gpuNode is an element of gpu.device_nodes.
 type gpuNode struct {
 	Path string `json:"path"`
+}
+
+// hasGPUNode reports whether the process has a device file of NVIDIA.
+func hasGPUNode(c *check.Context) bool {
+	nodes, _ := fact.Get[[]gpuNode](c.Facts, "gpu.device_nodes")
+	return len(nodes) > 0
 }
 
 // controlNode reports whether the container has the driver's control device, or

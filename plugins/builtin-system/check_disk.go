@@ -23,7 +23,7 @@ var diskLow = check.Check{
 	Doc: check.Doc{
 		Meaning: "The file system under the root, the home directory or the project has less than min_free_bytes (5 GiB unless set) free. A PyTorch installation with CUDA takes about 5 GiB, " +
 			"half of it as a download that is unpacked.",
-		Detection:  "statfs(2): the space that an ordinary user can still write, without the reserve of root. File systems that are read-only by design are left out.",
+		Detection:  "statfs(2): the space that an ordinary user can still write, without the reserve of root. File systems that are read-only by design are left out. A root that holds neither the home nor the project is reported only below error_free_bytes (512 MiB unless set).",
 		Cause:      "Model and package caches, old environments, container images and checkpoints.",
 		Fix:        "Remove what can be fetched again: package caches, unused container images, old environments.",
 		Verify:     "df -h shows the free space.",
@@ -74,6 +74,9 @@ func runDiskLow(c *check.Context) {
 	c.Config(&settings)
 	for _, r := range rooms(c, func(d disk) bool { return d.Purpose != "cache" && d.Purpose != "tmp" }) {
 		percent := 100 * float64(r.free) / float64(r.total)
+		if r.Purpose == "root" && elsewhere(c, r) && r.free >= settings.ErrorFreeBytes {
+			continue
+		}
 		if r.free >= settings.MinFreeBytes && percent >= settings.MinFreePercent {
 			continue
 		}
@@ -92,6 +95,13 @@ func runDiskLow(c *check.Context) {
 			Verify:   []string{"df -h " + quoted(r.dir)},
 		})
 	}
+}
+
+// elsewhere reports whether the home and the project are known to lie on other
+// file systems than the root, which then receives no environments or models.
+func elsewhere(c *check.Context, root room) bool {
+	others := rooms(c, func(d disk) bool { return d.Purpose == "home" || d.Purpose == "project" })
+	return len(others) > 0 && root.Mount != "" && !slices.ContainsFunc(others, root.sameMount)
 }
 
 // explainsOthers names the findings about what lies on the same disk.
@@ -170,9 +180,9 @@ var cacheDiskLow = check.Check{
 	Doc: check.Doc{
 		Meaning: "Less than min_free_bytes (10 GiB unless set) is free where models and data sets are downloaded to. The weights of a model with 7 billion parameters take about 14 GiB in 16 bits.",
 		Detection: "The directory that HF_HUB_CACHE, HF_HOME or XDG_CACHE_HOME names, else ~/.cache/huggingface, and statfs(2) of its file system. " +
-			"A machine that has no such directory and names none is not reported.",
+			"A machine that has no such directory and names none is not reported, nor one on which HF_HUB_OFFLINE is set: nothing is downloaded there.",
 		Cause:  "Every revision of every model stays in the cache until it is removed.",
-		Fix:    "Remove revisions that are not used, or move the cache to a larger disk with HF_HOME.",
+		Fix:    "Remove revisions that are not used, or move the cache to a larger disk with HF_HOME, or with the variable that names it now.",
 		Verify: "df -h of the cache directory shows the free space.",
 		References: []string{
 			"https://huggingface.co/docs/huggingface_hub/guides/manage-cache",
@@ -186,8 +196,9 @@ func runCacheDiskLow(c *check.Context) {
 	var settings cacheSettings
 	c.Config(&settings)
 	cache, _ := fact.Get[cacheDir](c.Facts, "hf.cache_dir")
-	used := cache.Exists || strings.HasPrefix(cache.FromVariable, "HF_")
-	if !used {
+	named := cache.FromVariable != "" && cache.FromVariable != "XDG_CACHE_HOME"
+	set, _ := fact.Get[map[string]string](c.Facts, "hf.env")
+	if !cache.Exists && !named || truthy(set["HF_HUB_OFFLINE"]) {
 		return
 	}
 	for _, r := range rooms(c, func(d disk) bool { return d.Purpose == "cache" }) {
@@ -197,16 +208,26 @@ func runCacheDiskLow(c *check.Context) {
 		c.Report(check.Finding{
 			Severity: check.Warning,
 			Subject:  cache.Path,
-			Detail:   fmt.Sprintf("%s is free for the cache in %s, less than %s: the next model download ends with \"No space left on device\".", size(r.free), cache.Path, size(settings.MinFreeBytes)),
+			Detail:   fmt.Sprintf("%s is free for the cache in %s, less than %s: the download of a model that is larger ends with \"No space left on device\".", size(r.free), cache.Path, size(settings.MinFreeBytes)),
 			Cause:    "The file system that holds the cache is nearly full.",
 			Evidence: c.Evidence(append(r.addresses(), "hf.cache_dir")...),
 			Remedies: []check.Remedy{
 				{ID: "prune-hf-cache", Summary: "Remove model revisions that nothing refers to", Kind: check.Advice, Risk: check.Medium, Preview: []string{"hf cache prune"}},
-				{ID: "move-hf-cache", Summary: "Or keep the cache on a larger disk", Kind: check.SetEnv, Risk: check.Low, Preview: []string{"export HF_HOME=/path/on/a/larger/disk/huggingface"}},
+				{ID: "move-hf-cache", Summary: "Or keep the cache on a larger disk", Kind: check.SetEnv, Risk: check.Low, Preview: []string{moveCache(cache)}},
 			},
 			Verify: []string{"df -h " + quoted(cache.Path)},
 		})
 	}
+}
+
+// moveCache sets the variable that counts: the two that name the cache itself win
+// over HF_HOME.
+func moveCache(cache cacheDir) string {
+	switch name := cache.FromVariable; name {
+	case "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE":
+		return "export " + name + "=/path/on/a/larger/disk/huggingface/hub"
+	}
+	return "export HF_HOME=/path/on/a/larger/disk/huggingface"
 }
 
 // quoted makes a path safe to paste into a shell.

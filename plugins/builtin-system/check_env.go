@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -135,7 +136,7 @@ var noProxyLoopback = check.Check{
 	Doc: check.Doc{
 		Meaning: "A proxy is set for http, and NO_PROXY does not name localhost and 127.0.0.1. Python's clients and curl then send requests for a server on this machine (a model server, Jupyter, a tracking server, Ray's dashboard) " +
 			"to the proxy, which answers 403, 502 or 504.",
-		Detection: "A usable http_proxy or all_proxy and no entry localhost, 127.0.0.1, 127.0.0.0/8 or * in no_proxy or NO_PROXY.",
+		Detection: "A usable http_proxy or all_proxy and no entry localhost, 127.0.0.1, a network that holds it, or * in no_proxy or NO_PROXY.",
 		Cause:     "The proxy variables were set without their exception.",
 		Fix:       "Name localhost, 127.0.0.1 and ::1 in no_proxy.",
 		Verify:    "curl -v http://127.0.0.1:8000 connects to 127.0.0.1.",
@@ -147,7 +148,16 @@ var noProxyLoopback = check.Check{
 	Run: runNoProxyLoopback,
 }
 
-var loopback = []string{"*", "localhost", "127.0.0.1", "127.0.0.0/8", "127.*"}
+// exceptsLoopback reports whether an entry of NO_PROXY is about this machine: by
+// name, with a port or a dot before it, by address, or by network.
+func exceptsLoopback(entry string) bool {
+	entry = strings.TrimLeft(strings.ToLower(entry), ".")
+	if network, err := netip.ParsePrefix(entry); err == nil {
+		return network.Contains(netip.AddrFrom4([4]byte{127, 0, 0, 1}))
+	}
+	host, _, _ := strings.Cut(entry, ":")
+	return slices.Contains([]string{"*", "localhost", "*.localhost", "127.0.0.1", "127.*", "127."}, host)
+}
 
 func runNoProxyLoopback(c *check.Context) {
 	proxies, _ := fact.Get[[]proxy](c.Facts, "net.proxies")
@@ -156,7 +166,7 @@ func runNoProxyLoopback(c *check.Context) {
 		name := strings.ToLower(p.Name)
 		return p.Problem == "" && (name == "http_proxy" || name == "all_proxy")
 	})
-	if plain < 0 || slices.ContainsFunc(n.Hosts, func(h string) bool { return slices.Contains(loopback, strings.ToLower(h)) }) {
+	if plain < 0 || slices.ContainsFunc(n.Hosts, exceptsLoopback) {
 		return
 	}
 	hosts := append(slices.Clone(n.Hosts), "localhost", "127.0.0.1", "::1")

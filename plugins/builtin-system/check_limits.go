@@ -63,31 +63,6 @@ func rdmaMatters(c *check.Context) bool {
 	return false
 }
 
-// limitRemedies raises a limit where it was set: for this shell up to the hard
-// limit, else for the container or the login. Want is -1 for unlimited.
-func limitRemedies(c *check.Context, name, flag string, l limit, want int64) []check.Remedy {
-	if l.Hard < 0 || want >= 0 && l.Hard >= want {
-		return []check.Remedy{{
-			ID: "raise-soft", Summary: "Raise the soft limit before the job starts", Kind: check.Advice, Risk: check.Low,
-			Preview: []string{raised(flag, want)},
-		}}
-	}
-	if kind := container(c); kind != "" && kind != "lxc" {
-		return []check.Remedy{{
-			ID: "container-ulimit", Summary: "Start the container with a higher limit", Kind: check.Advice, Risk: check.Low,
-			Preview: []string{fmt.Sprintf("docker run --ulimit %s=%d IMAGE", name, want)},
-		}}
-	}
-	value := "unlimited"
-	if want >= 0 {
-		value = fmt.Sprint(want)
-	}
-	return []check.Remedy{{
-		ID: "limits-conf", Summary: "Raise the limit for logins and log in again", Kind: check.SystemCommand, Risk: check.Medium,
-		Preview: []string{fmt.Sprintf("echo '* - %s %s' | sudo tee /etc/security/limits.d/90-%s.conf", name, value, name)},
-	}}
-}
-
 type nofileSettings struct {
 	Min int64 `json:"min" default:"1024" min:"0" doc:"Warn when fewer files than this may be open."`
 }
@@ -137,14 +112,32 @@ type tasksSettings struct {
 }
 
 // need is the number of tasks that a job on this machine may want: OpenBLAS and
-// OpenMP start one thread for each CPU in each process, and a job has several
-// processes.
+// OpenMP start one thread for each CPU in each process, unless they are told
+// otherwise, and a job has several processes.
 func (s tasksSettings) need(c *check.Context) int64 {
 	cpus, _ := c.Facts.Int("cpu.count")
 	if allowed, ok := c.Facts.Int("cpu.allowed_count"); ok {
 		cpus = min(cpus, allowed)
 	}
+	if bound := askedThreads(c); bound > 0 {
+		cpus = min(cpus, bound)
+	}
 	return max(s.Min, s.PerCPU*cpus)
+}
+
+// askedThreads is the largest number of threads that the variables of numeric
+// libraries ask for in each process; 0 without OMP_NUM_THREADS, which is the one
+// that all of them read.
+func askedThreads(c *check.Context) int64 {
+	set, _ := fact.Get[map[string]string](c.Facts, "env.threads")
+	most := threads(set, "OMP_NUM_THREADS", set["OMP_NUM_THREADS"])
+	if most == 0 {
+		return 0
+	}
+	for _, name := range []string{"OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"} {
+		most = max(most, threads(set, name, set[name]))
+	}
+	return most
 }
 
 var nprocLow = check.Check{
@@ -152,7 +145,7 @@ var nprocLow = check.Check{
 	Area: "system", Needs: []string{"limits.nproc", "cpu.count"}, Config: tasksSettings{},
 	Doc: check.Doc{
 		Meaning:   "The limit on processes, which counts threads and all programs of the user together, is small against the number of CPUs: less than per_cpu (16) for each or less than min (256).",
-		Detection: "Max processes of the process's limits against the CPUs it may use. A process with CAP_SYS_RESOURCE or CAP_SYS_ADMIN is not bound by it and is not reported.",
+		Detection: "Max processes of the process's limits against the CPUs it may use. Where OMP_NUM_THREADS bounds the threads of each process, that number counts in place of the CPUs. A process with CAP_SYS_RESOURCE or CAP_SYS_ADMIN is not bound by the limit and is not reported.",
 		Cause:     "limits.conf, a service unit or a cluster's login policy.",
 		Fix:       "Raise the limit, or let each process start fewer threads with OMP_NUM_THREADS and OPENBLAS_NUM_THREADS.",
 		Verify:    "ulimit -u prints the new limit.",
@@ -176,7 +169,7 @@ func runNproc(c *check.Context) {
 		Severity: check.Warning,
 		Detail:   fmt.Sprintf("The user may run %d processes and threads; a job on this machine may want %d: \"pthread_create failed: Resource temporarily unavailable\".", l.Soft, need),
 		Cause:    "The limit on processes was set low for the number of CPUs.",
-		Evidence: c.Evidence("limits.nproc", "cpu.count", "cpu.allowed_count"),
+		Evidence: c.Evidence("limits.nproc", "cpu.count", "cpu.allowed_count", "env.threads"),
 		Remedies: append(limitRemedies(c, "nproc", "-u", l, 4*need), fewerThreads(4)),
 		Verify:   []string{"ulimit -u"},
 	})
@@ -187,10 +180,10 @@ var pidsLow = check.Check{
 	Area: "system", Needs: []string{"cgroup.version", "cpu.count"}, Config: tasksSettings{},
 	Doc: check.Doc{
 		Meaning:   "pids.max of the control group, which counts threads, is small against the number of CPUs: less than per_cpu (16) for each or less than min (256).",
-		Detection: "The tightest pids.max of the process's control group and its ancestors, against the CPUs it may use.",
+		Detection: "The tightest pids.max of the process's control group and its ancestors, against the CPUs it may use, or against OMP_NUM_THREADS where that bounds the threads of each process.",
 		Cause:     "docker run --pids-limit, the kubelet's podPidsLimit, or TasksMax= of a systemd unit.",
 		Fix:       "Raise the limit where it was set, or let each process start fewer threads with OMP_NUM_THREADS and OPENBLAS_NUM_THREADS.",
-		Verify:    "cat /sys/fs/cgroup/pids.max inside the container prints the new limit.",
+		Verify:    "pids.max of the control group, which the evidence names, holds the new limit.",
 		References: []string{
 			"https://docs.kernel.org/admin-guide/cgroup-v2.html#pid",
 			"https://kubernetes.io/docs/concepts/policy/pid-limiting/",
@@ -211,12 +204,9 @@ func runPids(c *check.Context) {
 		Severity: check.Warning,
 		Detail:   fmt.Sprintf("The control group allows %d processes and threads; a job on this machine may want %d: \"pthread_create failed: Resource temporarily unavailable\".", bound, need),
 		Cause:    "The container or the service was started with a low limit.",
-		Evidence: c.Evidence("cgroup.pids.limit", "cpu.count", "cpu.allowed_count"),
-		Remedies: []check.Remedy{{
-			ID: "pids-limit", Summary: "Start the container with a higher limit", Kind: check.Advice, Risk: check.Low,
-			Preview: []string{fmt.Sprintf("docker run --pids-limit=%d IMAGE", 4*need)},
-		}, fewerThreads(4)},
-		Verify: []string{"cat /sys/fs/cgroup/pids.max"},
+		Evidence: c.Evidence("cgroup.pids.limit", "cpu.count", "cpu.allowed_count", "env.threads"),
+		Remedies: taskRemedies(c, 4*need),
+		Verify:   []string{"cat " + quoted(controlFile(c, "cgroup.pids.limit", "/sys/fs/cgroup/pids.max"))},
 	})
 }
 

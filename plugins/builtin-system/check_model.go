@@ -20,7 +20,7 @@ var modelMemory = check.Check{
 			"A machine without such a limit is not reported.",
 		Cause:  "The memory of the container, pod or batch job was chosen without the model in mind.",
 		Fix:    "Raise the limit, load a quantized model, or load it piece by piece onto a GPU (low_cpu_mem_usage, device_map).",
-		Verify: "The limit in memory.max is larger than the weights.",
+		Verify: "The limit in memory.max (memory.limit_in_bytes in version 1) is larger than the weights.",
 		References: []string{
 			"https://docs.kernel.org/admin-guide/cgroup-v2.html#memory",
 			"https://huggingface.co/docs/transformers/big_models",
@@ -57,10 +57,27 @@ func reportModel(c *check.Context, m model, bound int64) {
 		Detail:   fmt.Sprintf("The weights of %s take %s, and the job may use %s of memory: %s", m.Name, size(m.Bytes), size(bound), what),
 		Cause:    "The memory limit is smaller than the model.",
 		Evidence: append([]fact.Evidence{{Fact: "models", Path: m.Path, Value: fmt.Sprintf("%d bytes", m.Bytes)}}, c.Evidence("cgroup.memory.limit_bytes")...),
-		Remedies: append(memoryRemedies(c, m.Bytes+m.Bytes/4+2<<30), check.Remedy{
-			ID: "load-by-pieces", Summary: "Or load it piece by piece onto the GPU", Kind: check.Advice, Risk: check.Low,
+		Remedies: modelRemedies(c, m),
+		Verify:   []string{"cat " + quoted(controlFile(c, "cgroup.memory.limit_bytes", "/sys/fs/cgroup/memory.max"))},
+	})
+}
+
+// modelRemedies raises the limit where the machine has the memory, and loads by
+// pieces where there may be a GPU.
+func modelRemedies(c *check.Context, m model) []check.Remedy {
+	var out []check.Remedy
+	need := m.Bytes + m.Bytes/4 + 2<<30
+	if total, known := c.Facts.Int("memory.total_bytes"); !known || need <= total {
+		out = memoryRemedies(c, need)
+	}
+	if gpus, known := c.Facts.Int("gpu.count"); !known || gpus > 0 {
+		out = append(out, check.Remedy{
+			ID: "load-by-pieces", Summary: "Load it piece by piece onto the GPU", Kind: check.Advice, Risk: check.Low,
 			Preview: []string{`AutoModel.from_pretrained(NAME, device_map="auto", low_cpu_mem_usage=True)`},
-		}),
-		Verify: []string{"cat /sys/fs/cgroup/memory.max"},
+		})
+	}
+	return append(out, check.Remedy{
+		ID: "smaller-model", Summary: "Use a smaller or a quantized model", Kind: check.Advice, Risk: check.Low,
+		Preview: []string{"hf download ORG/NAME-GGUF --include '*Q4_K_M*'"},
 	})
 }

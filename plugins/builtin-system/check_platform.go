@@ -85,7 +85,7 @@ var muslLibc = check.Check{
 	Area: "system", Needs: []string{"os.libc"},
 	Doc: check.Doc{
 		Meaning:   "The distribution (Alpine, for example) uses musl. PyTorch, TensorFlow and NVIDIA's CUDA wheels are published for glibc only, so pip finds none.",
-		Detection: "musl's loader is there and no glibc.",
+		Detection: "musl's loader is there and no glibc. It is a warning where a requirements file of the project asks for a framework, else a note: a server without ML is well on musl.",
 		Cause:     "A small base image was chosen.",
 		Fix:       "Use an image with glibc, such as python:3.12-slim.",
 		Verify:    "ldd --version names GNU libc.",
@@ -98,8 +98,12 @@ var muslLibc = check.Check{
 		if c.Facts.String("os.libc") != "musl" {
 			return
 		}
+		severity := check.Warning
+		if c.Facts.Known("python.envs") && !projectAsksML(c) {
+			severity = check.Info
+		}
 		c.Report(check.Finding{
-			Severity: check.Warning,
+			Severity: severity,
 			Detail:   "pip install torch ends with \"Could not find a version that satisfies the requirement\" here, because its wheels need glibc.",
 			Cause:    "The distribution is built on musl.",
 			Evidence: c.Evidence("os.libc", "os.pretty_name"),

@@ -18,10 +18,11 @@ var shmSmall = check.Check{
 	Doc: check.Doc{
 		Meaning: "/dev/shm is smaller than min_bytes (256 MiB unless set). PyTorch's DataLoader workers hand batches over " +
 			"through it and NCCL keeps its buffers between processes there.",
-		Detection: "The size is that of statfs(2), or the size option of the tmpfs on /dev/shm in mountinfo.",
-		Cause:     "Docker and Kubernetes give a container 64 MiB unless they are told otherwise. A whole machine has half of its memory.",
-		Fix:       "Start the container with a larger --shm-size or with --ipc=host; in Kubernetes mount an emptyDir with medium Memory on /dev/shm; on a whole machine remount /dev/shm.",
-		Verify:    "df -h /dev/shm shows the new size.",
+		Detection: "The size is that of statfs(2), or the size option of the tmpfs on /dev/shm in mountinfo. A machine with less than 1 GiB of memory whose /dev/shm has half of it, the default of Linux, is not reported, " +
+			"and neither is a container without a GPU in whose Python environments no framework is installed.",
+		Cause:  "Docker and Kubernetes give a container 64 MiB unless they are told otherwise. A whole machine has half of its memory.",
+		Fix:    "Start the container with a larger --shm-size or with --ipc=host; in Kubernetes mount an emptyDir with medium Memory on /dev/shm; on a whole machine remount /dev/shm, and write the size into /etc/fstab so that it lasts.",
+		Verify: "df -h /dev/shm shows the new size.",
 		References: []string{
 			"https://docs.docker.com/reference/cli/docker/container/run/",
 			"https://docs.nvidia.com/deeplearning/nccl/user-guide/docs/troubleshooting.html",
@@ -35,7 +36,7 @@ func runShmSmall(c *check.Context) {
 	var settings shmSettings
 	c.Config(&settings)
 	total, ok := c.Facts.Int("shm.total_bytes")
-	if !ok || total >= settings.MinBytes {
+	if !ok || total >= settings.MinBytes || ordinaryShm(c, total) || container(c) != "" && !hasGPUNode(c) && withoutML(c) {
 		return
 	}
 	c.Report(check.Finding{
@@ -48,6 +49,13 @@ func runShmSmall(c *check.Context) {
 		Remedies: shmRemedies(c),
 		Verify:   []string{"df -h /dev/shm"},
 	})
+}
+
+// ordinaryShm reports whether a machine with little memory has given half of it
+// to /dev/shm, as Linux does: then memory is what it lacks.
+func ordinaryShm(c *check.Context, total int64) bool {
+	memory, known := c.Facts.Int("memory.total_bytes")
+	return known && memory < 1<<30 && total >= memory/100*45
 }
 
 func shmCause(c *check.Context, total int64) string {
@@ -65,7 +73,7 @@ func shmCause(c *check.Context, total int64) string {
 func shmRemedies(c *check.Context) []check.Remedy {
 	goal := min(gibibytes(usableMemory(c)/2), 16)
 	switch container(c) {
-	case "":
+	case "", "lxc":
 		return []check.Remedy{{
 			ID: "remount", Summary: "Remount /dev/shm with more space", Kind: check.SystemCommand, Risk: check.Low,
 			Preview: []string{fmt.Sprintf("sudo mount -o remount,size=%dG /dev/shm", goal)},

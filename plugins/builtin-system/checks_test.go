@@ -152,7 +152,7 @@ func TestRemedies(t *testing.T) {
 		{"kubernetes shm", dockerContainer().with(nil, map[string]string{"KUBERNETES_SERVICE_HOST": "10.0.0.1"}), "system.shm-small", "      sizeLimit: 7Gi"},
 		{"files up to the hard limit", laptop().with(limitsWith("Max open files", "256 4096"), nil), "system.nofile-low", "ulimit -n 4096"},
 		{"files beyond the hard limit", laptop().with(limitsWith("Max open files", "256 256"), nil), "system.nofile-low",
-			"echo '* - nofile 65536' | sudo tee /etc/security/limits.d/90-nofile.conf"},
+			`printf '%s\n' '* - nofile 65536' 'root - nofile 65536' | sudo tee /etc/security/limits.d/90-nofile.conf`},
 		{"threads", laptop().with(file(leaf+"cpu.max", "250000 100000\n"), nil), "system.cgroup-cpu-throttled", "export OMP_NUM_THREADS=2 OPENBLAS_NUM_THREADS=2"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

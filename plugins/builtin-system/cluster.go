@@ -15,8 +15,8 @@ var clusterCollector = fact.Collector{
 	Name:    "cluster",
 	Summary: "what Slurm and Kubernetes gave to the job",
 	Facts: []fact.Description{
-		{Address: "slurm.job", Summary: "the Slurm job: {id, nodes, tasks, cpus_on_node, memory_bytes, memory_from, gpus, gpus_from, hidden, chosen}; " +
-			"gpus is absent where no variable tells, hidden is true where Slurm hides the GPUs of a job that asked for none, and chosen where CUDA_VISIBLE_DEVICES is set otherwise", Type: "object"},
+		{Address: "slurm.job", Summary: "the Slurm job: {id, nodes, tasks, cpus_on_node, memory_bytes, memory_from, gpus, gpus_from, hidden, chosen, none}; " +
+			"gpus is absent where no variable tells, hidden is true where Slurm hides the GPUs of a job that asked for none, chosen where CUDA_VISIBLE_DEVICES is set otherwise, and none where it is then empty or -1", Type: "object"},
 		{Address: "kubernetes.pod", Summary: "the pod: {namespace, visible_devices}; the last is NVIDIA_VISIBLE_DEVICES, absent where it is not set", Type: "object"},
 	},
 	Collect: func(_ context.Context, t *fact.Target, r *fact.Recorder) error {
@@ -44,6 +44,8 @@ type slurmJob struct {
 	Hidden bool `json:"hidden"`
 	// Chosen is true where CUDA_VISIBLE_DEVICES has another value.
 	Chosen bool `json:"chosen"`
+	// None is true where that value asks for no GPU: nothing, or -1.
+	None bool `json:"none"`
 }
 
 var jobID = regexp.MustCompile(`^\d{1,20}$`)
@@ -54,7 +56,7 @@ func collectSlurm(t *fact.Target, r *fact.Recorder) {
 		return
 	}
 	visible, chosen := t.Env["CUDA_VISIBLE_DEVICES"]
-	job := slurmJob{ID: id, Hidden: visible == "NoDevFiles", Chosen: chosen && visible != "NoDevFiles"}
+	job := slurmJob{ID: id, Hidden: visible == "NoDevFiles", Chosen: chosen && visible != "NoDevFiles", None: chosen && (visible == "" || visible == "-1")}
 	job.Nodes = count(t.Env["SLURM_JOB_NUM_NODES"])
 	job.Tasks = count(t.Env["SLURM_NTASKS"])
 	job.CPUsOnNode = count(t.Env["SLURM_CPUS_ON_NODE"])
@@ -89,14 +91,27 @@ func (j *slurmJob) gpus(env map[string]string) {
 	}
 	for _, name := range []string{"SLURM_GPUS_ON_NODE", "SLURM_GPUS_PER_NODE", "SLURM_GPUS_PER_TASK", "SLURM_GPUS"} {
 		if v := env[name]; v != "" {
-			_, number, typed := strings.Cut(v, ":") // a100:4
-			if !typed {
-				number = v
+			if n, ok := typedCount(v); ok {
+				j.found(n, name)
 			}
-			j.found(count(number), name)
 			return
 		}
 	}
+}
+
+var gpuCount = regexp.MustCompile(`^(?:[\w.-]+:)*(\d{1,6})$`)
+
+// typedCount adds up "4", "a100:4" and "a100:2,v100:2"; false for other text.
+func typedCount(text string) (int64, bool) {
+	total := int64(0)
+	for part := range strings.SplitSeq(text, ",") {
+		m := gpuCount.FindStringSubmatch(strings.TrimSpace(part))
+		if m == nil {
+			return 0, false
+		}
+		total += count(m[1])
+	}
+	return total, true
 }
 
 func (j *slurmJob) found(n int64, name string) { j.GPUs, j.GPUsFrom = &n, name }

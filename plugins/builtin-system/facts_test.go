@@ -131,8 +131,10 @@ func TestProxies(t *testing.T) {
 		"http://:3128":               "no host",
 		"http://proxy:port":          "not a URL",
 		"http://proxy:99999":         "65535",
-		"http://u:p%zz@proxy":        "not a URL",
-		"http://ada:se\"cret@proxy:": "quotation marks",
+		"http://u:p%zz@proxy":        "",
+		"http://u:p@proxy:x%zz":      "not a URL",
+		"http://ada:se\"cret@proxy:": "",
+		"http://ada:x@pro\"xy":       "quotation marks",
 	} {
 		got := proxyProblem(value)
 		if problem == "" && got != "" || problem != "" && !strings.Contains(got, problem) {

@@ -74,6 +74,7 @@ func collectCache(ctx context.Context, t *fact.Target, r *fact.Recorder, dir str
 	for _, d := range s.Incomplete[:min(len(s.Incomplete), maxPartial)] {
 		p := partialDownload{Path: d.Path, Bytes: d.Bytes}
 		if age := int64(time.Since(d.Modified).Seconds()); t.Live && age >= 0 {
+			r.Live("the clock, for the age of a download")
 			p.AgeSeconds = &age
 		}
 		out = append(out, p)

@@ -45,7 +45,12 @@ func collectLimits(_ context.Context, t *fact.Target, r *fact.Recorder) error {
 	}
 	limits := procfs.Limits(data)
 	for name, address := range limitNames {
-		if l, ok := limits[name]; ok {
+		l, ok := limits[name]
+		if ok && address == "limits.nofile" && t.OpenFiles > 0 {
+			l.Soft = t.OpenFiles // the host has raised its own, which the file tells
+			l.Text = fmt.Sprintf("%d when it was started", t.OpenFiles)
+		}
+		if ok {
 			r.Add(address, limit{Soft: l.Soft, Hard: l.Hard}, fact.File(file, l.Line, l.Text))
 		} else {
 			r.Unknown(address, fmt.Sprintf("%s has no readable row %q", file, name), fact.File(file, 0, ""))

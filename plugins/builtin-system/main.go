@@ -19,6 +19,8 @@
 package main
 
 import (
+	"time"
+
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-system/internal/tables"
 	"github.com/bulkhead-ml/bulkhead/sdk/check"
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
@@ -30,11 +32,11 @@ func main() {
 }
 
 func collectors() []fact.Collector {
-	return []fact.Collector{
+	return fact.Keep(10*time.Minute,
 		platformCollector, libcCollector, resourceCollector, limitCollector,
 		cgroupCollector, storageCollector, networkCollector,
 		cloudCollector, clusterCollector, hubCollector, indexCollector, hostCollector,
-	}
+	)
 }
 
 func checks() []check.Check {

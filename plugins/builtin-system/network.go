@@ -105,6 +105,10 @@ var proxySchemes = []string{"http", "https", "socks4", "socks4a", "socks5", "soc
 // proxyProblem names what makes a proxy value unusable for every client. The
 // text never quotes the value, which may hold a password.
 func proxyProblem(value string) string {
+	if strings.Trim(value, `"'`) != value {
+		return "it contains quotation marks"
+	}
+	value = address(value)
 	switch {
 	case strings.ContainsAny(value, `"'`):
 		return "it contains quotation marks"
@@ -126,6 +130,20 @@ func proxyProblem(value string) string {
 		return "its port is not between 1 and 65535"
 	}
 	return ""
+}
+
+// address takes user and password out of a proxy value: clients are lenient with
+// what stands there (CORP\\ada, a password with a percent sign).
+func address(value string) string {
+	at := strings.LastIndexByte(value, '@')
+	if at < 0 {
+		return value
+	}
+	scheme, _, ok := strings.Cut(value[:at], "://")
+	if !ok {
+		return value[at+1:]
+	}
+	return scheme + "://" + value[at+1:]
 }
 
 func validPort(port string) bool {

@@ -75,7 +75,7 @@ func collectKernel(t *fact.Target, r *fact.Recorder) {
 	evidence := fact.File(kernelFile, 1, kernel)
 	r.Add("os.kernel", kernel, evidence)
 	lower := strings.ToLower(kernel)
-	wsl := strings.Contains(lower, "microsoft")
+	wsl := strings.Contains(lower, "microsoft") || strings.Contains(lower, "wsl2") // the latter where the user built it
 	r.Add("os.wsl", wsl, evidence)
 	switch {
 	case wsl && wsl1Kernel.MatchString(kernel):
@@ -139,8 +139,11 @@ func containerSigns(t *fact.Target) []sign {
 // cgroupNames are the parts of cgroup paths that container runtimes use.
 var cgroupNames = []struct{ part, kind string }{
 	{"/kubepods", "kubernetes"}, {"/libpod", "podman"}, {"/lxc/", "lxc"}, {"/lxc.payload", "lxc"},
-	{"/docker/", "docker"}, {"/docker-", "docker"},
+	{"/docker/", "docker"},
 }
+
+// dockerScope is the unit of a container, and not of a service named docker-so-and-so.
+var dockerScope = regexp.MustCompile(`/docker-[0-9a-f]+\.scope`)
 
 func cgroupSigns(t *fact.Target) []sign {
 	data, err := t.ReadFile(processFile(t, "cgroup"))
@@ -149,7 +152,7 @@ func cgroupSigns(t *fact.Target) []sign {
 	}
 	for _, m := range procfs.Memberships(data) {
 		for _, name := range cgroupNames {
-			if strings.Contains(m.Path, name.part) {
+			if strings.Contains(m.Path, name.part) || name.kind == "docker" && dockerScope.MatchString(m.Path) {
 				return []sign{{kind: name.kind, evidence: fact.File(processFile(t, "cgroup"), m.Line, m.Path)}}
 			}
 		}

@@ -40,6 +40,7 @@ func collectCPU(t *fact.Target, r *fact.Recorder) {
 	} else if online != "" {
 		r.Unknown("cpu.count", onlineFile+" is not a list of CPUs", fact.File(onlineFile, 1, online))
 	} else if t.Live {
+		r.Live("the runtime, for the number of CPUs")
 		r.Add("cpu.count", runtime.NumCPU(), fact.Call("runtime.NumCPU", fmt.Sprint(runtime.NumCPU())))
 	}
 	if s, file := statusOf(t); s.AllowedCPUs > 0 {

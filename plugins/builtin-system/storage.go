@@ -68,6 +68,7 @@ func (s storage) usage(name string) (fact.Usage, string, bool) {
 	if u, ok := s.target.Filesystems[name]; ok {
 		return u, name, true
 	}
+	name = s.resolved(name)
 	mount, known := procfs.MountOf(s.mounts, name)
 	if u, ok := s.target.Filesystems[mount.Point]; ok && known {
 		return u, mount.Point, true
@@ -95,6 +96,17 @@ func (s storage) nearest(name string) (fact.Usage, string, bool) {
 			return u, dir, ok
 		}
 	}
+}
+
+// resolved follows the links of the closest ancestor that exists, so that a path
+// is looked for on the disk on which it really lies.
+func (s storage) resolved(name string) string {
+	for dir := name; dir != "/"; dir = path.Dir(dir) {
+		if to, err := s.target.Resolve(dir); err == nil {
+			return path.Join(to, strings.TrimPrefix(name, dir))
+		}
+	}
+	return name
 }
 
 const shmDir = "/dev/shm"
@@ -166,7 +178,7 @@ func tempDir(t *fact.Target) string {
 func (s storage) collectDisk(r *fact.Recorder, d purposeDir) {
 	value := disk{Purpose: d.purpose}
 	var evidence []fact.Evidence
-	if m, ok := procfs.MountOf(s.mounts, d.path); ok {
+	if m, ok := procfs.MountOf(s.mounts, s.resolved(d.path)); ok {
 		value.Mount, value.Type, value.ReadOnly = m.Point, m.Type, m.ReadOnly()
 		evidence = append(evidence, s.mountEvidence(m))
 	}

@@ -47,7 +47,9 @@ type edits struct {
 	} `yaml:"mounts"`
 }
 
-var driverLibrary = regexp.MustCompile(`/lib(?:cuda|nvidia-ml)\.so\.(\d+\.\d+(?:\.\d+)?)$`)
+// driverLibrary asks for three digits: libcuda.so.1.1 of WSL and Jetson names no
+// driver.
+var driverLibrary = regexp.MustCompile(`/lib(?:cuda|nvidia-ml)\.so\.(\d{3,}\.\d+(?:\.\d+)?)$`)
 
 // maxBytes bounds a specification; those of eight GPUs have some 30 KiB.
 const maxBytes = 1 << 20

@@ -57,6 +57,8 @@ type Service struct {
 	SharesShm bool `json:"shares_shm"`
 	// Extends is true for a service that takes more from another one or file.
 	Extends bool `json:"extends"`
+	// Off is true for a service of which no container is started: zero replicas.
+	Off bool `json:"off"`
 }
 
 // Parse reads a file; the services are in the order of their lines.
@@ -95,6 +97,7 @@ func service(name, node *yaml.Node) Service {
 	s.build(field(node, "build"))
 	s.Command = strings.TrimSpace(text(field(node, "entrypoint")) + " " + text(field(node, "command")))
 	s.Extends = field(node, "extends") != nil
+	s.Off = text(field(field(node, "deploy"), "replicas")) == "0" || text(field(node, "scale")) == "0"
 	s.gpu(node)
 	s.shm(node)
 	return s
@@ -141,7 +144,7 @@ func (s *Service) gpu(node *yaml.Node) {
 	if g := field(node, "gpus"); g != nil || field(resources, "generic_resources") != nil {
 		s.Reserved = true
 	}
-	s.GPU = s.Reserved || strings.Contains(s.Runtime, "nvidia")
+	s.GPU = s.Reserved || strings.Contains(s.Runtime, "nvidia") || s.RuntimeLine > 0 && s.Runtime == "" // a variable may name it
 	for _, d := range items(field(node, "devices")) {
 		if name := text(d); strings.Contains(name, "nvidia") || strings.Contains(name, "/dev/dxg") || strings.Contains(name, "/dev/dri") || strings.Contains(name, "/dev/kfd") {
 			s.GPU = true

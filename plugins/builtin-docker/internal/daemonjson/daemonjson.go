@@ -13,7 +13,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -27,6 +29,8 @@ type Config struct {
 	PidFile string
 	// DataRoot is where images and containers are kept, "" for the default.
 	DataRoot string
+	// DefaultShmBytes is the size of /dev/shm of a container; 0 for the default.
+	DefaultShmBytes int64
 }
 
 // Runtime is one entry of "runtimes".
@@ -54,6 +58,22 @@ type document struct {
 	ExecOpts       []string           `json:"exec-opts"`
 	PidFile        string             `json:"pidfile"`
 	DataRoot       string             `json:"data-root"`
+	ShmSize        json.RawMessage    `json:"default-shm-size"`
+
+	// These are read for their types alone: dockerd refuses others, most often a
+	// number in log-opts.
+	Features           map[string]bool   `json:"features"`
+	LogDriver          string            `json:"log-driver"`
+	LogOpts            map[string]string `json:"log-opts"`
+	StorageDriver      string            `json:"storage-driver"`
+	StorageOpts        []string          `json:"storage-opts"`
+	Mirrors            []string          `json:"registry-mirrors"`
+	InsecureRegistries []string          `json:"insecure-registries"`
+	DNS                []string          `json:"dns"`
+	Debug              bool              `json:"debug"`
+	LiveRestore        bool              `json:"live-restore"`
+	IPTables           bool              `json:"iptables"`
+	Experimental       bool              `json:"experimental"`
 }
 
 type runtime struct {
@@ -72,7 +92,7 @@ func Parse(data []byte) (Config, error) {
 	if err := json.Unmarshal(data, &doc); err != nil {
 		return Config{}, fault(data, err)
 	}
-	c := Config{DefaultRuntime: doc.DefaultRuntime, PidFile: doc.PidFile, DataRoot: doc.DataRoot, CgroupDriver: cgroupDriver(doc.ExecOpts)}
+	c := Config{DefaultRuntime: doc.DefaultRuntime, PidFile: doc.PidFile, DataRoot: doc.DataRoot, CgroupDriver: cgroupDriver(doc.ExecOpts), DefaultShmBytes: bytesOf(strings.Trim(string(doc.ShmSize), `"`))}
 	top := keys(data, 1)
 	block := find(top, "runtimes")
 	lines := map[string]int{}
@@ -97,6 +117,22 @@ func Parse(data []byte) (Config, error) {
 func (c Config) knows(name string) bool {
 	return name == "" || name == "runc" || strings.ContainsAny(name, "./") ||
 		slices.ContainsFunc(c.Runtimes, func(r Runtime) bool { return r.Name == name })
+}
+
+var sized = regexp.MustCompile(`^(\d{1,12})\s*([kmgt]?)i?b?$`)
+
+// bytesOf reads "8G" or "512m"; 0 for other text.
+func bytesOf(text string) int64 {
+	m := sized.FindStringSubmatch(strings.ToLower(strings.TrimSpace(text)))
+	if m == nil {
+		return 0
+	}
+	n, err := strconv.ParseInt(m[1], 10, 64)
+	shift := 10 * strings.Index(" kmgt", cmp.Or(m[2], " "))
+	if err != nil || n > 1<<50>>shift {
+		return 0
+	}
+	return n << shift
 }
 
 func cgroupDriver(options []string) string {

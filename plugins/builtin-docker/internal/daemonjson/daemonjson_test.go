@@ -33,6 +33,15 @@ func TestParse(t *testing.T) {
 	}
 }
 
+func TestDefaultShm(t *testing.T) {
+	for text, want := range map[string]int64{"8G": 8 << 30, "512m": 512 << 20, "1gb": 1 << 30, "2GiB": 2 << 30, "1024": 1024, "-1": 0, "x": 0, "999999999999t": 0, "": 0} {
+		c, err := Parse([]byte(`{"default-shm-size": "` + text + `"}`))
+		if err != nil || c.DefaultShmBytes != want {
+			t.Errorf("%q is %d, want %d; %v", text, c.DefaultShmBytes, want, err)
+		}
+	}
+}
+
 func TestParseFaults(t *testing.T) {
 	for _, tt := range []struct {
 		name, file string
@@ -42,7 +51,11 @@ func TestParseFaults(t *testing.T) {
 		{"empty", "", 0, ""},
 		{"space", " \n ", 0, ""},
 		{"byte order mark", "\ufeff{}", 0, ""},
-		{"unknown key", `{"some-day": [1]}`, 0, ""},
+		{"a key that is not looked at", `{"some-day": [1]}`, 0, ""},
+		{"features and log options", `{"features": {"cdi": true}, "log-opts": {"max-size": "10m", "max-file": "3"}, "cdi-spec-dirs": ["/etc/cdi"]}`, 0, ""},
+		{"number in log options", "{\n \"log-opts\": {\n  \"max-file\": 3\n }\n}", 3, `"log-opts"`},
+		{"feature that is text", "{\n \"features\": {\"cdi\": \"true\"}\n}", 2, `"features"`},
+		{"mirror that is text", "{\n \"registry-mirrors\": \"https://m\"\n}", 2, `"registry-mirrors"`},
 		{"built-in default", `{"default-runtime": "runc"}`, 0, ""},
 		{"containerd's default", `{"default-runtime": "io.containerd.runc.v2"}`, 0, ""},
 		{"trailing comma", "{\n  \"debug\": true,\n}", 3, "not valid JSON"},

@@ -20,6 +20,7 @@ import (
 	"encoding/json"
 	"path"
 	"regexp"
+	"sort"
 	"strings"
 
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-docker/internal/shell"
@@ -31,13 +32,15 @@ type Script struct {
 	// Exact is false for the exec form: inside a JSON string the columns are
 	// not kept, and every offset is at the line of the instruction.
 	Exact bool
-	// pieces map offsets of Text to the file, in order.
+	// pieces map offsets to the file, in order. Text begins base bytes after the
+	// first of them.
 	pieces []piece
+	base   int
 }
 
 // piece is a run of text that stands on one line of the file.
 type piece struct {
-	offset int // in Text
+	offset int // in the text that was gathered
 	line   int // from 1
 	column int // bytes before it on the line
 }
@@ -48,13 +51,12 @@ func (s Script) Position(offset int) (line, column int) {
 	if !s.Exact {
 		return s.pieces[0].line, 0
 	}
-	var at piece
-	for _, p := range s.pieces {
-		if p.offset > offset {
-			break
-		}
-		at = p
+	offset += s.base
+	n := sort.Search(len(s.pieces), func(i int) bool { return s.pieces[i].offset > offset })
+	if n == 0 {
+		return 0, 0
 	}
+	at := s.pieces[n-1]
 	return at.line, at.column + offset - at.offset
 }
 
@@ -74,16 +76,11 @@ func (g *gathering) script() Script {
 	return Script{Text: g.text.String(), Exact: true, pieces: g.pieces}
 }
 
-// from returns the part of the script after n bytes.
+// from returns the part of the script after n bytes. It shares the pieces, since
+// an instruction of many lines is cut many times.
 func (s Script) from(n int) Script {
-	line, column := s.Position(n)
-	out := Script{Text: s.Text[n:], Exact: true, pieces: []piece{{line: line, column: column}}}
-	for _, p := range s.pieces {
-		if p.offset > n {
-			out.pieces = append(out.pieces, piece{offset: p.offset - n, line: p.line, column: p.column})
-		}
-	}
-	return out
+	s.Text, s.base = s.Text[n:], s.base+n
+	return s
 }
 
 // Scripts lists the scripts of a file in order.
@@ -233,7 +230,11 @@ func trimLeft(s Script) Script {
 // run reads a RUN instruction in any of its forms.
 func (p *parser) run(rest Script) {
 	for strings.HasPrefix(rest.Text, "--") {
-		_, rest = cutWord(rest)
+		var flag string
+		flag, rest = cutWord(rest)
+		if s := p.stage(); s != nil {
+			s.Copied = append(s.Copied, flag) // a mount brings files too
+		}
 	}
 	if words, ok := execForm(rest.Text); ok {
 		p.runExec(rest, words)

@@ -20,7 +20,7 @@ type Stage struct {
 	Platform string
 	// Env and Args are the variables that the stage sets, unexpanded.
 	Env map[string]string
-	// Copied are the words of COPY and ADD.
+	// Copied are the words of COPY and ADD, and the flags of RUN, which mount.
 	Copied []string
 	// Commands are the words of CMD and ENTRYPOINT.
 	Commands string

@@ -17,18 +17,18 @@ type Install struct {
 	Requirements []string
 	// Indexes are the addresses and directories that the command names.
 	Indexes []string
-	// Files are those of -r and -c.
+	// Files are those of -r and -c, and the directories of -e.
 	Files []string
 }
 
 // pipValues are options of pip and uv that take the next word.
 var (
 	indexOptions = []string{"-i", "--index-url", "--extra-index-url", "-f", "--find-links", "--index", "--default-index", "--torch-backend"}
-	fileOptions  = []string{"-r", "--requirement", "--requirements", "-c", "--constraint", "--constraints"}
+	fileOptions  = []string{"-r", "--requirement", "--requirements", "-c", "--constraint", "--constraints", "-e", "--editable"}
 	wordOptions  = []string{
 		"-t", "--target", "--prefix", "--root", "--python", "-p", "--platform", "--python-version", "--implementation", "--abi", "--src", "-b", "--build",
 		"--progress-bar", "--log", "--proxy", "--retries", "--timeout", "--trusted-host", "--cert", "--client-cert", "--cache-dir", "--no-binary", "--only-binary",
-		"--upgrade-strategy", "--config-settings", "-C", "--global-option", "--report", "--index-strategy", "--extra", "--group", "-e", "--editable", "--upgrade-package",
+		"--upgrade-strategy", "--config-settings", "-C", "--global-option", "--report", "--index-strategy", "--extra", "--group", "--upgrade-package",
 		"-P", "--reinstall-package", "--prerelease", "--resolution", "--link-mode", "--exclude-newer", "--keyring-provider", "--use-feature", "--exists-action",
 	}
 )

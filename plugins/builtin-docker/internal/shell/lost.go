@@ -11,6 +11,8 @@ var (
 	version       = regexp.MustCompile(`^\d[\w.*+!,=~-]*$`)
 	// project is the name of a package, with extras.
 	project = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9._,-]*\])?$`)
+	// outputName is a file for output whose name begins with a digit.
+	outputName = regexp.MustCompile(`^\d.*\.(log|txt|out|err|json)$`)
 	// file names end like these; "> 2" after one of them is left alone.
 	fileName = regexp.MustCompile(`\.(txt|toml|in|cfg|lock|whl|gz|zip|ya?ml)$`)
 )
@@ -51,7 +53,7 @@ func isComparison(command []Token, i int) bool {
 		return false
 	}
 	target := command[i+1]
-	return target.Kind == Word && !target.Quoted && versionTarget.MatchString(target.Text)
+	return target.Kind == Word && !target.Quoted && versionTarget.MatchString(target.Text) && !outputName.MatchString(target.Text)
 }
 
 // nameBefore returns the word before the redirection and whether they touch.

@@ -82,7 +82,7 @@ func TestParseImage(t *testing.T) {
 		"python:3.12-slim":                              {Repository: "python", Tag: "3.12-slim"},
 		"localhost:5000/team/app":                       {Repository: "localhost:5000/team/app", Tag: "latest"},
 		"nvidia/cuda":                                   {Repository: "nvidia/cuda", Tag: "latest"},
-		"pytorch/pytorch:latest":                        {Repository: "pytorch/pytorch", Tag: "latest"},
+		"pytorch/pytorch:latest":                        {Repository: "pytorch/pytorch", Tag: "latest", GPU: true, Libraries: "devel", CuDNN: true, Torch: true},
 		"":                                              {Tag: "latest"},
 	} {
 		if got := ParseImage(ref); got != want {

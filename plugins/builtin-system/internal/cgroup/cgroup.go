@@ -53,7 +53,7 @@ func Read(read Reader, mounts []procfs.Mount, memberships []procfs.Membership) L
 	h := hierarchies{read: read, mounts: mounts, memberships: memberships}
 	unified := slices.ContainsFunc(mounts, func(m procfs.Mount) bool { return m.Type == "cgroup2" })
 	legacy := slices.ContainsFunc(mounts, func(m procfs.Mount) bool {
-		return m.Type == "cgroup" && !slices.ContainsFunc(m.Super, isName)
+		return m.Type == "cgroup" && slices.ContainsFunc(m.Super, bounds)
 	})
 	switch {
 	case legacy:
@@ -68,7 +68,9 @@ func Read(read Reader, mounts []procfs.Mount, memberships []procfs.Membership) L
 	return Limits{}
 }
 
-func isName(option string) bool { return strings.HasPrefix(option, "name=") }
+// bounds reports whether a version 1 hierarchy has a controller that is read here.
+// Others, such as the net_cls of a VPN, are mounted beside a whole version 2.
+func bounds(option string) bool { return slices.Contains([]string{"memory", "pids", "cpu"}, option) }
 
 type hierarchies struct {
 	read        Reader

@@ -18,7 +18,6 @@ package hubcache
 import (
 	"context"
 	"errors"
-	"io"
 	"io/fs"
 	"path"
 	"slices"
@@ -118,18 +117,11 @@ func list(t *fact.Target, dir string, limit int) (names []string, more bool) {
 	if err != nil || !info.IsDir() {
 		return nil, false
 	}
-	f, err := t.Open(dir)
+	entries, more, err := t.List(dir, limit)
 	if err != nil {
-		return nil, false
+		return nil, !errors.Is(err, fs.ErrPermission)
 	}
-	defer f.Close()
-	entries, err := f.ReadDir(limit + 1)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, true
-	}
-	more = len(entries) > limit
-	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
-	for _, e := range entries[:min(len(entries), limit)] {
+	for _, e := range entries {
 		names = append(names, e.Name())
 	}
 	return names, more

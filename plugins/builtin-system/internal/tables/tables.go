@@ -89,7 +89,20 @@ func (c Conflict) Holds(env map[string]string) bool {
 			return false
 		}
 	}
-	return c.Relation != "differ" || env[c.Variables[0].Name] != env[c.Variables[1].Name]
+	return c.Relation != "differ" || !alike(env[c.Variables[0].Name], env[c.Variables[1].Name])
+}
+
+// alike compares values without what has no meaning in addresses, paths and
+// lists of hosts: a slash at the end, and the order and spacing of a list.
+func alike(a, b string) bool { return plain(a) == plain(b) }
+
+func plain(value string) string {
+	parts := strings.Split(value, ",")
+	for i := range parts {
+		parts[i] = strings.TrimRight(strings.TrimSpace(parts[i]), "/")
+	}
+	slices.Sort(parts)
+	return strings.Join(parts, ",")
 }
 
 type table[Row any] struct {

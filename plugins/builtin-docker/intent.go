@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/bulkhead-ml/bulkhead/plugins/builtin-docker/internal/tables"
+	"github.com/bulkhead-ml/bulkhead/sdk/check"
+	"github.com/bulkhead-ml/bulkhead/sdk/fact"
+)
+
+// frameworks are distributions that use GPUs.
+var frameworks = regexp.MustCompile(`^(torch|tensorflow|jax|jaxlib|keras|cupy|mxnet|paddlepaddle|onnxruntime|vllm|sglang|triton|deepspeed|ray|numba|cudf|cuml|rapids|nvidia|xgboost|lightgbm|bitsandbytes|llama-cpp-python)(-|$)`)
+
+// bare are distributions that come with an interpreter.
+var bare = []string{"pip", "setuptools", "wheel", "packaging", "distro-info", "python-apt", "unattended-upgrades"}
+
+// withoutML reports whether the Python environments are known to be for something
+// else: they have packages, none of them is a framework, and the project asks for
+// none. It is false for an interpreter without packages, which tells nothing.
+func withoutML(c *check.Context) bool {
+	others := 0
+	for _, prefix := range c.Facts.Instances("python.env") {
+		packages, known := fact.Get[[]struct{ Name string }](c.Facts, fact.At("python.env", prefix, "packages"))
+		if !known || c.Facts.Known(fact.At("python.env", prefix, "torch")) {
+			return false
+		}
+		for _, p := range packages {
+			name := normalized(p.Name)
+			if frameworks.MatchString(name) {
+				return false
+			}
+			if !slices.Contains(bare, name) {
+				others++
+			}
+		}
+	}
+	return others > 0 && !projectAsksML(c)
+}
+
+// projectAsksML reports whether a requirements file of the project names a
+// framework.
+func projectAsksML(c *check.Context) bool {
+	asked, _ := fact.Get[[]struct{ Name string }](c.Facts, "python.project_requirements")
+	return slices.ContainsFunc(asked, func(p struct{ Name string }) bool {
+		return frameworks.MatchString(normalized(p.Name))
+	})
+}
+
+// projectWantsGPU reports whether a file of the project is about an image for
+// CUDA, a GPU or PyTorch.
+func projectWantsGPU(c *check.Context) bool {
+	for _, name := range c.Facts.Instances("dockerfile") {
+		if slices.ContainsFunc(stagesOf(c, name), stageWantsGPU) {
+			return true
+		}
+	}
+	for _, name := range c.Facts.Instances("compose") {
+		for _, s := range servicesOf(c, name) {
+			if s.GPU || tables.ParseImage(s.Image).GPU {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func stageWantsGPU(s stage) bool {
+	return tables.ParseImage(s.Base).GPU || slices.ContainsFunc(s.Installs, func(in install) bool {
+		return slices.ContainsFunc(in.Requirements, func(text string) bool {
+			r, ok := parseRequirement(text)
+			return ok && frameworks.MatchString(r.name)
+		})
+	})
+}
+
+// defaultIsNVIDIA reports whether the engine gives containers of images that are
+// made for CUDA the GPU without being asked: these images set
+// NVIDIA_VISIBLE_DEVICES, and NVIDIA's runtime obeys it.
+func defaultIsNVIDIA(c *check.Context) bool {
+	config, _ := fact.Get[daemonConfig](c.Facts, "docker.daemon_config")
+	return strings.Contains(config.DefaultRuntime, "nvidia")
+}
