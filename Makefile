@@ -25,7 +25,7 @@ CC_FOUND := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && echo 1 || ech
 cgo-gpu := $(if $(filter linux,$(GOOS)),$(CC_FOUND),0)
 
 .DEFAULT_GOAL := build
-.PHONY: help build plugins run test test-long lint fmt bench fuzz docs proto cross tools clean FORCE
+.PHONY: help build plugins run test test-long corpus lint fmt bench fuzz docs proto cross tools clean FORCE
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 14
@@ -54,8 +54,11 @@ test: build ## Run all tests but the slow ones.
 	$(GO) vet ./...
 	BULKHEAD_TEST_BIN=$(CURDIR)/bin $(GO) test -short ./...
 
-test-long: build ## Run all tests, with the race detector and the slow ones (a container engine, a virtual machine).
-	BULKHEAD_VM_TESTS=1 BULKHEAD_TEST_BIN=$(CURDIR)/bin $(GO) test -race -timeout 60m ./...
+test-long: build ## Run all tests, with the race detector and the slow ones (a container engine, a virtual machine, environments from PyPI).
+	BULKHEAD_VM_TESTS=1 BULKHEAD_LONG_TESTS=1 BULKHEAD_TEST_BIN=$(CURDIR)/bin $(GO) test -race -timeout 60m ./...
+
+corpus: build ## Score the doctor on the corpus of machines: recall, false alarms, root cause first.
+	bin/bulkhead$(EXE) corpus score testdata/machines
 
 lint: tools ## Check style, layers, generated code and module files.
 	test -z "$$(gofmt -l $$(git ls-files '*.go'))"
