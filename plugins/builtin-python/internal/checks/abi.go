@@ -134,9 +134,7 @@ func lookXFormers(e *environment) {
 	p, _ := e.installed("xformers")
 	t, _ := e.installed("torch")
 	args := []string{"--upgrade", "xformers", "torch==" + torch.String()}
-	if torchBuildTag.MatchString(torch.Local()) {
-		args = append(args, "--index-url", indexOf(torch))
-	}
+	args = append(args, indexOptions(torch)...)
 	severity := check.Warning
 	misses, _ := get[[]observed.ABIMiss](e, observed.TorchABI)
 	if slices.ContainsFunc(misses, func(m observed.ABIMiss) bool { return pep508.Normalize(m.Distribution) == "xformers" }) {

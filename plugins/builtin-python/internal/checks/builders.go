@@ -25,11 +25,26 @@ func (e *environment) variables() map[string]string {
 func (e *environment) builders(what string) []observed.Package {
 	var out []observed.Package
 	for _, name := range tables.Builders.Names(what) {
-		if p, ok := e.installed(name); ok {
+		if p, ok := e.installed(name); ok && !e.compiledAhead(p) {
 			out = append(out, p)
 		}
 	}
 	return out
+}
+
+// compiledAhead reports whether a package that compiles its kernels while it
+// runs has them compiled already, or is there for another that does without.
+func (e *environment) compiledAhead(p observed.Package) bool {
+	switch name := pep508.Normalize(p.Name); name {
+	case "deepspeed":
+		f, ok := e.framework("deepspeed")
+		return ok && len(f.Natives) > 0
+	case "flashinfer-python":
+		return e.anyInstalled([]string{"flashinfer-jit-cache", "vllm"}) // vLLM takes it where it finds nvcc
+	default:
+		_, local, ok := strings.Cut(p.Version, "+")
+		return ok && (strings.HasPrefix(local, "pt") || strings.HasPrefix(local, "cu")) // gsplat 1.5.2+pt24cu124
+	}
 }
 
 // tritonUsers lists the packages other than torch that require triton, which

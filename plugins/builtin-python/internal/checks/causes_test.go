@@ -36,6 +36,18 @@ func names(f check.Finding, code string) bool {
 	})
 }
 
+// userSiteOfConda makes a conda environment and packages in the home directory.
+func (m *machine) userSiteOfConda(own, user map[string]string) {
+	m.site = m.Conda("/opt/c", "3.11.7")
+	m.Target.Env = map[string]string{"CONDA_PREFIX": "/opt/c"}
+	for name, version := range own {
+		m.Install(m.site, fakeenv.Dist{Name: name, Version: version, Requires: map[string][]string{"torchvision": {"torch==2.5.1"}}[name]})
+	}
+	for name, version := range user {
+		m.Install("/home/ada/.local/lib/python3.11/site-packages", fakeenv.Dist{Name: name, Version: version})
+	}
+}
+
 // TestRootCause: where one fault shows as several, one finding is left that
 // none of the others explains.
 func TestRootCause(t *testing.T) {
@@ -80,6 +92,31 @@ func TestRootCause(t *testing.T) {
 			m.dist("unsloth", "2025.1")
 			m.shell()
 		}, "python.no-c-compiler"},
+		{"NumPy 2 in the home directory of a conda environment for NumPy 1", func(m *machine) {
+			m.userSiteOfConda(map[string]string{"numpy": "1.26.4", "pandas": "2.0.3"}, map[string]string{"numpy": "2.0.2"})
+		}, "python.user-site-shadows"},
+		{"torch in the home directory of a conda environment", func(m *machine) {
+			m.userSiteOfConda(map[string]string{"torch": "2.5.1", "torchvision": "0.20.1"}, map[string]string{"torch": "2.8.0"})
+		}, "python.user-site-shadows"},
+		{"torn torch with extensions and a driver that are fine", func(m *machine) {
+			a100(m)
+			m.cudaTorch()
+			m.Remove(m.site + "/torch/lib/libc10.so")
+			m.dist("flash-attn", "2.7.4.post1")
+			m.inEnv(observed.TorchABI, []observed.ABIMiss{{Distribution: "flash-attn", Path: "/f.so", Symbol: "_ZN3c104cuda9SetDeviceEi"}})
+		}, "python.record-torn"},
+		{"a pin of another major release that torch does not load with", func(m *machine) {
+			m.gpu("580.95.05", "A100", "8.0")
+			torch := cu124
+			torch.Needs, torch.Requires = []string{"libcudnn.so.9"}, []string{"nvidia-cudnn-cu12==9.1.0.70"}
+			m.InstallTorch(m.site, torch)
+			m.nvidia("cudnn", "8.9.7.29", "libcudnn.so.8")
+			m.onnxruntimeGPU("1.22.0")
+		}, "torch.nvidia-pins"},
+		{"an environment whose Python is gone, with a kernel in it", func(m *machine) {
+			m.Remove("/usr/bin/python3")
+			m.dist("datasets", "3.0.0", "pyarrow")
+		}, "python.venv-broken"},
 		{"pip over conda", func(m *machine) {
 			m.Text(env+"/conda-meta/numpy-1.26.4-py311_0.json", "{}")
 			m.dist("numpy", "2.0.2")

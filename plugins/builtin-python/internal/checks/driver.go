@@ -5,6 +5,7 @@ package checks
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/observed"
@@ -133,7 +134,7 @@ var torchArchUnsupported = check.Check{
 	Needs: []string{"gpu.devices", need(observed.Torch)},
 	Doc: check.Doc{
 		Meaning:    "Kernels fail with \"no kernel image is available for execution on the device\", or torch warns that the device's CUDA capability is not compatible.",
-		Detection:  "The device's compute capability is compared with the list of the wheel (a table by torch release and CUDA tag). Code runs when its major number is that of the device and its minor one is not higher, or when the wheel has PTX of no higher capability: sm_86 code runs on an sm_89 device.",
+		Detection:  "The device's compute capability is compared with the list of the wheel (a table by torch release and CUDA tag, of the wheels that torch publishes for Linux on x86-64; other builds are not judged). Code runs when its major number is that of the device and its minor one is not higher, or when the wheel has PTX of no higher capability: sm_86 code runs on an sm_89 device.",
 		Cause:      "The wheel is older than the device, or the device is too old for the wheel.",
 		Fix:        "Install a build of torch with code for the device.",
 		Verify:     "Print torch.cuda.get_arch_list() and run one operation on the device.",
@@ -145,7 +146,7 @@ var torchArchUnsupported = check.Check{
 func lookArch(e *environment) {
 	torch, ok := get[observed.TorchBuild](e, observed.Torch)
 	v, err := pep440.Parse(torch.Version)
-	if p, found := e.installed("torch"); !ok || err != nil || torch.CUDA == "" || found && p.Installer == "conda" {
+	if !ok || err != nil || torch.CUDA == "" || !e.isTabledWheel(v) {
 		return
 	}
 	devices, ok := factDevices(e)
@@ -162,6 +163,20 @@ func lookArch(e *environment) {
 			e.reportArch(torch, row, d)
 		}
 	}
+}
+
+// isTabledWheel reports whether the table speaks of a build: it lists what
+// torch itself publishes for Linux on x86-64. Nightly builds, those from source
+// and conda's, and wheels for other platforms have lists of their own.
+func (e *environment) isTabledWheel(v pep440.Version) bool {
+	from := originOf(v)
+	p, _ := e.installed("torch")
+	if from != released && from != candidate || e.condaOwns("torch") {
+		return false
+	}
+	return len(p.Tags) == 0 || slices.ContainsFunc(p.Tags, func(tag string) bool {
+		return strings.HasSuffix(tag, "x86_64") && strings.Contains(tag, "linux") || strings.HasSuffix(tag, "-any")
+	})
 }
 
 // archRow finds the wheels that a version belongs to.
@@ -211,16 +226,31 @@ func ptxText(row tables.ArchRow) string {
 	return ", and PTX of " + strings.Join(row.PTX, ", ")
 }
 
+// hasWheel reports whether a release that a specifier names has wheels for the
+// environment's version of Python, as far as that is known.
+func (e *environment) hasWheel(specifier string) bool {
+	set, err := pep440.ParseSpecifiers(specifier)
+	known := tables.Pythons.For(e.Version)
+	return err != nil || len(known) == 0 || slices.ContainsFunc(known, func(release string) bool {
+		v, err := pep440.Parse(release)
+		return err == nil && set.Contains(v)
+	})
+}
+
 // archRemedy names the newest index in the table that serves the device.
 func (e *environment) archRemedy(d device) check.Remedy {
 	rows := tables.Archs.Rows
 	for i := len(rows) - 1; i >= 0; i-- {
-		if runs, ok := rows[i].Runs(d.Capability); ok && runs && e.runsTag(rows[i].CUDA) {
+		if runs, ok := rows[i].Runs(d.Capability); ok && runs && e.runsTag(rows[i].CUDA) && e.hasWheel(rows[i].Torch) {
 			return e.fromIndex("Install a build with code for the device.", rows[i].Torch, rows[i].CUDA)
 		}
 	}
 	return check.Remedy{
 		ID: "other-build", Summary: "No wheel in the table serves this device; build torch for it or use an older release.",
-		Kind: check.Advice, Risk: check.Medium, Preview: []string{"TORCH_CUDA_ARCH_LIST=" + d.Capability + " pip install --no-binary torch torch"},
+		Kind: check.Advice, Risk: check.Medium,
+		Preview: []string{
+			"git clone --recursive https://github.com/pytorch/pytorch && cd pytorch",
+			"TORCH_CUDA_ARCH_LIST=" + quote(d.Capability) + " " + e.pip("install", "--no-build-isolation", "."),
+		},
 	}
 }

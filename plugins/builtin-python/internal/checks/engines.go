@@ -99,7 +99,7 @@ func (e *environment) onnxRemedies(f observed.Framework) []check.Remedy {
 	first, err2 := pep440.Parse(onnxExtras)
 	if err1 == nil && err2 == nil && v.Compare(first) >= 0 {
 		return append(out, e.install("Install the libraries, and call onnxruntime.preload_dlls() before the first session.",
-			"onnxruntime-gpu[cuda,cudnn]=="+v.Public().String()))
+			"onnxruntime-gpu[cuda,cudnn]=="+publicText(v)))
 	}
 	var names []string
 	for _, part := range []string{"cuda-runtime", "cublas", "cufft", "curand", "cuda-nvrtc"} {
@@ -145,7 +145,11 @@ func (e *environment) listGPUs() string {
 
 // tensorflowWithCUDA replaces the CPU distribution: both bring the same module.
 func (e *environment) tensorflowWithCUDA(f observed.Framework) check.Remedy {
-	r := e.install("Install the build with CUDA and the libraries that it wants.", "tensorflow[and-cuda]"+pinned(f.Version))
+	const summary = "Install the build with CUDA and the libraries that it wants."
+	if e.condaOwns("tensorflow") {
+		return e.condaInstall(summary, []string{"tensorflow=*=cuda*"}, "--channel", "conda-forge")
+	}
+	r := e.install(summary, "tensorflow[and-cuda]"+pinned(f.Version))
 	if name := pep508.Normalize(f.Distribution); name != "tensorflow" && name != "" {
 		r.Preview = append([]string{e.pip("uninstall", name)}, r.Preview...)
 	}
@@ -157,7 +161,7 @@ func pinned(version string) string {
 	if err != nil {
 		return ""
 	}
-	return "==" + v.Public().String()
+	return "==" + publicText(v)
 }
 
 var tensorflowLibraries = check.Check{
@@ -200,7 +204,7 @@ var kerasBackend = check.Check{
 	Needs: []string{need(observed.Frameworks)},
 	Doc: check.Doc{
 		Meaning:    "`import keras` stops with \"No module named 'tensorflow'\" or the name of another backend. Keras 3 brings no backend of its own.",
-		Detection:  "The backend is chosen as Keras does, by KERAS_BACKEND, else keras.json, else TensorFlow, and looked for among the installed packages.",
+		Detection:  "The backend is chosen as Keras does, by KERAS_BACKEND, else keras.json, else TensorFlow, and looked for among the installed packages. Where the choice is Keras's own default and another backend is installed, it is for information: the program may set os.environ[\"KERAS_BACKEND\"] before it imports keras.",
 		Cause:      "Keras was installed alone, or KERAS_BACKEND and keras.json name a backend that is not installed.",
 		Fix:        "Install the backend, or name the one that is installed in KERAS_BACKEND.",
 		Verify:     "Import keras and print keras.backend.backend().",
@@ -218,7 +222,10 @@ func lookKeras(e *environment) {
 	severity, remedies := check.Error, []check.Remedy{e.install("Install the backend.", names[0])}
 	for _, other := range []string{"torch", "jax", "tensorflow"} {
 		if e.anyInstalled(kerasBackends[other]) {
-			severity = check.Warning // a program may choose it before it imports keras
+			severity = check.Warning
+			if f.BackendFrom == "" {
+				severity = check.Info // a program may choose it before it imports keras
+			}
 			remedies = append([]check.Remedy{{
 				ID: "choose-backend", Summary: "Choose the backend that is installed.", Kind: check.SetEnv, Risk: check.Low,
 				Preview: []string{"export KERAS_BACKEND=" + other},

@@ -87,7 +87,7 @@ var externallyManaged = check.Check{
 	Doc: check.Doc{
 		Meaning:    "pip refuses to install into this interpreter with \"error: externally-managed-environment\".",
 		Detection:  "The standard library's directory holds a file EXTERNALLY-MANAGED, and the environment is no virtual one.",
-		Cause:      "The distribution's package manager owns the packages of this Python; pip would overwrite them.",
+		Cause:      "The distribution's package manager owns the packages of this Python; pip would overwrite them. uv marks the interpreters that it installs in the same way, and containers inherit the mark from their base image.",
 		Fix:        "Make a virtual environment and install there.",
 		Verify:     "Run pip of the virtual environment.",
 		References: []string{"https://peps.python.org/pep-0668/"},
@@ -97,10 +97,14 @@ var externallyManaged = check.Check{
 		if !ok {
 			return
 		}
+		title, cause := "", "The distribution keeps this Python for its own programs."
+		if strings.Contains(marker, "/uv/python/") {
+			title, cause = "Python is managed by uv", "uv keeps the interpreters that it installs as they are, for the environments that it makes of them."
+		}
 		e.report(check.Finding{
-			Severity: check.Info,
+			Severity: check.Info, Title: title,
 			Detail:   fmt.Sprintf("%s is marked by %s, so pip installs nothing into it.", e.Python, marker),
-			Cause:    "The distribution keeps this Python for its own programs.",
+			Cause:    cause,
 			Evidence: e.ctx.Evidence(e.at(observed.Managed)),
 			Remedies: []check.Remedy{{
 				ID: "make-venv", Summary: "Work in a virtual environment.", Kind: check.Advice, Risk: check.Low,
@@ -205,6 +209,9 @@ func lookUserSite(e *environment) {
 	if e.Kind == locate.KindSystem {
 		severity = check.Info // there the user's directory is the usual way to newer versions
 	}
+	if e.isHarmedBy(packages) {
+		severity = check.Error
+	}
 	slices.Sort(hidden)
 	e.report(check.Finding{
 		Severity: severity,
@@ -217,6 +224,17 @@ func lookUserSite(e *environment) {
 			Preview: []string{"export PYTHONNOUSERSITE=1"},
 		}},
 		Verify: []string{quote(e.Python) + " -m site"},
+	})
+}
+
+// isHarmedBy reports whether packages from elsewhere do not fit those of the
+// environment that are compiled against them.
+func (e *environment) isHarmedBy(packages []observed.Package) bool {
+	reasons, _, _ := e.builtForNumPy1()
+	misses, _ := get[[]observed.ABIMiss](e, observed.TorchABI)
+	unfit := len(misses) > 0 || slices.ContainsFunc(e.conflicts(), func(c conflict) bool { return namedElsewhere(c) == codeCompanion })
+	return slices.ContainsFunc(packages, func(p observed.Package) bool {
+		return len(reasons) > 0 && pep508.Normalize(p.Name) == "numpy" || unfit && isOfTorch(p.Name)
 	})
 }
 

@@ -4,6 +4,7 @@ package checks
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -17,7 +18,7 @@ var pythonPathForeign = check.Check{
 	Needs: []string{need(observed.PythonPath), need(observed.Version)},
 	Doc: check.Doc{
 		Meaning:    "Imports fail with \"No module named 'numpy._core._multiarray_umath'\" or similar, although the package is installed: Python finds the copy for another version first.",
-		Detection:  "Each directory of PYTHONPATH is listed. The version of Python in its path (python3.8/site-packages) and in the names of extension modules (cpython-38) is compared with the environment's.",
+		Detection:  "Each directory of PYTHONPATH is listed. The version of Python in its path (python3.8/site-packages) and in the names of extension modules (cpython-38) is compared with the environment's. Where the directory hides no installed package, it is a warning.",
 		Cause:      "PYTHONPATH is searched before the environment's own packages, in every Python that is started. A module system, ROS or a line in .bashrc sets it.",
 		Fix:        "Take the directory out of PYTHONPATH for this environment.",
 		Verify:     "Print sys.path with PYTHONPATH unset.",
@@ -28,11 +29,12 @@ var pythonPathForeign = check.Check{
 
 func lookPythonPath(e *environment) {
 	for _, entry := range e.foreignPaths() {
+		severity, harm := e.foreignHarm(entry)
 		e.report(check.Finding{
-			Severity: check.Error,
+			Severity: severity,
 			Title:    "PYTHONPATH brings packages of Python " + strings.Join(entry.Versions, ", "),
-			Detail: fmt.Sprintf("PYTHONPATH names %s, which is made for Python %s (%s); %s is Python %s and searches it first.",
-				entry.Path, strings.Join(entry.Versions, ", "), orPath(entry.Example, entry.Path), e.Python, e.Version),
+			Detail: fmt.Sprintf("PYTHONPATH names %s, which is made for Python %s (%s); %s is Python %s and searches it first.%s",
+				entry.Path, strings.Join(entry.Versions, ", "), orPath(entry.Example, entry.Path), e.Python, e.Version, harm),
 			Cause:    "PYTHONPATH holds for every Python that is started, whatever its version.",
 			Evidence: append(e.paths(observed.PythonPath, orPath(entry.Example, entry.Path)), e.ctx.Evidence(e.at(observed.Version))...),
 			Explains: []string{codeShadowed, codeNotLoadable, codeTorchNotLoadable, codeNumPyABI},
@@ -43,6 +45,22 @@ func lookPythonPath(e *environment) {
 			Verify: []string{"env -u PYTHONPATH " + e.imports("import sys; print(sys.path)")},
 		})
 	}
+}
+
+// foreignHarm is an error where the directory hides a package that the
+// environment has; else only its own packages fail to load, as those of ROS do.
+func (e *environment) foreignHarm(entry observed.PythonPathEntry) (check.Severity, string) {
+	var hidden []string
+	shadows, _ := get[[]observed.Shadow](e, observed.Shadows)
+	for _, s := range shadows {
+		if path.Dir(s.Path) == entry.Path && s.Distribution != "" {
+			hidden = append(hidden, s.Distribution)
+		}
+	}
+	if len(hidden) == 0 {
+		return check.Warning, " It hides none of the environment's packages."
+	}
+	return check.Error, " It hides the installed " + strings.Join(unique(hidden)[:min(len(unique(hidden)), maxShown)], ", ") + "."
 }
 
 // foreignPaths lists the directories of PYTHONPATH that are for other versions

@@ -65,8 +65,13 @@ func byName(list []observed.Package) map[string][]observed.Package {
 
 // conflicts lists every requirement that is not met, as `pip check` does, of
 // the distributions that an import uses and the environment itself owns; those of
-// the operating system are left out.
-func (e *environment) conflicts() []conflict { return e.graph().conflicts() }
+// the operating system are left out, and so is what conda put together out of
+// its own packages: it splits and renames what they require, too.
+func (e *environment) conflicts() []conflict {
+	return slices.DeleteFunc(slices.Clone(e.graph().conflicts()), func(c conflict) bool {
+		return e.condaOwns(c.owner.Name) && (c.found.Version == "" || e.condaOwns(c.found.Name))
+	})
+}
 
 func findConflicts(index map[string][]observed.Package) []conflict {
 	var out []conflict

@@ -4,6 +4,7 @@ package checks
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -19,7 +20,8 @@ func factDevices(e *environment) ([]device, bool) {
 
 // runtimeNames are builds of ONNX Runtime that install the same files.
 var runtimeNames = []string{
-	"onnxruntime", "onnxruntime-gpu", "onnxruntime-directml", "onnxruntime-openvino", "onnxruntime-rocm", "onnxruntime-training",
+	"onnxruntime", "ort-nightly", "onnxruntime-training", "onnxruntime-openvino", "onnxruntime-directml", "ort-nightly-directml",
+	"onnxruntime-qnn", "onnxruntime-migraphx", "onnxruntime-rocm", "ort-nightly-gpu", "onnxruntime-gpu",
 }
 
 // isRuntimePair recognises what onnxruntime.cpu-and-gpu names.
@@ -59,10 +61,21 @@ func lookRuntimes(e *environment) {
 		Explains: []string{codeRecordTorn, codeNotLoadable, codeOnnxCUDA},
 		Remedies: []check.Remedy{{
 			ID: "keep-one", Summary: "Uninstall all and install one.", Kind: check.InstallPackages, Risk: check.Medium,
-			Preview: []string{e.pip("uninstall", slices.Clone(names)...), e.pip("install", names[len(names)-1])},
+			Preview: []string{e.pip("uninstall", slices.Clone(names)...), e.pip("install", e.runtimeToKeep(names))},
 		}},
 		Verify: []string{e.imports("import onnxruntime; print(onnxruntime.get_available_providers())")},
 	})
+}
+
+// runtimeToKeep is the build for the GPU that is there, which stands last among
+// runtimeNames, and without one the plain build, with what others demand of it.
+func (e *environment) runtimeToKeep(names []string) string {
+	keep := names[0]
+	if e.hasGPU() {
+		keep = names[len(names)-1]
+	}
+	clauses, _ := e.demands(keep)
+	return keep + strings.Join(clauses, ",")
 }
 
 var jaxPluginMissing = check.Check{
@@ -78,7 +91,7 @@ var jaxPluginMissing = check.Check{
 	},
 	Run: perEnvironment(func(e *environment) {
 		jaxlib, ok := e.version("jaxlib")
-		if !ok || !e.hasGPU() || strings.Contains(jaxlib.Local(), "cuda") || len(jaxPlugins(e)) > 0 {
+		if !ok || !e.hasGPU() || strings.Contains(jaxlib.Local(), "cuda") || len(jaxPlugins(e)) > 0 || e.condaBuildHas("jaxlib", "cuda") {
 			return
 		}
 		p, _ := e.installed("jaxlib")
@@ -87,10 +100,43 @@ var jaxPluginMissing = check.Check{
 			Detail:   fmt.Sprintf("jaxlib %s has no CUDA plugin beside it, so JAX runs on the CPU.", jaxlib),
 			Cause:    "jax was installed without its extra for CUDA.",
 			Evidence: append(evidenceOf(e, p), e.ctx.Evidence(gpuCount, "gpu.pci")...),
-			Remedies: []check.Remedy{e.install("Install the plugin for CUDA.", "jax[cuda12]=="+jaxlib.String())},
+			Remedies: []check.Remedy{e.jaxWithCUDA()},
 			Verify:   []string{e.imports("import jax; print(jax.devices())")},
 		})
 	}),
+}
+
+func (e *environment) jaxWithCUDA() check.Remedy {
+	const summary = "Install the plugin for CUDA."
+	if e.condaOwns("jaxlib") {
+		return e.condaInstall(summary, []string{"jax", "jaxlib=*=*cuda*"}, "--channel", "conda-forge")
+	}
+	return e.install(summary, "jax[cuda12]"+e.exactly("jax"))
+}
+
+// exactly pins a package to its installed version; "" where it has none.
+func (e *environment) exactly(name string) string {
+	v, ok := e.version(name)
+	if !ok {
+		return ""
+	}
+	return "==" + publicText(v)
+}
+
+// condaBuildHas reports whether conda's build of a package names a variant, as
+// jaxlib-0.4.31-cuda120py311h4a7c0c5_200 does.
+func (e *environment) condaBuildHas(name, variant string) bool {
+	conda, _ := get[[]observed.CondaPackage](e, observed.Conda)
+	return slices.ContainsFunc(conda, func(c observed.CondaPackage) bool {
+		build, ok := strings.CutPrefix(path.Base(c.Path), name+"-"+c.Version+"-")
+		return ok && c.Name == name && strings.Contains(build, variant)
+	})
+}
+
+// sameNumbers compares the numbers of two releases and nothing after them, as
+// JAX does with its plugins: a post-release of one fits the other.
+func sameNumbers(a, b string) bool {
+	return leadingNumbers(a) == leadingNumbers(b)
 }
 
 // jaxPlugins lists the installed CUDA parts of JAX.
@@ -127,7 +173,7 @@ func lookJAXPlugins(e *environment) {
 	var packages []observed.Package
 	extra := "cuda12"
 	for _, p := range jaxPlugins(e) {
-		if !sameRelease(p.Version, jaxlib.String()) {
+		if !sameNumbers(p.Version, jaxlib.String()) {
 			texts, packages = append(texts, p.Name+" "+p.Version), append(packages, p)
 			if strings.Contains(p.Name, "cuda13") {
 				extra = "cuda13"

@@ -25,21 +25,77 @@ var torchBuildTag = regexp.MustCompile(`^(cpu|xpu|cu\d{2,3}|rocm\d+(\.\d+)*)$`)
 // torch==2.6.0+cu124, and pip does not repair what conda owns.
 func (e *environment) reinstall(summary, name string, options ...string) check.Remedy {
 	if e.condaOwns(name) {
-		return check.Remedy{
-			ID: "install-packages", Summary: summary, Kind: check.InstallPackages, Risk: check.Medium,
-			Preview: []string{"conda install --prefix " + quote(e.Prefix) + " --force-reinstall " + quote(name)},
-		}
+		return e.condaInstall(summary, e.condaNamesOf([]string{name}), "--force-reinstall")
 	}
 	args := append([]string{"--force-reinstall"}, options...)
 	p, ok := e.installed(pep508.Normalize(name))
 	if !ok {
 		return e.install(summary, append(args, name)...)
 	}
+	if place := placeOf(p); place != "" {
+		return e.install(summary, append(args, place)...)
+	}
+	v, err := pep440.Parse(p.Version)
+	if err == nil && isOfTorch(name) && originOf(v) == elsewhere {
+		return check.Remedy{
+			ID: "install-again", Kind: check.Advice, Risk: check.Medium,
+			Summary: name + " " + p.Version + " is of no public index: install it again from where it came, a wheel, a source tree or a container image.",
+		}
+	}
 	args = append(args, name+"=="+p.Version)
-	if v, err := pep440.Parse(p.Version); err == nil && torchBuildTag.MatchString(v.Local()) {
-		args = append(args, "--index-url", indexOf(v))
+	if err == nil {
+		args = append(args, indexOptions(v)...)
 	}
 	return e.install(summary, args...)
+}
+
+func isOfTorch(name string) bool {
+	key := pep508.Normalize(name)
+	return key == "torch" || isTorchCompanion(key)
+}
+
+// placeOf is what installs a package anew that came from no index: a URL, a
+// commit or a directory; "" for one of an index.
+func placeOf(p observed.Package) string {
+	switch s := p.Source; {
+	case s == nil || s.URL == "", strings.Contains(s.URL, "/feedstock_root/"): // where conda's packages are made
+		return ""
+	case s.Kind == "vcs" && s.Commit != "":
+		return s.VCS + "+" + s.URL + "@" + s.Commit
+	case s.Kind == "directory" && s.Directory() != "" && s.Editable:
+		return "--editable=" + s.Directory()
+	case s.Kind == "directory":
+		return s.Directory()
+	case s.Kind == "archive":
+		return s.URL
+	}
+	return ""
+}
+
+// condaInstall is a remedy by conda, for what it owns.
+func (e *environment) condaInstall(summary string, names []string, options ...string) check.Remedy {
+	words := append([]string{"conda install --prefix", quote(e.Prefix)}, options...)
+	for _, name := range names {
+		words = append(words, quote(name))
+	}
+	return check.Remedy{
+		ID: "install-packages", Summary: summary, Kind: check.InstallPackages, Risk: check.Medium,
+		Preview: []string{strings.Join(words, " ")},
+	}
+}
+
+// condaNamesOf are conda's names of distributions: pytorch for torch.
+func (e *environment) condaNamesOf(names []string) []string {
+	conda, _ := get[[]observed.CondaPackage](e, observed.Conda)
+	out := slices.Clone(names)
+	for i, name := range names {
+		for _, c := range conda {
+			if isPythonOfConda(c) && distributionOf(c.Name) == pep508.Normalize(name) {
+				out[i] = c.Name
+			}
+		}
+	}
+	return out
 }
 
 // condaOwns reports whether conda installed a package and pip has not
@@ -48,8 +104,8 @@ func (e *environment) condaOwns(name string) bool {
 	key := pep508.Normalize(name)
 	conda, _ := get[[]observed.CondaPackage](e, observed.Conda)
 	p, ok := e.installed(key)
-	return ok && slices.ContainsFunc(conda, func(c observed.CondaPackage) bool {
-		return pep508.Normalize(c.Name) == key && sameRelease(c.Version, p.Version)
+	return ok && p.Installer == "conda" || ok && slices.ContainsFunc(conda, func(c observed.CondaPackage) bool {
+		return isPythonOfConda(c) && distributionOf(c.Name) == key && sameRelease(c.Version, p.Version)
 	})
 }
 
@@ -69,8 +125,36 @@ func (e *environment) torchFamily() []string {
 // install would do nothing where the release is there already.
 func (e *environment) fromIndex(summary, release, tag string) check.Remedy {
 	names := e.torchFamily()
+	if e.condaOwns("torch") {
+		return e.condaTorch(summary, tag, names[1:])
+	}
 	names[0] += release
 	return e.install(summary, append(append([]string{"--force-reinstall"}, names...), "--index-url", torchWheels+tag)...)
+}
+
+// condaTorch lets conda-forge's solver choose a build for a CUDA release. The
+// variable tells it of the driver where conda runs on another machine.
+func (e *environment) condaTorch(summary, tag string, companions []string) check.Remedy {
+	number := strings.TrimPrefix(tag, "cu")
+	cuda := number[:max(len(number)-1, 0)] + "." + number[max(len(number)-1, 0):]
+	r := e.condaInstall(summary, append([]string{"pytorch-gpu", "cuda-version=" + cuda}, companions...), "--channel", "conda-forge")
+	r.Preview[0] = "CONDA_OVERRIDE_CUDA=" + quote(cuda) + " " + r.Preview[0]
+	return r
+}
+
+// installOwned installs requirements on packages of which conda owns the first
+// with conda, others with the environment's installer.
+func (e *environment) installOwned(summary, name string, requirements ...string) check.Remedy {
+	if !e.condaOwns(name) {
+		return e.install(summary, requirements...)
+	}
+	var specs []string
+	for _, text := range requirements {
+		if r, err := pep508.Parse(text); err == nil {
+			specs = append(specs, e.condaNamesOf([]string{r.Name})[0]+r.SpecifierText)
+		}
+	}
+	return e.condaInstall(summary, specs)
 }
 
 // defaultTag runs on every driver from 525 on and serves the most devices.

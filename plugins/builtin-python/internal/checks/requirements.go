@@ -23,15 +23,22 @@ type conflict struct {
 }
 
 func (c conflict) String() string {
-	want := c.requirement.Name + c.requirement.SpecifierText
+	want := c.wanted()
 	if c.found.Version == "" {
 		return fmt.Sprintf("%s %s requires %s, which is not installed", c.owner.Name, c.owner.Version, want)
 	}
 	return fmt.Sprintf("%s %s requires %s, and %s is installed", c.owner.Name, c.owner.Version, want, c.found.Version)
 }
 
-// wanted is the requirement as pip takes it.
-func (c conflict) wanted() string { return c.requirement.Name + c.requirement.SpecifierText }
+// wanted is the requirement as pip takes it. The extras stay: those of
+// cuda-toolkit bring the libraries.
+func (c conflict) wanted() string {
+	extras := ""
+	if len(c.requirement.Extras) > 0 {
+		extras = "[" + strings.Join(c.requirement.Extras, ",") + "]"
+	}
+	return c.requirement.Name + extras + c.requirement.SpecifierText
+}
 
 // namedElsewhere tells which check of its own names a conflict, "" for none.
 func namedElsewhere(c conflict) string {
@@ -56,21 +63,28 @@ var dependencyConflict = check.Check{
 	Needs: []string{need(observed.Packages)},
 	Doc: check.Doc{
 		Meaning:    "An installed package needs another in a version that is not the installed one, or one that is missing.",
-		Detection:  "Requires-Dist of every distribution is read, its markers are evaluated for the examined interpreter, and the versions are compared by PEP 440. The verdict is that of `pip check`.",
+		Detection:  "Requires-Dist of every distribution is read, its markers are evaluated for the examined interpreter, and the versions are compared by PEP 440. The verdict is that of `pip check`, except for packages that conda or a distribution keeps together; a build from source that only its version makes older than its release is for information.",
 		Cause:      "Packages were installed one after another, and a later install replaced what an earlier one needs.",
 		Fix:        "Install the conflicting packages in one command, so that the installer finds versions that fit together.",
 		Verify:     "Run pip check.",
 		References: []string{"https://peps.python.org/pep-0508/", "https://peps.python.org/pep-0440/", "https://pip.pypa.io/en/stable/cli/pip_check/"},
 	},
 	Run: perEnvironment(func(e *environment) {
-		var mine []conflict
+		var mine, byName []conflict
 		for _, c := range e.conflicts() {
-			if namedElsewhere(c) == "" {
+			switch {
+			case namedElsewhere(c) != "":
+			case isOlderByNameOnly(c):
+				byName = append(byName, c)
+			default:
 				mine = append(mine, c)
 			}
 		}
 		if len(mine) > 0 {
 			reportConflicts(e, mine)
+		}
+		if len(byName) > 0 {
+			reportByName(e, byName)
 		}
 	}),
 }
@@ -85,9 +99,27 @@ func reportConflicts(e *environment, conflicts []conflict) {
 		Evidence: evidenceOf(e, packages...),
 		Explains: []string{codeTorchABI, codeGenerated},
 		Remedies: []check.Remedy{
-			e.install("Install versions that every installed package accepts.", e.accepted(conflicts)...),
+			e.installOwned("Install versions that every installed package accepts.", conflicts[0].requirement.Name, e.accepted(conflicts)...),
 			e.install("Where there are none, let pip choose other releases of the packages too.", append([]string{"--upgrade"}, owners...)...),
 		},
+		Verify: []string{e.pipCheck()},
+	})
+}
+
+// reportByName speaks of builds from source whose version says that they come
+// before the release that they are: installing a wheel instead would lose them.
+func reportByName(e *environment, conflicts []conflict) {
+	texts, _, packages := describeConflicts(conflicts)
+	e.report(check.Finding{
+		Severity: check.Info,
+		Title:    "A build from source counts as older than its release",
+		Detail:   listed(texts) + ". The build is of that release's source, and its version sorts before it.",
+		Cause:    "By PEP 440 the version of a pre-release such as 2.7.0a0 is lower than 2.7.0.",
+		Evidence: evidenceOf(e, packages...),
+		Remedies: []check.Remedy{{
+			ID: "keep-build", Kind: check.Advice, Risk: check.Low,
+			Summary: "Keep the build, and install packages beside it with --no-deps or a constraint, so that no wheel replaces it.",
+		}},
 		Verify: []string{e.pipCheck()},
 	})
 }
@@ -190,6 +222,7 @@ func describeConflicts(conflicts []conflict) (texts, owners []string, packages [
 // pythonVersions gives the versions that an interpreter may have: one when the
 // micro number is known, else the lowest and the highest.
 func pythonVersions(text string) []pep440.Version {
+	text = leadingNumbers(text) // installers compare a release candidate as the release
 	texts := []string{text}
 	if strings.Count(text, ".") == 1 {
 		texts = []string{text + ".0", text + ".99"}

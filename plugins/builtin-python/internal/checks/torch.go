@@ -13,6 +13,7 @@ import (
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/pep508"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/tables"
 	"github.com/bulkhead-ml/bulkhead/sdk/check"
+	"github.com/bulkhead-ml/bulkhead/sdk/fact"
 )
 
 // gpuCount is the number of NVIDIA GPUs, from the gpu plugin.
@@ -28,7 +29,7 @@ var torchCPUWheel = check.Check{
 	Needs: []string{gpuCount, need(observed.Torch)},
 	Doc: check.Doc{
 		Meaning:    "torch.cuda.is_available() is False, or \"Torch not compiled with CUDA enabled\", although the machine has an NVIDIA GPU.",
-		Detection:  "torch/version.py says cuda = None and hip = None, and a PCI device of NVIDIA is there.",
+		Detection:  "torch/version.py says cuda = None and hip = None, and a PCI device of NVIDIA is there. Where the project's requirements ask for torch+cpu or name the CPU index, it is for information.",
 		Cause:      "The CPU wheel was installed: from the cpu index, from a lock file of another machine, or by a resolver that chose it.",
 		Fix:        "Install torch from the index for CUDA with --force-reinstall. A plain `pip install torch` changes nothing, because torch already satisfies it.",
 		Verify:     "Print torch.version.cuda and torch.cuda.is_available().",
@@ -39,15 +40,47 @@ var torchCPUWheel = check.Check{
 		if !ok || !e.hasGPU() || torch.CUDA != "" || torch.HIP != "" {
 			return
 		}
+		severity, cause, note := e.cpuBuild(torch)
 		e.report(check.Finding{
-			Detail:   fmt.Sprintf("torch %s has no CUDA, so the GPU stays unused and .cuda() fails.", torch.Version),
-			Cause:    "The CPU build of torch is installed.",
+			Severity: severity,
+			Detail:   fmt.Sprintf("torch %s has no CUDA, so the GPU stays unused and .cuda() fails.%s", torch.Version, note),
+			Cause:    cause,
 			Evidence: e.ctx.Evidence(e.at(observed.Torch), gpuCount, "gpu.pci"),
 			Explains: []string{codeArch, codeTorchABI, codeXFormers, codeCompanion, codeBNBLibrary},
 			Remedies: []check.Remedy{e.cudaTorch()},
 			Verify:   []string{e.imports("import torch; print(torch.version.cuda, torch.cuda.is_available())")},
 		})
 	}),
+}
+
+// cpuBuild tells how a build without CUDA came to be there: where the project's
+// requirements ask for it, it is what was wanted.
+func (e *environment) cpuBuild(torch observed.TorchBuild) (severity check.Severity, cause, note string) {
+	if strings.HasSuffix(torch.Version, "+xpu") {
+		return check.Error, "torch was installed from the index for Intel's GPUs.", " It is built for Intel GPUs."
+	}
+	if a, ok := e.asksForCPU(); ok {
+		return check.Info, "The project's requirements ask for the CPU build of torch.",
+			fmt.Sprintf(" %s line %d asks for it: %s.", a.Path, a.Line, a.Requirement)
+	}
+	return check.Error, "The CPU build of torch is installed.", ""
+}
+
+// asksForCPU finds the line by which the project that the environment is for
+// asks for torch without CUDA.
+func (e *environment) asksForCPU() (observed.Asking, bool) {
+	asked, _ := fact.Get[[]observed.Asking](e.ctx.Facts, observed.Asked)
+	all := observed.Environments(e.ctx.Facts)
+	if len(all) == 0 || projectsOwn(all).Prefix != e.Prefix {
+		return observed.Asking{}, false
+	}
+	i := slices.IndexFunc(asked, func(a observed.Asking) bool {
+		return a.Name == "torch" && strings.Contains(a.Requirement, "+cpu") || a.Name == "" && strings.HasSuffix(a.Requirement, torchWheels+"cpu")
+	})
+	if i < 0 {
+		return observed.Asking{}, false
+	}
+	return asked[i], true
 }
 
 func (e *environment) cudaTorch() check.Remedy {
@@ -85,8 +118,8 @@ var torchNvidiaPins = check.Check{
 	Code: codeNvidiaPins, Title: "CUDA libraries are not those that torch was built with", Area: areaFrameworks,
 	Needs: []string{need(observed.Packages)},
 	Doc: check.Doc{
-		Meaning:    "torch pins each nvidia package, and triton, to one version. Another version, or none, is installed.",
-		Detection:  "The == requirements of torch are compared with the installed nvidia packages and triton.",
+		Meaning:    "torch requires one version of each nvidia package, since 2.11 through the package cuda-toolkit, and of triton. Another version, or none, is installed.",
+		Detection:  "The requirements of torch are compared with the installed nvidia packages, cuda-toolkit and triton. A newer library of the same major release, with which torch loads, is a warning.",
 		Cause:      "Another package upgraded or removed them, or torch was installed with --no-deps.",
 		Fix:        "Install the pinned versions.",
 		Verify:     "Run pip check and import torch.",
@@ -94,16 +127,42 @@ var torchNvidiaPins = check.Check{
 	},
 	Run: perEnvironment(func(e *environment) {
 		lookSpecial(e, codeNvidiaPins, check.Finding{
+			Severity: e.pinSeverity(),
 			Cause:    "The libraries were installed apart from torch.",
 			Explains: []string{codeTorchNotLoadable, codeUndefined, codeOnnxCUDA},
 		})
 	}),
 }
 
+// pinSeverity is a warning where all that is wrong is a newer library of the
+// same major release, which keeps its interface, and torch loads with it.
+func (e *environment) pinSeverity() check.Severity {
+	loads, _ := get[[]observed.Load](e, observed.Loads)
+	undefined, _ := get[[]observed.UndefinedSymbol](e, observed.UndefinedSymbols)
+	fails := slices.ContainsFunc(loads, func(l observed.Load) bool { return l.Framework == "torch" && len(l.Missing)+len(l.Unreadable) > 0 }) ||
+		slices.ContainsFunc(undefined, func(u observed.UndefinedSymbol) bool { return u.Framework == "torch" })
+	if fails || slices.ContainsFunc(e.conflicts(), func(c conflict) bool { return namedElsewhere(c) == codeNvidiaPins && !isCompatible(c) }) {
+		return check.Error
+	}
+	return check.Warning
+}
+
+// isCompatible reports whether a newer library stands in for the pinned one;
+// the compiler triton keeps its interface within a minor release only.
+func isCompatible(c conflict) bool {
+	text, _ := c.requirement.Specifiers.Pin()
+	pin, err1 := pep440.Parse(text)
+	found, err2 := pep440.Parse(c.found.Version)
+	if err1 != nil || err2 != nil || found.Compare(pin) < 0 || found.Major() != pin.Major() {
+		return false
+	}
+	name := pep508.Normalize(c.requirement.Name)
+	return strings.HasPrefix(name, "nvidia-") || name == "cuda-toolkit" || found.Minor() == pin.Minor()
+}
+
 func isTorchPin(c conflict) bool {
 	name := pep508.Normalize(c.requirement.Name)
-	_, pinned := c.requirement.Specifiers.Pin()
-	return pinned && (strings.HasPrefix(name, "nvidia-") || name == "triton" || strings.HasPrefix(name, "pytorch-triton"))
+	return strings.HasPrefix(name, "nvidia-") || name == "cuda-toolkit" || name == "triton" || strings.HasPrefix(name, "pytorch-triton")
 }
 
 // lookSpecial reports the conflicts that a special check names.
@@ -138,7 +197,7 @@ var torchCompanionMismatch = check.Check{
 	Code: codeCompanion, Title: "torchvision or torchaudio does not fit torch", Area: areaFrameworks,
 	Needs: []string{need(observed.Packages)},
 	Doc: check.Doc{
-		Meaning:    "torchvision and torchaudio are compiled against one release and one build of torch. With another the import fails with \"operator torchvision::nms does not exist\" or an undefined symbol.",
+		Meaning:    "torchvision and torchaudio are compiled against one release and one build of torch; only their newest releases, whose metadata says so, fit several. With another the import fails with \"operator torchvision::nms does not exist\" or an undefined symbol.",
 		Detection:  "Their requirement torch== is compared with the installed torch, or where they state none, their release by a table; and the local parts of the versions (+cu121, +cpu) with each other.",
 		Cause:      "torch was upgraded or replaced alone, or the packages come from different indexes.",
 		Fix:        "Install torch and its companions in one command from one index.",
@@ -162,14 +221,30 @@ var torchCompanionMismatch = check.Check{
 // find the companions that are built for it.
 func (e *environment) fitCompanions() check.Remedy {
 	names := e.torchFamily()
+	torch, ok := e.version("torch")
+	switch {
+	case e.condaOwns("torch"):
+		return e.condaInstall("Let conda install the companions that are built for its torch.", e.condaNamesOf(names[1:]))
+	case ok && originOf(torch) == elsewhere:
+		return e.companionsOfSource(names[1:])
+	}
 	args := append([]string{"--upgrade"}, names...)
-	if torch, ok := e.version("torch"); ok {
+	if ok {
 		args[1] += "==" + torch.String()
-		if torchBuildTag.MatchString(torch.Local()) {
-			args = append(args, "--index-url", indexOf(torch))
-		}
+		args = append(args, indexOptions(torch)...)
 	}
 	return e.install("Install the companions that are built for this torch.", args...)
+}
+
+// companionsOfSource compiles companions for a torch that no index has; to
+// install wheels would replace that torch.
+func (e *environment) companionsOfSource(names []string) check.Remedy {
+	r := check.Remedy{ID: "build-companions", Kind: check.Advice, Risk: check.Medium,
+		Summary: "This torch is of no public index, so compile the companion against it, from the tag of its release."}
+	for _, name := range names {
+		r.Preview = append(r.Preview, e.pip("install", "--force-reinstall", "--no-deps", "--no-build-isolation", "git+"+sources[name]))
+	}
+	return r
 }
 
 // lookPair compares releases by the table where the companion's metadata names
@@ -178,7 +253,7 @@ func lookPair(e *environment, name string) {
 	torch, ok := e.version("torch")
 	p, found := e.installed(name)
 	wanted, known := tables.Pairs.Torch(name, p.Version)
-	if !ok || !found || !known || e.statesTorch(name) || minorOf(torch.Public().String()) == wanted {
+	if !ok || !found || !known || e.statesTorch(name) || minorOf(publicText(torch)) == wanted {
 		return
 	}
 	t, _ := e.installed("torch")
@@ -199,8 +274,8 @@ func lookPair(e *environment, name string) {
 func lookLocalTags(e *environment, name string) {
 	torch, ok1 := e.version("torch")
 	companion, ok2 := e.version(name)
-	if !ok1 || !ok2 || torch.Local() == companion.Local() || torch.Local() == "" || companion.Local() == "" {
-		return
+	if !ok1 || !ok2 || torch.Local() == companion.Local() || !torchBuildTag.MatchString(torch.Local()) || !torchBuildTag.MatchString(companion.Local()) {
+		return // builds from source name their commit there
 	}
 	if slices.ContainsFunc(e.conflicts(), func(c conflict) bool { return pep508.Normalize(c.owner.Name) == name && c.requirement.Name == "torch" }) {
 		return // already named by its requirement
@@ -212,13 +287,10 @@ func lookLocalTags(e *environment, name string) {
 		Cause:    "The two packages come from different indexes.",
 		Evidence: evidenceOf(e, first, second),
 		Explains: []string{codeTorchABI},
-		Remedies: []check.Remedy{e.install("Install both from one index.", "--force-reinstall", "torch", name, "--index-url", indexOf(torch))},
-		Verify:   []string{e.imports("import torch, " + name)},
+		Remedies: []check.Remedy{e.install("Install the build of "+name+" from the index that torch came from.",
+			append([]string{"--force-reinstall", "--no-deps", name + "==" + publicText(companion) + "+" + torch.Local()}, indexOptions(torch)...)...)},
+		Verify: []string{e.imports("import torch, " + name)},
 	})
-}
-
-func indexOf(torch pep440.Version) string {
-	return torchWheels + torch.Local()
 }
 
 // cudaMajor reads "12" of "12.4".

@@ -14,7 +14,7 @@ import (
 var frameworkDescriptions = []fact.Description{
 	{Address: observed.Variables, Type: "object", Summary: "Variables that change what a framework loads."},
 	{Address: observed.Compilers, Type: "object", Summary: "C compiler and nvcc that programs find on PATH: c, by, nvcc, searched."},
-	{Address: observed.Asked, Type: "list", Summary: "Requirements in requirements*.txt and pyproject.toml of the project: name, requirement, path, line."},
+	{Address: observed.Asked, Type: "list", Summary: "Requirements in requirements*.txt and pyproject.toml of the project: name, requirement, path, line; without a name, the option that names torch's index for CPUs."},
 	field(observed.Frameworks, "list", "Frameworks by their files: name, version, variant, cuda, cudnn, torch, natives, missing."),
 	field(observed.Headers, "object", "Python.h of the interpreter: path, exists."),
 	field(observed.Generated, "list", "Code that protoc generated: distribution, path, version that it demands."),
@@ -76,12 +76,25 @@ func compiler(t *fact.Target, dirs []string) (file, by string) {
 			return file, "CC"
 		}
 	}
-	for _, name := range []string{"gcc", "clang", "cc", "x86_64-conda-linux-gnu-cc", "aarch64-conda-linux-gnu-cc"} {
+	for _, name := range compilerNames {
 		if file, ok := onPath(t, dirs, []string{name}); ok {
 			return file, name
 		}
 	}
-	return "", ""
+	return unseenCompiler(t.Env["CC"])
+}
+
+// compilerNames are the programs of PATH that may be seen.
+var compilerNames = []string{"gcc", "clang", "cc", "x86_64-conda-linux-gnu-cc", "aarch64-conda-linux-gnu-cc"}
+
+// unseenCompiler takes CC at its word where it names a file or a program that
+// this plugin is not shown: /nfs/gcc-13/bin/gcc, "gcc-13".
+func unseenCompiler(cc string) (file, by string) {
+	words := strings.Fields(cc)
+	if len(words) == 0 || !path.IsAbs(words[0]) && (strings.Contains(words[0], "/") || slices.Contains(compilerNames, words[0])) {
+		return "", ""
+	}
+	return words[0], "CC"
 }
 
 func onPath(t *fact.Target, dirs, names []string) (string, bool) {

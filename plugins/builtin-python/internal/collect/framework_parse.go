@@ -4,7 +4,6 @@ package collect
 
 import (
 	"encoding/json"
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -17,13 +16,13 @@ type tensorflowBuild struct {
 	cudnn       string
 }
 
-var buildInfoItem = regexp.MustCompile(`['"](is_cuda_build|is_rocm_build|cuda_version|cudnn_version)['"]\s*[,:]\s*(?:['"]([0-9.]{1,20})['"]|(True|False))`)
+var buildInfoItem = pattern(`['"](is_cuda_build|is_rocm_build|cuda_version|cudnn_version)['"]\s*[,:]\s*(?:['"]([0-9.]{1,20})['"]|(True|False))`)
 
 // ParseTensorFlowBuild reads build_info.py as text: an OrderedDict of pairs,
 // ('cuda_version', '12.5.1'), ('is_cuda_build', True).
 func ParseTensorFlowBuild(data []byte) tensorflowBuild {
 	var out tensorflowBuild
-	for _, m := range buildInfoItem.FindAllSubmatch(data, 64) {
+	for _, m := range buildInfoItem().FindAllSubmatch(data, 64) {
 		switch value, truth := string(m[2]), string(m[3]) == "True"; string(m[1]) {
 		case "is_cuda_build":
 			out.known, out.cuda = true, truth
@@ -50,13 +49,13 @@ func ParseXFormersBuild(data []byte) extensionBuild {
 			Torch string      `json:"torch"`
 		} `json:"version"`
 	}
-	if json.Unmarshal(data, &file) != nil || !plainVersion.MatchString(file.Version.Torch) {
+	if json.Unmarshal(data, &file) != nil || !plainVersion().MatchString(file.Version.Torch) {
 		return extensionBuild{}
 	}
 	return extensionBuild{torch: file.Version.Torch, cuda: dotted(file.Version.CUDA.String())}
 }
 
-var plainVersion = regexp.MustCompile(`^[0-9]+(\.[0-9]+){1,3}[a-z0-9.+]{0,20}$`)
+var plainVersion = pattern(`^[0-9]+(\.[0-9]+){1,3}[a-z0-9.+]{0,20}$`)
 
 // dotted makes "12.8" of 1208.
 func dotted(compact string) string {
@@ -78,12 +77,12 @@ func ParseKerasConfig(data []byte) string {
 	return file.Backend
 }
 
-var deepspeedTorch = regexp.MustCompile(`(?m)^torch_info\s*=\s*\{[^}\n]{0,300}?'version':\s*'([0-9.]{1,12})'`)
+var deepspeedTorch = pattern(`(?m)^torch_info\s*=\s*\{[^}\n]{0,300}?'version':\s*'([0-9.]{1,12})'`)
 
 // ParseDeepSpeedBuild reads deepspeed/git_version_info_installed.py. A wheel
 // that was built without torch says 0.0.
 func ParseDeepSpeedBuild(data []byte) extensionBuild {
-	m := deepspeedTorch.FindSubmatch(data)
+	m := deepspeedTorch().FindSubmatch(data)
 	if m == nil || string(m[1]) == "0.0" {
 		return extensionBuild{}
 	}
@@ -91,13 +90,13 @@ func ParseDeepSpeedBuild(data []byte) extensionBuild {
 }
 
 // flashWheel matches "flash_attn-2.7.4.post1+cu12torch2.6cxx11abiFALSE-cp311-...".
-var flashWheel = regexp.MustCompile(`\+cu([0-9]{2,3})torch([0-9]+\.[0-9]+)(?:cxx11abi(?:TRUE|FALSE))?-`)
+var flashWheel = pattern(`\+cu([0-9]{2,3})torch([0-9]+\.[0-9]+)(?:cxx11abi(?:TRUE|FALSE))?-`)
 
 // ParseWheelTag reads against what a wheel was built from its file name, which
 // direct_url.json keeps.
 func ParseWheelTag(url string) extensionBuild {
 	url = strings.ReplaceAll(strings.ReplaceAll(url, "%2B", "+"), "%2b", "+")
-	m := flashWheel.FindStringSubmatch(url)
+	m := flashWheel().FindStringSubmatch(url)
 	if m == nil {
 		return extensionBuild{}
 	}
@@ -108,24 +107,24 @@ func ParseWheelTag(url string) extensionBuild {
 	return extensionBuild{torch: m[2], cuda: cuda}
 }
 
-var localTag = regexp.MustCompile(`(?:^|[.+])cu(\d{2})(\d)(?:$|[.])`)
+var localTag = pattern(`(?:^|[.+])cu(\d{2})(\d)(?:$|[.])`)
 
 // localCUDA reads "12.4" from the local part of "0.6.1+cu124".
 func localCUDA(version string) string {
 	_, local, ok := strings.Cut(version, "+")
-	if m := localTag.FindStringSubmatch(local); ok && m != nil {
+	if m := localTag().FindStringSubmatch(local); ok && m != nil {
 		return m[1] + "." + m[2]
 	}
 	return ""
 }
 
-var cudaLibrary = regexp.MustCompile(`^lib(cudart|cublas|cublasLt|cudnn)\.so\.(\d{1,2})(?:\.\d+)?$`)
+var cudaLibrary = pattern(`^lib(cudart|cublas|cublasLt|cudnn)\.so\.(\d{1,2})(?:\.\d+)?$`)
 
 // libraryMajors reads the major releases of CUDA and cuDNN from the libraries
 // that an object needs.
 func libraryMajors(needed []string) (cuda, cudnn string) {
 	for _, name := range needed {
-		switch m := cudaLibrary.FindStringSubmatch(name); {
+		switch m := cudaLibrary().FindStringSubmatch(name); {
 		case m == nil:
 		case m[1] == "cudnn":
 			cudnn = m[2]

@@ -4,7 +4,6 @@ package collect
 
 import (
 	"path"
-	"regexp"
 	"strings"
 
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/observed"
@@ -44,15 +43,26 @@ func located(file string, list []observed.Asking) []observed.Asking {
 	return list
 }
 
+// isCPUIndex recognises an option that names torch's index of builds without
+// CUDA.
+func isCPUIndex(option string) bool {
+	name, url, ok := strings.Cut(strings.Replace(option, "=", " ", 1), " ")
+	return ok && (name == "-i" || name == "--index-url" || name == "--extra-index-url") &&
+		strings.TrimSpace(url) == "https://download.pytorch.org/whl/cpu"
+}
+
 // ParseRequirementsFile reads the requirement lines of a requirements file;
 // options, references to other files and what PEP 508 does not allow are left
-// out.
+// out, but for the option that names torch's index for CPUs, which has no name.
 func ParseRequirementsFile(data []byte) []observed.Asking {
 	var out []observed.Asking
 	for i, line := range strings.Split(string(data), "\n") {
 		text, _, _ := strings.Cut(strings.TrimSpace(line), " #")
 		text, _, _ = strings.Cut(text, " --") // per-requirement options such as --hash
 		text = strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(text), `\`))
+		if option := strings.TrimRight(strings.TrimSpace(line), "/"); isCPUIndex(option) {
+			out = append(out, observed.Asking{Requirement: option, Line: i + 1})
+		}
 		if text == "" || text[0] == '#' || text[0] == '-' {
 			continue
 		}
@@ -70,7 +80,7 @@ func appendAsking(out []observed.Asking, text string, line int) []observed.Askin
 	return append(out, observed.Asking{Name: name, Requirement: text, Line: line})
 }
 
-var quotedString = regexp.MustCompile(`"([^"\\]{1,300})"|'([^']{1,300})'`)
+var quotedString = pattern(`"([^"\\]{1,300})"|'([^']{1,300})'`)
 
 // ParseProjectDependencies reads the strings of the array dependencies in the
 // table [project] of pyproject.toml (PEP 621), line by line: all that is asked
@@ -90,10 +100,10 @@ func ParseProjectDependencies(data []byte) []observed.Asking {
 			}
 			line, inside = rest, true
 		}
-		for _, m := range quotedString.FindAllStringSubmatch(withoutComment(line), -1) {
+		for _, m := range quotedString().FindAllStringSubmatch(withoutComment(line), -1) {
 			out = appendAsking(out, m[1]+m[2], i+1)
 		}
-		if bare := quotedString.ReplaceAllString(withoutComment(line), ""); strings.Contains(bare, "]") {
+		if bare := quotedString().ReplaceAllString(withoutComment(line), ""); strings.Contains(bare, "]") {
 			inside = false
 		}
 	}

@@ -5,7 +5,6 @@ package collect
 import (
 	"context"
 	"path"
-	"regexp"
 	"strings"
 
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/elfdeps"
@@ -119,7 +118,7 @@ type sourceLine struct {
 	text   string
 }
 
-var versionAssignment = regexp.MustCompile(`^(__version__|cuda|hip)\s*(?::[^=]*)?=\s*(?:(None)|'([^']*)'|"([^"]*)")`)
+var versionAssignment = pattern(`^(__version__|cuda|hip)\s*(?::[^=]*)?=\s*(?:(None)|'([^']*)'|"([^"]*)")`)
 
 // ParseTorchVersion reads the assignments of torch/version.py as text:
 // __version__ = '2.5.1+cu124', cuda = '12.4' or None, hip = None.
@@ -127,7 +126,7 @@ func ParseTorchVersion(data []byte) (observed.TorchBuild, []sourceLine) {
 	var build observed.TorchBuild
 	var lines []sourceLine
 	for i, line := range strings.Split(string(data), "\n") {
-		m := versionAssignment.FindStringSubmatch(line)
+		m := versionAssignment().FindStringSubmatch(line)
 		if m == nil {
 			continue
 		}
