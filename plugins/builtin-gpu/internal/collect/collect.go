@@ -15,17 +15,23 @@ package collect
 
 import (
 	"context"
+	"time"
 
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-gpu/internal/facts"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-gpu/internal/nvml"
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
 )
 
+// timeToLive of facts of which no file has changed. Those of NVML are of the
+// moment.
+const timeToLive = 10 * time.Minute
+
 // Collectors returns the plugin's collectors. read asks NVML; it is called on
 // live machines only.
 func Collectors(read nvml.Reader) []fact.Collector {
 	return []fact.Collector{
 		{
+			TTL:     timeToLive,
 			Name:    "gpu",
 			Summary: "NVIDIA GPUs on the PCI bus, their kernel driver, its libraries and device nodes",
 			Facts:   gpuFacts,
@@ -35,6 +41,7 @@ func Collectors(read nvml.Reader) []fact.Collector {
 			},
 		},
 		{
+			TTL:     timeToLive,
 			Name:    "cuda",
 			Summary: "CUDA toolkits and the environment variables of CUDA, NCCL and the container runtime",
 			Facts:   cudaFacts,
@@ -116,6 +123,8 @@ var gpuFacts = []fact.Description{
 	{Address: facts.Persistenced, Summary: "whether the persistence daemon has its socket", Type: "bool"},
 	{Address: facts.FabricManager, Summary: "whether the fabric manager has its process file or socket", Type: "bool"},
 	{Address: facts.FabricProgram, Summary: "whether the fabric manager is installed", Type: "bool"},
+	{Address: facts.DriverContainer, Summary: "whether a container of Kubernetes' GPU Operator holds the driver", Type: "bool"},
+	{Address: facts.Lockdown, Summary: "how far the kernel locks itself down: none, integrity or confidentiality", Type: "string"},
 	{Address: facts.NVMLStatus, Summary: "how asking NVML went: ok, or why it was not used", Type: "string"},
 	{Address: facts.LogEvents, Summary: "what the driver wrote into the kernel's log about faults, the newest of each kind, with how often", Type: "list"},
 	{Address: facts.Uptime, Summary: "how long the machine has been running", Type: "number", Unit: "seconds"},

@@ -31,6 +31,9 @@ func (m *machine) askNVML(ctx context.Context, read nvml.Reader, library string)
 		library = filepath.Join(m.Root, filepath.FromSlash(library))
 	}
 	got := readInTime(ctx, read, library)
+	if library != "" || got.Status != facts.NVMLNoLibrary && got.Status != facts.NVMLNotBuilt {
+		m.record.Live("NVML")
+	}
 	if got.Status == facts.NVMLNoDriver && m.Exists(moduleDir) && !m.ownRoot() {
 		got.Status = facts.NVMLNoNodes
 	}

@@ -27,7 +27,7 @@ func fabricPackage(status string) (version string, line int) {
 			wanted = strings.HasPrefix(value, "nvidia-fabricmanager") && !strings.Contains(value, "-dev")
 		case key == "Status":
 			installed = strings.HasSuffix(value, " installed")
-		case key == "Version" && wanted && installed:
+		case key == "Version" && wanted && installed && upstream(value) != "":
 			return upstream(value), number
 		}
 	}

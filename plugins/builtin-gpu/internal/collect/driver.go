@@ -37,6 +37,9 @@ func (m *machine) driver(bus bool) string {
 	} else {
 		m.record.Add(facts.Loaded, false, fact.File(moduleDir, 0, "absent"))
 	}
+	if tegraRelease(version) {
+		version = "" // it counts otherwise than every table does
+	}
 	if version != "" {
 		m.record.Add(facts.DriverVersion, version, evidence)
 	}
@@ -44,6 +47,16 @@ func (m *machine) driver(bus bool) string {
 		m.record.Add(facts.Flavor, flavor, fact.File(procVersion, 1, firstLine(banner)))
 	}
 	return version
+}
+
+// firstBranch is the smallest first number of a driver for PCs and servers that
+// knows CUDA. Jetson's count by its own releases: "35.3.1" for the module, "1.1"
+// for libcuda.
+const firstBranch = 100
+
+func tegraRelease(version string) bool {
+	branch, ok := tables.Branch(version)
+	return ok && branch < firstBranch
 }
 
 // parseBanner reads the first line of /proc/driver/nvidia/version:

@@ -12,10 +12,11 @@ import (
 )
 
 const (
-	kernelRelease = "/proc/sys/kernel/osrelease"
-	kernelLine    = "/proc/cmdline"
-	kernelModules = "/proc/modules"
-	efiSecureBoot = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+	kernelRelease  = "/proc/sys/kernel/osrelease"
+	kernelLine     = "/proc/cmdline"
+	kernelModules  = "/proc/modules"
+	kernelLockdown = "/sys/kernel/security/lockdown"
+	efiSecureBoot  = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 )
 
 // place records what kind of machine this is, as far as drivers care.
@@ -87,7 +88,20 @@ func (m *machine) kernel() {
 	if data, err := m.ReadFile(efiSecureBoot); err == nil && len(data) == 5 {
 		m.record.Add(facts.SecureBoot, data[4] == 1, fact.File(efiSecureBoot, 0, ""))
 	}
+	if level := lockdown(m.ReadText(kernelLockdown)); level != "" {
+		m.record.Add(facts.Lockdown, level, fact.File(kernelLockdown, 1, level))
+	}
 	m.blacklist()
+}
+
+// lockdown reads "none [integrity] confidentiality": the level in brackets.
+func lockdown(text string) string {
+	for _, level := range []string{"none", "integrity", "confidentiality"} {
+		if strings.Contains(text, "["+level+"]") {
+			return level
+		}
+	}
+	return ""
 }
 
 // gpuWords picks from the kernel command line what concerns GPUs; the rest is
@@ -121,7 +135,7 @@ func gpuModules(data []byte) []string {
 
 func isGPUModule(name string) bool {
 	switch name {
-	case "nouveau", "nova_core", "vfio_pci", "nvidia", "nvidia_uvm", "nvidia_drm", "nvidia_modeset", "nvidia_peermem", "nv_peer_mem":
+	case "nouveau", "nova_core", "vfio_pci", "nvidia_vgpu_vfio", "nvidia", "nvidia_uvm", "nvidia_drm", "nvidia_modeset", "nvidia_peermem", "nv_peer_mem":
 		return true
 	}
 	return false
@@ -218,12 +232,18 @@ func blacklisted(line string) string {
 	return ""
 }
 
+// driverContainer is where Kubernetes' GPU Operator shows the root of the
+// container that holds the driver and its daemons.
+const driverContainer = "/run/nvidia/driver"
+
 // services records the driver's daemons and tools.
 func (m *machine) services() {
-	m.presence(facts.Persistenced, "/run/nvidia-persistenced/socket", "/var/run/nvidia-persistenced/socket")
+	m.presence(facts.Persistenced, "/run/nvidia-persistenced/socket", "/var/run/nvidia-persistenced/socket", driverContainer+"/run/nvidia-persistenced/socket")
 	m.presence(facts.FabricManager,
 		"/run/nvidia-fabricmanager/nv-fabricmanager.pid", "/var/run/nvidia-fabricmanager/nv-fabricmanager.pid",
-		"/run/nvidia-fabricmanager/socket", "/var/run/nvidia-fabricmanager/socket")
+		"/run/nvidia-fabricmanager/socket", "/var/run/nvidia-fabricmanager/socket",
+		driverContainer+"/run/nvidia-fabricmanager/nv-fabricmanager.pid", driverContainer+"/run/nvidia-fabricmanager/socket")
+	m.presence(facts.DriverContainer, driverContainer+"/dev/nvidiactl", "/run/nvidia/validations/.driver-ctr-ready")
 	m.presence(facts.FabricProgram, "/usr/bin/nv-fabricmanager")
 	m.presence(facts.ModprobeTool, "/usr/bin/nvidia-modprobe")
 }

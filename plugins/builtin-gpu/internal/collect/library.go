@@ -138,7 +138,28 @@ func (m *machine) library(soname, name, origin string) facts.Library {
 	if lib.Version == "" {
 		lib.Version = m.siblingVersion(soname, name)
 	}
+	if soname == sonameCUDA || soname == sonameNVML {
+		if tegraRelease(lib.Version) {
+			lib.Version = ""
+		}
+		lib.Forward = soname == sonameCUDA && m.forward(lib.Version)
+	}
 	return lib
+}
+
+// forward reports whether a toolkit's forward compatibility package holds the
+// same release of libcuda: the container runtime mounts that one over the
+// directory of the driver's own libraries.
+func (m *machine) forward(version string) bool {
+	if version == "" {
+		return false
+	}
+	for _, place := range []string{"/usr/local/cuda*/compat/", "/usr/local/cuda*/compat/lib.real/"} {
+		if len(m.Glob(place+"libcuda.so."+version)) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // versionSuffix returns "570.158.01" of "libcuda.so.570.158.01", else "".

@@ -46,14 +46,23 @@ func (m *machine) kernelLog() {
 			continue
 		}
 		events := nvlog.Parse(text, nvlog.File)
-		if seconds, ok := parseUptime(m.head(uptimeFile, maxUptimeLength)); ok && m.Live {
-			dateByClock(events, seconds, time.Now())
+		if m.Live && len(events) > 0 {
+			m.dateByClock(events)
 		}
 		m.logEvents(name, skipped, events)
 		return
 	}
 	if m.KernelLogUnknown != "" {
 		m.record.Unknown(facts.LogEvents, m.KernelLogUnknown, fact.File(ringBuffer, 0, ""))
+	}
+}
+
+// dateByClock dates events by the clock and the time that the machine has been
+// running.
+func (m *machine) dateByClock(events []nvlog.Event) {
+	m.record.Live("the clock, for the start of the machine")
+	if seconds, ok := parseUptime(m.head(uptimeFile, maxUptimeLength)); ok {
+		dateByClock(events, seconds, time.Now())
 	}
 }
 
@@ -100,7 +109,10 @@ func (m *machine) logEvents(name string, skipped int64, events []nvlog.Event) {
 // uptime records how long the machine has been running, against which the age
 // of events is told; without events nobody needs a fact that always changes.
 func (m *machine) uptime(wanted bool) {
-	if seconds, ok := parseUptime(m.head(uptimeFile, maxUptimeLength)); ok && wanted {
+	if !wanted {
+		return
+	}
+	if seconds, ok := parseUptime(m.head(uptimeFile, maxUptimeLength)); ok {
 		m.record.Add(facts.Uptime, seconds, fact.File(uptimeFile, 1, ""))
 	}
 }

@@ -167,6 +167,7 @@ func TestCompilerOnPath(t *testing.T) {
 
 func FuzzSmallFiles(f *testing.F) {
 	f.Add("Package: nvidia-fabricmanager-550\nStatus: install ok installed\nVersion: 1:550.54.15-1\n", "12.5 1")
+	f.Add("Package:nvidia-fabricmanager\nStatus:0 installed\nVersion", "0")
 	f.Add("flags : hypervisor\nCpus_allowed_list: 0-3", "")
 	f.Fuzz(func(t *testing.T, text, number string) {
 		if version, line := fabricPackage(text); (version == "") != (line == 0) {

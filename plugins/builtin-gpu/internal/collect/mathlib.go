@@ -22,8 +22,8 @@ func (m *machine) compilerOnPath() {
 		}
 		name := path.Join(dir, "nvcc")
 		real, err := m.Resolve(name)
-		if err != nil {
-			continue
+		if err != nil || path.Base(real) == "ccache" {
+			continue // a wrapper is part of no toolkit
 		}
 		c := facts.Compiler{Path: name, Toolkit: path.Dir(path.Dir(real))}
 		if c.Toolkit == "/usr" { // Debian's package keeps the rest elsewhere

@@ -6,7 +6,7 @@ import (
 	"bytes"
 	"io"
 	"path"
-	"slices"
+	"regexp"
 	"strings"
 
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-gpu/internal/facts"
@@ -47,7 +47,7 @@ func (m *machine) modulesOnDisk() {
 // moduleOf finds nvidia.ko of one kernel, or "".
 func (m *machine) moduleOf(dir string) string {
 	for _, place := range modulePlaces {
-		for _, name := range m.Glob(path.Join(dir, place, "nvidia.ko*")) {
+		for _, name := range m.Glob(path.Join(dir, place, "nvidia*.ko*")) {
 			if isModuleFile(path.Base(name)) && m.Exists(name) {
 				return name
 			}
@@ -63,9 +63,11 @@ func (m *machine) moduleOf(dir string) string {
 	return ""
 }
 
-func isModuleFile(base string) bool {
-	return slices.Contains([]string{"nvidia.ko", "nvidia.ko.xz", "nvidia.ko.zst", "nvidia.ko.gz"}, base)
-}
+// moduleFile is the name of the driver's main module: nvidia.ko, or what
+// Debian's alternatives make of it, nvidia-current.ko and nvidia-tesla-470.ko.
+var moduleFile = regexp.MustCompile(`^nvidia(?:-(?:current|tesla|legacy)(?:-open|-[0-9]{1,3}(?:xx)?){0,2})?\.ko(?:\.xz|\.zst|\.gz)?$`)
+
+func isModuleFile(base string) bool { return moduleFile.MatchString(base) }
 
 // moduleInIndex finds nvidia.ko in modules.dep, whose lines are "path: needs".
 func moduleInIndex(data []byte) string {

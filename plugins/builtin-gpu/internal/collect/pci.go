@@ -43,14 +43,14 @@ func (m *machine) pci() (gpus []facts.PCIDevice, bus bool) {
 		if vendor == "" {
 			hidden++
 		}
-		if vendor != vendorNVIDIA {
+		if vendor != vendorNVIDIA || m.virtualFunction(dir) {
 			continue
 		}
 		switch class := hexWord(m.ReadText(dir + "/class")); {
 		case strings.HasPrefix(class, classVGA), strings.HasPrefix(class, class3D):
 			gpus = append(gpus, m.pciDevice(e.Name(), class))
 			seen = append(seen, fact.File(dir+"/vendor", 1, "0x"+vendorNVIDIA))
-		case strings.HasPrefix(class, classBridge):
+		case strings.HasPrefix(class, classBridge) && !chipset(hexWord(m.ReadText(dir+"/device"))):
 			switches++
 		}
 	}
@@ -63,6 +63,21 @@ func (m *machine) pci() (gpus []facts.PCIDevice, bus bool) {
 	m.record.Add(facts.Switches, switches, fact.File(pciDir, 0, ""))
 	return gpus, true
 }
+
+// virtualFunction reports whether a device is a part that a vGPU host cuts off a
+// GPU for its guests: the kernel links it to the GPU itself. It is no GPU of
+// this machine. Inside a guest the link is not there.
+func (m *machine) virtualFunction(dir string) bool {
+	_, err := m.Readlink(dir + "/physfn")
+	return err == nil
+}
+
+// firstSwitch is the PCI number from which on NVIDIA's bridges are NVSwitch
+// chips (GV100's is 1ac0). Below it are the network adapters and controllers of
+// nForce chipsets, which call themselves bridges too.
+const firstSwitch = "1000"
+
+func chipset(device string) bool { return device != "" && device < firstSwitch }
 
 func (m *machine) pciDevice(address, class string) facts.PCIDevice {
 	dir := path.Join(pciDir, address)
@@ -81,6 +96,7 @@ func (m *machine) pciDevice(address, class string) facts.PCIDevice {
 	if n, err := strconv.Atoi(m.ReadText(dir + "/numa_node")); err == nil && n >= 0 {
 		d.NUMANode = n
 	}
+	d.External = m.ReadText(dir+"/removable") == "removable"
 	d.Suspended = m.ReadText(dir+"/power/runtime_status") == "suspended"
 	if real, err := m.Resolve(dir); err == nil {
 		d.UpstreamMaxWidth = lanes(m.ReadText(path.Dir(real) + "/max_link_width"))

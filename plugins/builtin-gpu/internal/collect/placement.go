@@ -75,11 +75,23 @@ func (m *machine) adapters() {
 	m.record.Add(facts.RDMA, out, seen...)
 }
 
-// served records the GPUs that the loaded driver lists.
+// masked reports whether something is mounted over the driver's files: container
+// runtimes show a container its own GPUs that way.
+func masked(mounts string) bool {
+	for line := range strings.SplitSeq(mounts, "\n") {
+		if fields := strings.Fields(line); len(fields) > 4 && strings.HasPrefix(fields[4], procDriver) {
+			return true
+		}
+	}
+	return false
+}
+
+// served records the GPUs that the loaded driver lists, unless what is there is
+// a container's selection of them.
 func (m *machine) served() {
 	const dir = procDriver + "/gpus"
 	entries, err := m.ReadDir(dir)
-	if err != nil {
+	if err != nil || m.ProcessDir != "" && masked(m.ReadText(m.ProcessDir+"/mountinfo")) {
 		return
 	}
 	out := []string{}

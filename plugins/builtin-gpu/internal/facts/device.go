@@ -55,11 +55,13 @@ type Device struct {
 	Fabric string `json:"fabric,omitempty"`
 }
 
-// States of a GPU in its NVLink fabric. CUDA works in the last of them only.
+// States of a GPU in its NVLink fabric. CUDA works in FabricCompleted only.
 const (
 	FabricNotStarted = "not started"
 	FabricInProgress = "in progress"
 	FabricCompleted  = "completed"
+	// FabricFailed: the GPU finished joining, with an error.
+	FabricFailed = "failed"
 )
 
 // Faults of a GPU that checks branch on.

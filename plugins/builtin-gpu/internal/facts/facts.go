@@ -46,6 +46,9 @@ const (
 	FabricManager = "gpu.fabricmanager.running"   // bool
 	FabricProgram = "gpu.fabricmanager.installed" // bool
 
+	DriverContainer = "gpu.driver.in_container" // bool
+	Lockdown        = "gpu.kernel.lockdown"     // string
+
 	NVMLStatus = "gpu.nvml.status" // string
 
 	LogEvents    = "gpu.kernel.log_events"     // []LogEvent
@@ -96,6 +99,8 @@ type PCIDevice struct {
 	UpstreamMaxWidth int `json:"upstream_max_link_width,omitempty"`
 	// Suspended means that the kernel switched the device off while idle.
 	Suspended bool `json:"suspended,omitempty"`
+	// External means that the GPU is plugged in from outside, by Thunderbolt.
+	External bool `json:"external,omitempty"`
 	// Lost means that the device answers with nothing but ones: it is off the
 	// bus although the kernel still lists it.
 	Lost bool `json:"lost,omitempty"`
@@ -123,12 +128,21 @@ type Library struct {
 	// Stub means that the file is for linking only: it lies in a toolkit's
 	// directory stubs.
 	Stub bool `json:"stub,omitempty"`
+	// Forward means that a forward compatibility package holds the same release,
+	// wherever this file lies.
+	Forward bool `json:"forward_compatibility,omitempty"`
 }
 
 // Compat reports whether a library is of a CUDA forward compatibility package:
-// those lie in a directory named compat.
+// those lie in a directory named compat, conda's in one named cuda-compat, and
+// Jetson's in compat_orin.
 func (l Library) Compat() bool {
-	return strings.Contains(path.Dir(l.Path)+"/", "/compat/")
+	for dir := range strings.SplitSeq(path.Dir(l.Path), "/") {
+		if dir == "compat" || dir == "cuda-compat" || strings.HasPrefix(dir, "compat_") {
+			return true
+		}
+	}
+	return l.Forward
 }
 
 // Module is a kernel module nvidia.ko on disk.

@@ -5,8 +5,10 @@ package judge
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-gpu/internal/facts"
+	"github.com/bulkhead-ml/bulkhead/plugins/builtin-gpu/internal/tables"
 	"github.com/bulkhead-ml/bulkhead/sdk/check"
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
 )
@@ -16,7 +18,7 @@ var nouveauBound = check.Check{
 	Needs: []string{facts.PCI},
 	Doc: check.Doc{
 		Meaning:    "The kernel's own driver for NVIDIA GPUs, nouveau (or its successor nova), is bound to the GPU. It shows pictures and cannot run CUDA, and it keeps NVIDIA's driver from taking the GPU.",
-		Detection:  "The link driver of the GPU's directory in /sys/bus/pci/devices ends in nouveau or nova.",
+		Detection:  "The link driver of the GPU's directory in /sys/bus/pci/devices ends in nouveau or nova. It is information for a GeForce older than Turing, which CUDA 13 does not serve, on a machine where nothing of NVIDIA's driver is installed and nothing (a PyTorch for CUDA, a CUDA toolkit, CUDA_VISIBLE_DEVICES) wants a GPU, and for a GPU that is too old for any framework.",
 		Cause:      "NVIDIA's driver is not installed, or nouveau is loaded from the boot image before the rule that keeps it out.",
 		Fix:        "Install NVIDIA's driver, keep nouveau out, rebuild the boot image and reboot.",
 		Verify:     "The link ends in nvidia, and nvidia-smi -L lists the GPU.",
@@ -39,8 +41,12 @@ func judgeNouveau(s *scene) {
 		Remedies: []check.Remedy{s.installDriver(), s.keepNouveauOut()},
 		Verify:   append([]string{"readlink /sys/bus/pci/devices/" + held[0].Address + "/driver"}, verifyDriver...),
 	}
-	if len(held) < len(s.gpus) {
+	switch {
+	case len(held) < len(s.gpus):
 		f.Severity = check.Warning
+	case s.idle(held):
+		f.Severity = check.Info
+		f.Cause = "NVIDIA's driver is not installed. Nothing here is seen to want the GPU for more than a picture, which nouveau shows."
 	}
 	s.reportUsable(held, f)
 }
@@ -60,7 +66,7 @@ var vfioBound = check.Check{
 	Needs: []string{facts.PCI},
 	Doc: check.Doc{
 		Meaning:    "A driver that only hands devices to virtual machines (vfio-pci, pci-stub, xen-pciback) is bound to the GPU. Programs on this machine cannot use it.",
-		Detection:  "The link driver of the GPU's directory in /sys/bus/pci/devices ends in one of those names. It is information where other GPUs are left for this machine, or where the kernel's command line or modprobe.d names the GPU's PCI number for vfio-pci, so that it is meant, and nothing on this machine (a PyTorch for CUDA, a CUDA toolkit, CUDA_VISIBLE_DEVICES) wants a GPU.",
+		Detection:  "The link driver of the GPU's directory in /sys/bus/pci/devices ends in one of those names. It is information where other GPUs are left for this machine, or where it is meant (the kernel's command line or modprobe.d names the GPU's PCI number for vfio-pci, or nothing of NVIDIA's driver is installed) and nothing on this machine (a PyTorch for CUDA, a CUDA toolkit, CUDA_VISIBLE_DEVICES) wants a GPU.",
 		Cause:      "Somebody configured pass-through, on the kernel command line or in modprobe.d, or a virtual machine manager did.",
 		Fix:        "If the GPU should serve this machine, give it back to NVIDIA's driver; otherwise start the virtual machine and run the work there.",
 		Verify:     "The link ends in nvidia.",
@@ -75,7 +81,7 @@ func judgeVFIO(s *scene) {
 		return
 	}
 	severity := check.Warning
-	if len(held) < len(s.gpus) || s.meant(held) && !s.wanted() {
+	if len(held) < len(s.gpus) || (s.meant(held) || !s.installed()) && !s.wanted() {
 		severity = check.Info
 	}
 	address := held[0].Address
@@ -91,6 +97,23 @@ func judgeVFIO(s *scene) {
 			"echo nvidia | sudo tee /sys/bus/pci/devices/"+address+"/driver_override",
 			"echo "+address+" | sudo tee /sys/bus/pci/drivers_probe")},
 		Verify: []string{"readlink /sys/bus/pci/devices/" + address + "/driver"},
+	})
+}
+
+// installed reports whether anything of NVIDIA's driver is on this machine.
+func (s *scene) installed() bool {
+	modules, _ := fact.Get[[]facts.Module](s.Facts, facts.OnDisk)
+	sources, _ := fact.Get[[]string](s.Facts, facts.DKMS)
+	libraries, _ := fact.Get[[]facts.Library](s.Facts, facts.Libraries)
+	return len(modules)+len(sources)+len(libraries) > 0
+}
+
+// idle reports whether GPUs are made for games, older than the oldest that CUDA
+// 13 serves (Turing), and nothing on this machine is there to compute on them.
+func (s *scene) idle(gpus []facts.PCIDevice) bool {
+	return !s.wanted() && !s.installed() && !slices.ContainsFunc(gpus, func(g facts.PCIDevice) bool {
+		row, known := tables.LookupGPU(g.Device)
+		return !known || row.Family != "geforce" || tables.SinceTuring(g.Device)
 	})
 }
 
@@ -114,11 +137,18 @@ func (s *scene) wanted() bool {
 	}
 	for _, prefix := range s.Facts.Instances("python.env") {
 		torch, _ := fact.Get[struct{ CUDA string }](s.Facts, fact.At("python.env", prefix, "torch"))
-		if torch.CUDA != "" {
+		packages, _ := fact.Get[[]struct{ Name string }](s.Facts, fact.At("python.env", prefix, "packages"))
+		if torch.CUDA != "" || slices.ContainsFunc(packages, func(p struct{ Name string }) bool { return cudaPackage(p.Name) }) {
 			return true
 		}
 	}
 	return false
+}
+
+// cudaPackage reports whether a Python package is there for CUDA alone.
+func cudaPackage(name string) bool {
+	name = strings.ToLower(strings.ReplaceAll(name, "_", "-"))
+	return slices.ContainsFunc([]string{"nvidia-cu", "cupy-cuda", "jax-cuda", "onnxruntime-gpu", "vllm"}, func(p string) bool { return strings.HasPrefix(name, p) })
 }
 
 var deviceUnclaimed = check.Check{
@@ -144,8 +174,12 @@ func judgeUnclaimed(s *scene) {
 		return // gpu.open-module-required names the reason
 	}
 	cause, seen := s.refusal(free)
+	severity := check.Warning
+	if !slices.ContainsFunc(free, func(g facts.PCIDevice) bool { return !tables.PreMaxwell(g.Device) }) {
+		severity = check.Info // too old for the driver that serves the others
+	}
 	s.Report(check.Finding{
-		Severity: check.Warning,
+		Severity: severity,
 		Subject:  s.names(free),
 		Detail:   fmt.Sprintf("Driver %s is loaded, and %d of %s has no driver: %s.", s.driver, len(free), count(len(s.gpus), "GPU"), s.names(free)),
 		Cause:    cause,
@@ -159,7 +193,7 @@ func judgeUnclaimed(s *scene) {
 func (s *scene) refusal(gpus []facts.PCIDevice) (cause string, seen []fact.Evidence) {
 	for _, e := range s.current(facts.EventUnserved) {
 		for _, g := range gpus {
-			if g.Address == e.PCI {
+			if g.Address == e.PCI || e.PCI == "" && len(s.gpus) == 1 {
 				return "The driver said: " + s.plain(e.Text) + ".", e.seen
 			}
 		}

@@ -4,6 +4,7 @@ package judge
 
 import (
 	"fmt"
+	"path"
 	"strings"
 
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-gpu/internal/facts"
@@ -65,13 +66,25 @@ func (s *scene) reportNotLoaded() {
 	if s.blacklisted("nvidia") {
 		f.Cause = "A file of modprobe.d tells modprobe not to load the module nvidia."
 		f.Evidence = append(f.Evidence, s.Evidence(facts.Blacklist)...)
-		f.Remedies = []check.Remedy{advice("lift-blacklist", "Remove the line that keeps nvidia out, rebuild the boot image and reboot.",
-			"grep -rn nvidia /etc/modprobe.d /usr/lib/modprobe.d", s.rebuildInitramfs(), "sudo reboot")}
+		f.Remedies = []check.Remedy{s.liftBlacklist()}
 	}
 	if needs := s.openOnly(); len(needs) > 0 {
 		f.Remedies = append(f.Remedies, advice("open-module", s.names(needs)+" works with the open kernel module only: install that flavour if the kernel log asks for it."))
 	}
 	s.reportUsable(s.gpus, f)
+}
+
+// liftBlacklist undoes what keeps the module out: prime-select, which Ubuntu has
+// for laptops, writes its own file, and removing that by hand does not last.
+func (s *scene) liftBlacklist() check.Remedy {
+	const id = "lift-blacklist"
+	for _, e := range s.Evidence(facts.Blacklist) {
+		if s.distribution() == "ubuntu" && path.Base(e.Path) == "blacklist-nvidia.conf" && !strings.HasPrefix(e.Path, "/etc/") {
+			return command(id, "prime-select keeps the NVIDIA GPU switched off: switch it on, and reboot.", check.Medium, "sudo prime-select on-demand", "sudo reboot")
+		}
+	}
+	return advice(id, "Remove the line that keeps nvidia out, rebuild the boot image and reboot.",
+		"grep -rn nvidia /etc/modprobe.d /usr/lib/modprobe.d", s.rebuildInitramfs(), "sudo reboot")
 }
 
 // reportUsable reports that GPUs have no driver. Where all of them are too old
@@ -128,7 +141,7 @@ func judgeWrongKernel(s *scene) {
 		Evidence: s.Evidence(facts.Kernel, facts.OnDisk, facts.DKMS),
 		Explains: append([]string{"gpu.driver-missing"}, withoutDriver...),
 		Remedies: []check.Remedy{
-			command("build-module", "Install the kernel's headers and build the module.", check.Medium, s.headers(), "sudo dkms autoinstall", "sudo modprobe nvidia"),
+			s.buildModule(modules, len(sources) > 0),
 			s.installDriver(),
 		},
 		Verify: append([]string{"modinfo nvidia | head -n 3"}, verifyDriver...),
@@ -140,7 +153,7 @@ var secureBoot = check.Check{
 	Needs: []string{facts.PCI, facts.Loaded, facts.SecureBoot},
 	Doc: check.Doc{
 		Meaning:    "The module is on disk for the running kernel, and the kernel does not load it because Secure Boot accepts only modules signed with a key that it trusts. modprobe says: Key was rejected by service.",
-		Detection:  "The fifth byte of the EFI variable SecureBoot is 1, nvidia.ko for the running kernel is on disk, and the module is not loaded. An uncompressed module without a signature makes it certain.",
+		Detection:  "The fifth byte of the EFI variable SecureBoot is 1, nvidia.ko for the running kernel is on disk, and the module is not loaded. A kernel that says in /sys/kernel/security/lockdown that it is not locked down, and a module that spoke in the kernel's log since the start, are not judged. An uncompressed module without a signature makes it certain.",
 		Cause:      "The module was built on this machine by DKMS, and its signing key was not enrolled with the firmware.",
 		Fix:        "Enrol the key that DKMS signs with, or install the modules that the distribution signs.",
 		Verify:     "modprobe nvidia succeeds.",
@@ -167,9 +180,8 @@ func judgeSecureBoot(s *scene) {
 		Cause:      "The kernel loads only modules that carry a trusted signature while Secure Boot is on.",
 		Evidence:   s.Evidence(facts.SecureBoot, facts.OnDisk, facts.Loaded),
 		Explains:   append([]string{"gpu.driver-missing"}, withoutDriver...),
-		Remedies: []check.Remedy{command("enrol-key", "Enrol the key that DKMS signs with; the firmware asks for the password at the next boot.", check.Medium,
-			"sudo mokutil --import /var/lib/dkms/mok.pub   # Ubuntu: /var/lib/shim-signed/mok/MOK.der", "sudo reboot")},
-		Verify: append([]string{"mokutil --sb-state", "sudo modprobe nvidia"}, verifyDriver...),
+		Remedies:   []check.Remedy{command("enrol-key", "Enrol the key that modules are signed with here; the firmware asks for the password at the next boot.", check.Medium, s.enrolKey()...)},
+		Verify:     append([]string{"mokutil --sb-state", "sudo modprobe nvidia"}, verifyDriver...),
 	})
 }
 

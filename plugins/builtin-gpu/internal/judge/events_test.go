@@ -47,7 +47,7 @@ func TestHardwareWords(t *testing.T) {
 		{"no text", "gpu.xid", server(), stamp + "Xid (PCI:0000:01:00): 62", nil, []string{"the internal micro-controller halted"}},
 		{"mechanics", "gpu.xid", server(), stamp + "Xid (PCI:0000:01:00): 54, x", nil, []string{"Check the power connectors"}},
 		{"restart", "gpu.xid", server(), stamp + "Xid (PCI:0000:01:00): 79, x", nil, []string{"sudo reboot"}},
-		{"program", "gpu.xid", server(), stamp + "Xid (PCI:0000:01:00): 13, x", nil, []string{"Start the program again", "dcgmi diag"}},
+		{"program", "gpu.xid", server(), stamp + "Xid (PCI:0000:01:00): 13, x", nil, []string{"Look for the fault in the program", "compute-sanitizer", "dcgmi diag"}},
 		{"cleanup", "gpu.xid", server(), stamp + "Xid (PCI:0000:01:00): 45, x", nil, []string{"Look for the number that came before it"}},
 		{"node reboot", "gpu.xid", server(), stamp + "Xid (PCI:0000:01:00): 154, GPU recovery action changed from 0x0 (None) to 0x2 (Node Reboot Required)", nil, []string{"sudo reboot"}},
 		{"without action", "gpu.xid", server(), stamp + "Xid (PCI:0000:01:00): 171, x", nil, []string{"No action is published", xidCatalog}},
@@ -64,7 +64,7 @@ func TestHardwareWords(t *testing.T) {
 		{"fabric", "gpu.fabric-manager-mismatch", with(nvswitch(server()), fabricPackage("550.90.07-1")), "", nil, []string{"550.90.07, and the loaded driver is 550.54.15"}},
 		{"refused", "gpu.device-unclaimed", second(rtx4090(), ""), stamp + "The NVIDIA GPU 0000:02:00.0 (PCI ID: 10de:2684)\nNVRM: installed in this system is not supported by open\nNVRM: nvidia.ko because it does not include the required GPU\n", nil, []string{"The driver said: ", "does not include the required GPU"}},
 		{"refused all", "gpu.driver-missing", unloaded(), stamp + "The NVIDIA GPU 0000:01:00.0 (PCI ID: 10de:0fc6)\nNVRM: installed in this system is not supported by the NVIDIA 550.54.14 driver release.\n", nil, []string{"not supported by the NVIDIA 550.54.14"}},
-		{"ACS", "gpu.acs-p2p", switched("20f1", "\x1d\x00"), "", nil, []string{"2 PCI bridges above 2 GPUs", "setpci -s 0000:10:00.0 ECAP_ACS+0x6.w=0000"}},
+		{"ACS", "gpu.acs-p2p", switched("20f1", "\x1d\x00"), "", nil, []string{"2 PCI bridges above 2 GPUs", "setpci -s 0000:10:00.0 ECAP_ACS+0x6.w=0000", "setpci -s 0000:10:01.0 ECAP_ACS+0x6.w=0000"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -4,6 +4,7 @@ package judge
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-gpu/internal/facts"
@@ -16,7 +17,7 @@ var fabricManager = check.Check{
 	Needs: []string{facts.PCI, facts.Loaded, facts.Switches},
 	Doc: check.Doc{
 		Meaning:    "GPUs behind NVSwitch chips can be used only after the fabric manager has set up the switches. Until then CUDA says: system not yet initialized (error 802).",
-		Detection:  "A bridge of vendor 10de and class 0680 (NVSwitch) is on the PCI bus, the driver is loaded, and the fabric manager's process file in /run/nvidia-fabricmanager is not there; or NVML says that a GPU has not finished joining its NVLink fabric, which also finds it on machines whose switches are not on the bus.",
+		Detection:  "A bridge of vendor 10de and class 0680 (NVSwitch) is on the PCI bus, the driver is loaded, and the fabric manager's process file in /run/nvidia-fabricmanager is not there; or NVML says that a GPU has not finished joining its NVLink fabric or has failed to, which also finds it on machines whose switches are not on the bus.",
 		Cause:      "The package nvidia-fabricmanager is not installed, its service is not enabled, or its version is not the driver's and it stopped.",
 		Fix:        "Install the fabric manager of exactly the driver's version and enable its service.",
 		Verify:     "systemctl is-active nvidia-fabricmanager says active.",
@@ -54,7 +55,7 @@ func judgeFabric(s *scene) {
 func (s *scene) fabricWaits() bool {
 	var waiting []string
 	for _, d := range s.devices {
-		if !d.MIG.On() && (d.Fabric == facts.FabricNotStarted || d.Fabric == facts.FabricInProgress) {
+		if !d.MIG.On() && (d.Fabric == facts.FabricNotStarted || d.Fabric == facts.FabricInProgress || d.Fabric == facts.FabricFailed) {
 			waiting = append(waiting, fmt.Sprintf("%s: %s", s.label(d), d.Fabric))
 		}
 	}
@@ -67,13 +68,27 @@ func (s *scene) fabricWaits() bool {
 		Detail:     fmt.Sprintf("%s of %d did not finish joining the NVLink fabric: %s.", count(len(waiting), "GPU"), len(s.devices), strings.Join(waiting, "; ")),
 		Cause:      "The fabric manager, here or on the machine that manages the switches, does not run or has failed.",
 		Evidence:   s.Evidence(facts.Devices, facts.FabricManager),
-		Remedies: []check.Remedy{
-			command("restart-fabric-manager", "Start the fabric manager anew, and read why it stopped.", check.Medium, "sudo systemctl restart nvidia-fabricmanager", "journalctl -u nvidia-fabricmanager -n 20"),
-			s.installFabricManager(),
-		},
-		Verify: []string{"nvidia-smi -q | grep -A 2 Fabric"},
+		Remedies:   s.repairFabric(),
+		Verify:     []string{"nvidia-smi -q | grep -A 2 Fabric"},
 	})
 	return true
+}
+
+// repairFabric names where the fabric manager runs: beside the GPUs, on the host
+// of a virtual machine, or on the switch trays of a rack.
+func (s *scene) repairFabric() []check.Remedy {
+	elsewhere := advice("look-at-switches", "Read the log of the fabric manager where it runs: on the host of a virtual machine, or on the switch trays of a rack (GB200, GB300).", "nvidia-smi -q | grep -A 4 Fabric")
+	restart := command("restart-fabric-manager", "Start the fabric manager anew, and read why it stopped.", check.Medium, "sudo systemctl restart nvidia-fabricmanager", "journalctl -u nvidia-fabricmanager -n 20")
+	switches, _ := s.Facts.Int(facts.Switches)
+	switch {
+	case s.container || slices.ContainsFunc(s.gpus, coherent):
+		return []check.Remedy{elsewhere}
+	case s.Facts.Bool(facts.FabricProgram):
+		return []check.Remedy{restart}
+	case switches == 0 && s.Facts.Bool(facts.Virtual):
+		return []check.Remedy{elsewhere}
+	}
+	return []check.Remedy{s.installFabricManager(), elsewhere}
 }
 
 // fabricJoined reports whether every GPU is seen to have joined its fabric.

@@ -74,7 +74,11 @@ func number(d facts.Device) string {
 	return fmt.Sprint(d.Index)
 }
 
-func resetGPU(d facts.Device) check.Remedy {
+// resetGPU resets one GPU, which a container may not do.
+func (s *scene) resetGPU(d facts.Device) check.Remedy {
+	if s.container {
+		return advice("reset-gpu", "On the host: stop everything that uses the GPU, and reset it.", "sudo nvidia-smi --gpu-reset -i "+number(d))
+	}
 	return command("reset-gpu", "Stop everything that uses the GPU, and reset it.", check.Medium,
 		"sudo fuser -v /dev/nvidia*", "sudo nvidia-smi --gpu-reset -i "+number(d))
 }

@@ -4,6 +4,7 @@ package judge
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-gpu/internal/facts"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-gpu/internal/tables"
@@ -15,7 +16,7 @@ var pcieWidth = check.Check{
 	Needs: []string{facts.PCI},
 	Doc: check.Doc{
 		Meaning:    "The GPU talks to the machine over fewer PCIe lanes than it has. Moving data to the GPU is slower in proportion; work that stays on the GPU is not.",
-		Detection:  "current_link_width is below max_link_width in the GPU's directory of /sys/bus/pci/devices. Where the port above tells how many lanes it has, a link that uses all of those is fine: the slot is made so. The speed of the link is not compared, since it drops on purpose while a GPU idles, nor is that of a GPU that the kernel has switched off. Half the lanes is information, less is a warning.",
+		Detection:  "current_link_width is below max_link_width in the GPU's directory of /sys/bus/pci/devices. Where the port above tells how many lanes it has, a link that uses all of those is fine: the slot is made so. The speed of the link is not compared, since it drops on purpose while a GPU idles, nor is that of a GPU that the kernel has switched off. A GPU next to an Arm processor of NVIDIA's (GH200, GB200, GB10), which does not move its data over PCIe, is left out. Half the lanes is information, and so is any width of a GPU that is plugged in from outside; less is a warning.",
 		Cause:      "The slot has fewer lanes wired or shares them, a riser or the seating of the card is bad, or the firmware splits the lanes.",
 		Fix:        "Move the card to a slot with all lanes, reseat it, replace the riser, and look at the firmware's bifurcation settings.",
 		Verify:     "Both widths are equal.",
@@ -30,11 +31,11 @@ func judgeWidth(s *scene) {
 		if g.UpstreamMaxWidth > 0 {
 			most = min(most, g.UpstreamMaxWidth)
 		}
-		if g.LinkWidth == 0 || g.LinkWidth >= most || g.Suspended || g.Lost {
+		if g.LinkWidth == 0 || g.LinkWidth >= most || g.Suspended || g.Lost || coherent(g) {
 			continue
 		}
 		severity := check.Warning
-		if g.LinkWidth*2 >= most {
+		if g.LinkWidth*2 >= most || g.External {
 			severity = check.Info
 		}
 		dir := "/sys/bus/pci/devices/" + g.Address
@@ -50,6 +51,14 @@ func judgeWidth(s *scene) {
 	}
 }
 
+// coherent reports whether a GPU shares a package with an Arm processor of
+// NVIDIA's: GH200, GB200, GB10. Its data take NVLink-C2C, and PCIe only
+// announces it.
+func coherent(g facts.PCIDevice) bool {
+	row, _ := tables.LookupGPU(g.Device)
+	return strings.HasPrefix(row.Name, "GH") || strings.HasPrefix(row.Name, "GB")
+}
+
 var persistenceOff = check.Check{
 	Code: "gpu.persistence-off", Title: "Persistence mode is off", Area: areaGPU,
 	Needs: []string{facts.PCI, facts.Loaded, facts.Persistenced},
@@ -58,7 +67,7 @@ var persistenceOff = check.Check{
 		Detection:  "Every GPU is a data-centre product, the socket of nvidia-persistenced is not there, and NVML, where it answers, does not say that the mode is on.",
 		Cause:      "The service nvidia-persistenced is not running.",
 		Fix:        "Enable the service.",
-		Verify:     "nvidia-smi -q -d PERFORMANCE answers at once, and the mode is shown as enabled.",
+		Verify:     "nvidia-smi --query-gpu=persistence_mode --format=csv shows Enabled for every GPU.",
 		References: []string{"https://docs.nvidia.com/deploy/driver-persistence/index.html"},
 	},
 	Run: seen(judgePersistence),
@@ -124,11 +133,11 @@ func judgeComputeMode(s *scene) {
 		}
 		s.Report(check.Finding{
 			Severity: severity,
-			Subject:  fmt.Sprintf("%s (%s)", d.Name, d.PCI),
-			Detail:   fmt.Sprintf("GPU %d is in compute mode %s.", d.Index, d.ComputeMode),
-			Cause:    "The mode was set with nvidia-smi -c.",
+			Subject:  s.label(d),
+			Detail:   fmt.Sprintf("GPU %d, %s, is in compute mode %s.", d.Index, s.label(d), d.ComputeMode),
+			Cause:    "The mode was set with nvidia-smi -c, by an administrator or a scheduler.",
 			Evidence: s.Evidence(facts.Devices),
-			Remedies: []check.Remedy{command("default-mode", "Set the default compute mode.", check.Medium, fmt.Sprintf("sudo nvidia-smi -i %d -c 0", d.Index))},
+			Remedies: []check.Remedy{command("default-mode", "Set the default compute mode, unless a scheduler or the multi-process service (MPS) relies on this one.", check.Medium, fmt.Sprintf("sudo nvidia-smi -i %d -c 0", d.Index))},
 			Verify:   []string{"nvidia-smi --query-gpu=compute_mode --format=csv"},
 		})
 	}

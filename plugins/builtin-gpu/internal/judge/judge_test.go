@@ -80,6 +80,8 @@ var machines = []struct {
 	{name: "blacklisted", tree: with(unloaded(), tree{"/etc/modprobe.d/x.conf": "blacklist nvidia\n", efi: "\x06\x00\x00\x00\x01"}), want: []string{"gpu.driver-missing error"}},
 	{name: "nouveau", tree: bound(unloaded(), "nouveau"), want: []string{"gpu.nouveau-bound error"}},
 	{name: "nouveau without any NVIDIA driver", tree: bound(noDriver(), "nouveau"), want: []string{"gpu.nouveau-bound error"}},
+	{name: "nouveau on a GTX 1080 Ti that nobody computes on", tree: gpuOnly("1b06", "nouveau"), want: []string{"gpu.nouveau-bound info"}},
+	{name: "nouveau on a GTX 1080 Ti, and CUDA is wanted", tree: toolkit(gpuOnly("1b06", "nouveau"), "12.2.0"), want: []string{"gpu.nouveau-bound error"}},
 	{name: "GeForce GT 710 that shows a picture", tree: gpuOnly("128b", "nouveau"), want: []string{"gpu.nouveau-bound info"}},
 	{name: "Tesla K80", tree: gpuOnly("102d", ""), want: []string{"gpu.driver-missing info"}},
 	{name: "chip that no table knows", tree: gpuOnly("3fff", ""), want: []string{"gpu.driver-missing error"}},
@@ -103,7 +105,8 @@ var machines = []struct {
 
 	// Device nodes.
 	{name: "no nodes", tree: with(rtx4090(), tree{"/dev/nvidiactl": "absent", "/dev/nvidia0": "absent", "/dev/nvidia-uvm": "absent", "/usr/bin/nvidia-modprobe": "absent"}), want: []string{"gpu.device-nodes-missing error"}},
-	{name: "container without GPUs", tree: inContainer(), want: []string{"gpu.device-nodes-missing warning"}},
+	{name: "container without GPUs", tree: inContainer(), want: []string{"gpu.device-nodes-missing info"}},
+	{name: "container of a CUDA image without GPUs", tree: inContainer(), env: map[string]string{"NVIDIA_VISIBLE_DEVICES": "all"}, want: []string{"gpu.device-nodes-missing warning"}},
 	{name: "container that asked for none", tree: inContainer(), env: map[string]string{"NVIDIA_VISIBLE_DEVICES": "void"}, want: []string{"gpu.device-nodes-missing info"}},
 	{name: "no unified memory", tree: with(rtx4090(), tree{"/dev/nvidia-uvm": "absent", "/usr/bin/nvidia-modprobe": "absent"}), want: []string{"gpu.uvm-missing error"}},
 

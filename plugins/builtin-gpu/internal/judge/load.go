@@ -17,7 +17,7 @@ var throttled = check.Check{
 	Needs: []string{facts.Devices},
 	Doc: check.Doc{
 		Meaning:    "The GPU lowers its clocks to protect itself, because it is too hot or its power supply asked it to. Work is slower by as much as the clocks are.",
-		Detection:  "NVML is asked what holds the clocks down at this moment. Heat and the power brake are warnings. The software power cap, which every busy GPU meets, is reported only where an administrator set the limit below 90% of the default, as information. Idle clocks and clocks that were set are not reported.",
+		Detection:  "NVML is asked what holds the clocks down at this moment. Heat and the power brake are warnings. The software power cap, which every busy GPU meets, is reported only where an administrator set the limit below 90% of the default, as information. A laptop's limit, which its firmware moves all the time, is not judged, and its power brake (on battery) is information. Idle clocks and clocks that were set are not reported.",
 		Cause:      "Cooling that is weak, blocked or failed; a power supply that is too small or reports a fault; a power limit that was set low.",
 		Fix:        "Look at fans, filters and the temperature of the intake, at the power supply, and at the power limit.",
 		Verify:     "nvidia-smi -q -d PERFORMANCE shows Not Active for each of the slowdowns under load.",
@@ -39,15 +39,19 @@ func judgeThrottle(s *scene, d facts.Device) (check.Finding, bool) {
 		if !slices.ContainsFunc(d.ThrottleReasons, func(r string) bool { return reason(r) == slow.reason }) {
 			continue
 		}
+		severity := check.Warning
+		if portable(d) && slow.reason == "hw_power_brake_slowdown" {
+			severity = check.Info // a laptop on its battery
+		}
 		return check.Finding{
-			Severity: check.Warning,
+			Severity: severity,
 			Detail:   fmt.Sprintf("%s is %s%s.", s.label(d), slow.words, measured(d)),
 			Cause:    slow.cause,
 			Remedies: []check.Remedy{advice("cool-or-power", slow.remedy, "nvidia-smi -q -d PERFORMANCE,TEMPERATURE,POWER -i "+number(d))},
 			Verify:   []string{"nvidia-smi -q -d PERFORMANCE -i " + number(d)},
 		}, true
 	}
-	if d.PowerLimit == 0 || d.PowerLimit >= 0.9*d.DefaultPowerLimit {
+	if d.PowerLimit == 0 || d.PowerLimit >= 0.9*d.DefaultPowerLimit || portable(d) {
 		return check.Finding{}, false
 	}
 	return check.Finding{
@@ -58,6 +62,12 @@ func judgeThrottle(s *scene, d facts.Device) (check.Finding, bool) {
 		Remedies: []check.Remedy{command("default-limit", "Set the default limit, unless cooling or supply want the lower one.", check.Low, fmt.Sprintf("sudo nvidia-smi -i %s -pl %.0f", number(d), d.DefaultPowerLimit))},
 		Verify:   []string{"nvidia-smi -q -d POWER -i " + number(d)},
 	}, true
+}
+
+// portable reports whether a GPU is a laptop's, whose power the firmware shares
+// out between processor, GPU and battery as it sees fit.
+func portable(d facts.Device) bool {
+	return slices.ContainsFunc([]string{"Laptop", "Mobile", "Max-Q"}, func(word string) bool { return strings.Contains(d.Name, word) })
 }
 
 // reason spells a reason as nvidia-smi does, whoever recorded it.

@@ -34,8 +34,8 @@ var strayCUDA = check.Check{
 	Needs: []string{facts.DriverVersion, facts.Libraries},
 	Doc: check.Doc{
 		Meaning:    "Programs load a libcuda.so.1 that did not come with the running driver. One of another release fails with error 803: system has unsupported display driver / cuda driver combination. One from a toolkit's directory stubs is for linking only and fails with error 34: CUDA driver is a stub library.",
-		Detection:  "The first libcuda.so.1 on the loader's path lies in a directory stubs, or its version is not that of the kernel module while libnvidia-ml.so.1 agrees with the module. Where both libraries differ the driver itself is torn, which is gpu.library-mismatch.",
-		Cause:      "A copy was left in /usr/local or in an image, or LD_LIBRARY_PATH names a directory that holds one.",
+		Detection:  "The first libcuda.so.1 on the loader's path lies in a directory stubs, or belongs to a forward compatibility package that is older than the kernel module, or its version is not that of the kernel module while libnvidia-ml.so.1 agrees with the module. A newer forward compatibility library is fine on data-centre GPUs, also where the container runtime has mounted it over the driver's own. Where both libraries differ the driver itself is torn, which is gpu.library-mismatch.",
+		Cause:      "A copy was left in /usr/local or in an image, LD_LIBRARY_PATH names a directory that holds one, or the host's driver was upgraded beyond the compatibility package of an image.",
 		Fix:        "Remove the copy, or take its directory off the loader's path.",
 		Verify:     "ldconfig -p and LD_LIBRARY_PATH lead to the libcuda.so.1 of the driver's release.",
 		References: []string{"https://docs.nvidia.com/cuda/cuda-runtime-api/group__CUDART__TYPES.html", compatibility},
@@ -46,21 +46,30 @@ var strayCUDA = check.Check{
 // stray reports whether the loader's libcuda is foreign to a driver that is
 // otherwise whole.
 func (s *scene) stray(cuda facts.Library) bool {
-	if cuda.Stub {
+	if cuda.Stub || s.outdated(cuda) {
 		return true
 	}
 	nvml, ok := s.library(libraryNVML)
 	return ok && nvml.Version == s.driver && cuda.Version != "" && cuda.Version != s.driver && !cuda.Compat()
 }
 
+// outdated reports whether a forward compatibility library is older than the
+// driver: it carries programs to an older driver, never to a newer one.
+func (s *scene) outdated(cuda facts.Library) bool {
+	return cuda.Compat() && cuda.Version != "" && tables.Compare(cuda.Version, s.driver) < 0
+}
+
 func judgeStray(s *scene) {
 	cuda, ok := s.library(libraryCUDA)
-	if !ok || s.wsl || !s.stray(cuda) {
+	if !ok || s.wsl || s.withoutGPUs() || !s.stray(cuda) {
 		return
 	}
 	what := fmt.Sprintf("of version %s, and the kernel module and libnvidia-ml are %s", cuda.Version, s.driver)
-	if cuda.Stub {
+	switch {
+	case cuda.Stub:
 		what = "a stub for linking, and no driver"
+	case s.outdated(cuda):
+		what = fmt.Sprintf("of CUDA's forward compatibility package %s, and the kernel module is the newer %s", cuda.Version, s.driver)
 	}
 	remedy := advice("remove-copy", "Find which package or image brought the file, and remove it.", "dpkg -S "+cuda.Path+"   # or rpm -qf", "sudo ldconfig")
 	if cuda.Origin == "LD_LIBRARY_PATH" {
@@ -80,8 +89,8 @@ var cudnnDuplicate = check.Check{
 	Code: "cuda.cudnn-duplicate", Title: "Several cuDNN releases are on the loader's path", Area: areaCUDA,
 	Needs: []string{facts.CUDNN},
 	Doc: check.Doc{
-		Meaning:    "The loader knows more than one cuDNN. Several majors beside each other are fine for programs that ask for one by name. Two releases of one major are not: a program may get its parts from both, and stop because their versions do not fit.",
-		Detection:  "The libraries libcudnn.so.N in LD_LIBRARY_PATH and in the loader's cache. The same name in both with different versions is a warning; several majors are information. Copies inside Python environments belong to their packages and are not judged here.",
+		Meaning:    "The loader knows more than one cuDNN. Several majors beside each other are fine for programs that ask for one by name. Of two releases of one major, programs get the one that comes first; where that one is not complete they get its missing parts from the other, and stop because the versions do not fit.",
+		Detection:  "The libraries libcudnn.so.N in LD_LIBRARY_PATH and in the loader's cache. The same name in both with different versions, and several majors, are information. Copies inside Python environments belong to their packages and are not judged here.",
 		Cause:      "cuDNN was installed by a package and again by hand, or LD_LIBRARY_PATH names an old copy.",
 		Fix:        "Keep the one that programs need, or take the directory of the other off the path. PyTorch and JAX from wheels bring their own cuDNN and need none of these.",
 		Verify:     "ldconfig -p | grep libcudnn.so lists one release.",
@@ -105,7 +114,7 @@ func judgeCUDNN(s *scene) {
 			continue
 		}
 		if before.Version != "" && l.Version != "" && before.Version != l.Version {
-			s.reportCUDNN(check.Warning, before.Path, fmt.Sprintf("%s (%s) comes before %s (%s).", before.Path, before.Version, l.Path, l.Version))
+			s.reportCUDNN(check.Info, before.Path, fmt.Sprintf("%s (%s) comes before %s (%s).", before.Path, before.Version, l.Path, l.Version))
 			return
 		}
 	}

@@ -50,12 +50,24 @@ func judgeLost(s *scene) {
 			Evidence:   l.seen,
 			Explains:   []string{"gpu.xid", "gpu.init-failed", "gpu.device-unclaimed", "gpu.cuda-visible-devices", "gpu.pcie-width-reduced", "gpu.nvlink-down"},
 			Remedies: []check.Remedy{
-				command("power-cycle", "Switch the machine off and on; a restart alone may leave the GPU without power.", check.High, "sudo poweroff"),
+				s.powerCycle("Switch the machine off and on; a restart alone may leave the GPU without power."),
 				contactSupport(),
 			},
 			Verify: []string{"nvidia-smi -L", "sudo dmesg | grep -e 'Xid.*: 79' -e 'fallen off the bus'"},
 		})
 	}
+}
+
+// powerCycle takes the power from a GPU: a guest cannot do that by itself.
+func (s *scene) powerCycle(summary string) check.Remedy {
+	const id = "power-cycle"
+	switch {
+	case s.container:
+		return advice(id, "On the host: "+strings.ToLower(summary[:1])+summary[1:])
+	case s.Facts.Bool(facts.Virtual):
+		return advice(id, "Stop the virtual machine and start it again from its host or the cloud's console, which gives it another GPU; a restart from inside keeps this one.")
+	}
+	return command(id, summary, check.High, "sudo poweroff")
 }
 
 // lostGPU is one GPU and everything that says that it is lost.
@@ -139,10 +151,10 @@ func judgeInit(s *scene) {
 			Detail:     fmt.Sprintf("The driver failed to start %s, %s: %s.", s.at(e.PCI), s.when(e), s.plain(e.Text)),
 			Cause:      "The driver met a GPU that it cannot use, or one in a bad state.",
 			Evidence:   e.seen,
-			Explains:   []string{"gpu.device-unclaimed", "gpu.cuda-visible-devices", "gpu.device-nodes-missing", "gpu.fallen-off-bus"},
+			Explains:   []string{"gpu.device-unclaimed", "gpu.cuda-visible-devices", "gpu.device-nodes-missing"},
 			Remedies: []check.Remedy{
 				advice("read-kernel-log", "Read what the driver said before it.", "sudo dmesg | grep -i nvrm"),
-				command("power-cycle", "Switch the machine off and on.", check.High, "sudo poweroff"),
+				s.powerCycle("Switch the machine off and on."),
 			},
 			Verify: []string{"nvidia-smi -L"},
 		})
@@ -178,7 +190,7 @@ func judgeSwitch(s *scene) {
 		s.Report(check.Finding{
 			Severity:   severity,
 			Confidence: 0.95,
-			Subject:    "NVSwitch " + e.PCI,
+			Title:      "NVSwitch " + e.PCI + " reported an error", // without a subject: it concerns every GPU
 			Detail:     fmt.Sprintf("The NVSwitch at %s reported SXid %d, %s: %s.", e.PCI, e.Xid, s.when(e), s.plain(e.Text)),
 			Cause:      "An error of the switch or of a link that runs through it.",
 			Evidence:   e.seen,

@@ -68,7 +68,7 @@ func (s *scene) reportECC(d facts.Device, severity check.Severity, seen []fact.E
 		Cause:    "A cell of the GPU's memory is failing.",
 		Evidence: seen,
 		Explains: []string{"gpu.xid", "gpu.row-remap-pending"},
-		Remedies: []check.Remedy{resetGPU(d), contactSupport()},
+		Remedies: []check.Remedy{s.resetGPU(d), contactSupport()},
 		Verify:   []string{"nvidia-smi -q -d ECC,ROW_REMAPPER -i " + number(d)},
 	})
 }
@@ -97,7 +97,7 @@ func judgePending(s *scene) {
 			Detail:   fmt.Sprintf("%s of %s takes effect at its next reset.", what, s.label(d)),
 			Cause:    "A row of the GPU's memory failed and is to be replaced by a spare one.",
 			Evidence: seen,
-			Remedies: []check.Remedy{resetGPU(d)},
+			Remedies: []check.Remedy{s.resetGPU(d)},
 			Verify:   []string{"nvidia-smi -q -d ROW_REMAPPER -i " + number(d)},
 		})
 	}
@@ -107,7 +107,9 @@ func judgePending(s *scene) {
 		} else if d.RetirementPending {
 			report(d, s.evidenceOf(d), "The retirement of a page")
 		}
-		reported[strings.ToLower(d.PCI)] = reported[strings.ToLower(d.PCI)] || d.RemappedRows != nil
+		if d.RemappedRows != nil || d.ECC != nil && s.answers(d.PCI) { // NVML tells what the log may not know yet
+			reported[strings.ToLower(d.PCI)] = true
+		}
 	}
 	for _, e := range s.current(facts.EventXid) {
 		waits := strings.Contains(strings.ToLower(e.Text), "to activate")

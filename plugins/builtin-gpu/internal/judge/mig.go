@@ -74,7 +74,7 @@ var migVisible = check.Check{
 func judgeMIGVisible(s *scene) {
 	env, _ := fact.Get[map[string]string](s.Facts, facts.Env)
 	value, set := env["CUDA_VISIBLE_DEVICES"]
-	if !set || len(s.devices) == 0 || s.driverState() != fine {
+	if !set || len(s.devices) == 0 || s.driverState() != fine || s.undivided() {
 		return
 	}
 	severity, fault := s.migFault(strings.Split(value, ","))
@@ -92,6 +92,16 @@ func judgeMIGVisible(s *scene) {
 	})
 }
 
+// undivided reports whether there is no instance to name although a GPU is in
+// MIG mode: gpu.mig-no-instance tells about that, which is the deeper fault.
+func (s *scene) undivided() bool {
+	list, _ := s.instances()
+	return len(list) == 0 && slices.ContainsFunc(s.devices, func(d facts.Device) bool {
+		_, told := judgeNoInstance(s, d)
+		return told
+	})
+}
+
 // migFault says what is wrong with the entries as far as MIG is concerned.
 func (s *scene) migFault(entries []string) (check.Severity, string) {
 	instances, complete := s.instances()
@@ -105,7 +115,7 @@ func (s *scene) migFault(entries []string) (check.Severity, string) {
 			continue
 		}
 		named++
-		if complete && !strings.HasPrefix(entry, "MIG-GPU-") && !slices.ContainsFunc(instances, func(i string) bool { return strings.EqualFold(i, entry) }) {
+		if complete && !strings.HasPrefix(entry, "MIG-GPU-") && !slices.ContainsFunc(instances, func(i string) bool { return strings.HasPrefix(strings.ToLower(i), strings.ToLower(entry)) }) {
 			return check.Error, fmt.Sprintf("no instance of this machine has the UUID %s (it has %s)", entry, count(len(instances), "instance"))
 		}
 	}

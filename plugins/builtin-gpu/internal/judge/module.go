@@ -29,6 +29,9 @@ var libraryMismatch = check.Check{
 
 func judgeMismatch(s *scene) {
 	libraries, _ := fact.Get[[]facts.Library](s.Facts, facts.Libraries)
+	if s.withoutGPUs() {
+		return
+	}
 	for _, lib := range libraries {
 		if lib.Version == "" || lib.Version == s.driver || lib.Compat() || s.wsl {
 			continue
@@ -71,13 +74,13 @@ func (s *scene) mismatchRemedies(lib facts.Library) []check.Remedy {
 	return []check.Remedy{
 		command("reboot", "Reboot, so that the module of the installed release is loaded.", check.Medium, "sudo reboot"),
 		command("reload", "Without a reboot: stop everything that uses a GPU, then load the module again.", check.Medium,
-			"sudo systemctl stop nvidia-persistenced", "sudo rmmod nvidia_drm nvidia_modeset nvidia_uvm nvidia", "sudo modprobe nvidia"),
+			"sudo systemctl stop nvidia-persistenced", "sudo rmmod "+s.peermem()+"nvidia_drm nvidia_modeset nvidia_uvm nvidia", "sudo modprobe nvidia"),
 	}
 }
 
 var openModuleRequired = check.Check{
 	Code: "gpu.open-module-required", Title: "The GPU needs the open kernel module", Area: areaGPU,
-	Needs: []string{facts.PCI, facts.Flavor},
+	Needs: []string{facts.PCI},
 	Doc: check.Doc{
 		Meaning:    "GPUs from Blackwell on are served by NVIDIA's open kernel module only. With the closed one the kernel log says that the GPU requires use of the NVIDIA open kernel modules, and nvidia-smi says: No devices were found.",
 		Detection:  "The PCI number of the GPU is that of a Blackwell chip, and the first line of /proc/driver/nvidia/version does not name the Open Kernel Module; or the driver says so of a GPU in the kernel's log since it was loaded.",
@@ -91,11 +94,15 @@ var openModuleRequired = check.Check{
 
 func judgeOpenModule(s *scene) {
 	needs, seen := s.refusedByClosed()
-	if s.Facts.String(facts.Flavor) != facts.FlavorClosed || len(needs) == 0 || s.works() && len(s.devices) >= len(s.gpus) {
+	left := s.driverState() == wrongFlavour // it was loaded, and went again
+	if s.Facts.String(facts.Flavor) != facts.FlavorClosed && !left || len(needs) == 0 || s.works() && len(s.devices) >= len(s.gpus) {
 		return
 	}
 	detail := fmt.Sprintf("%s is a %s GPU, and the closed kernel module %s is loaded.", s.names(needs), architecture(needs[0]), s.driver)
-	if architecture(needs[0]) == "" {
+	switch {
+	case left:
+		detail = fmt.Sprintf("%s requires the open kernel module, as the driver said when it was loaded, and the closed one is installed.", s.names(needs))
+	case architecture(needs[0]) == "":
 		detail = fmt.Sprintf("%s requires the open kernel module, as the driver says, and the closed one %s is loaded.", s.names(needs), s.driver)
 	}
 	s.Report(check.Finding{
@@ -103,7 +110,7 @@ func judgeOpenModule(s *scene) {
 		Detail:   detail,
 		Cause:    "The closed flavour of the driver does not support this GPU.",
 		Evidence: append(s.Evidence(facts.PCI, facts.Flavor), seen...),
-		Explains: []string{"gpu.device-unclaimed", "gpu.init-failed", "gpu.device-nodes-missing", "gpu.cuda-visible-devices"},
+		Explains: []string{"gpu.driver-missing", "gpu.device-unclaimed", "gpu.init-failed", "gpu.device-nodes-missing", "gpu.cuda-visible-devices"},
 		Remedies: []check.Remedy{s.openFlavour()},
 		Verify:   []string{"head -n 1 /proc/driver/nvidia/version", "nvidia-smi -L"},
 	})
@@ -124,6 +131,14 @@ func (s *scene) refusedByClosed() (needs []facts.PCIDevice, seen []fact.Evidence
 		}
 	}
 	return needs, seen
+}
+
+// peermem is the module that has to go before the driver's own, if it is there.
+func (s *scene) peermem() string {
+	if s.Facts.Bool(facts.Peermem) {
+		return "nvidia_peermem "
+	}
+	return ""
 }
 
 func (s *scene) openFlavour() check.Remedy {

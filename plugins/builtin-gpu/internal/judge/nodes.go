@@ -5,6 +5,7 @@ package judge
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-gpu/internal/facts"
@@ -34,6 +35,12 @@ func (s *scene) hasNode(path string) bool {
 	return slices.ContainsFunc(s.nodes(), func(n facts.Node) bool { return n.Path == path })
 }
 
+// withoutGPUs reports whether this is a container that was given none of the
+// GPUs that its kernel serves: what its image holds of a driver is not used.
+func (s *scene) withoutGPUs() bool {
+	return s.container && s.Facts.Known(facts.Nodes) && !s.hasNode(nodeControl) && !s.works()
+}
+
 // madeOnDemand reports whether CUDA itself can have missing nodes made.
 func (s *scene) madeOnDemand() bool { return s.Facts.Bool(facts.ModprobeTool) && !s.container }
 
@@ -42,7 +49,7 @@ var nodesMissing = check.Check{
 	Needs: []string{facts.PCI, facts.Loaded, facts.Nodes},
 	Doc: check.Doc{
 		Meaning:    "The driver is loaded, and programs have no way to reach it, because /dev/nvidiactl and the nodes of the GPUs are not there. CUDA says that no driver or no device was found.",
-		Detection:  "The module nvidia is loaded and bound to a GPU, and /dev holds no nvidiactl. On a machine with nvidia-modprobe, which makes the nodes when they are first needed, nothing is reported.",
+		Detection:  "The module nvidia is loaded and bound to a GPU, and /dev holds no nvidiactl. In a container also when nvidiactl is there and no node of a GPU. On a machine with nvidia-modprobe, which makes the nodes when they are first needed, nothing is reported. It is information in a container that nothing shows to be meant for GPUs, and where a container of Kubernetes' GPU Operator holds the driver.",
 		Cause:      "In a container: it was started without GPUs. On a machine: neither nvidia-modprobe nor a udev rule made the nodes.",
 		Fix:        "Start the container with its GPUs, or install nvidia-modprobe.",
 		Verify:     "ls /dev/nvidia* shows nvidiactl and one node for each GPU.",
@@ -52,7 +59,8 @@ var nodesMissing = check.Check{
 }
 
 func judgeNodesMissing(s *scene) {
-	if !s.expectsNodes() || s.hasNode(nodeControl) || s.madeOnDemand() {
+	unlit := s.container && s.hasNode(nodeControl) && s.numbered() == 0
+	if !s.expectsNodes() || s.hasNode(nodeControl) && !unlit || s.madeOnDemand() {
 		return
 	}
 	f := check.Finding{
@@ -62,13 +70,35 @@ func judgeNodesMissing(s *scene) {
 		Cause:      "Nothing made the nodes after the driver was loaded.",
 		Evidence:   s.Evidence(facts.Loaded, facts.Nodes, facts.ModprobeTool),
 		Explains:   []string{"gpu.uvm-missing", "gpu.cuda-visible-devices"},
-		Remedies:   []check.Remedy{command("make-nodes", "Install nvidia-modprobe and make the nodes.", check.Low, "sudo apt install nvidia-modprobe   # or the distribution's package", "sudo nvidia-modprobe -c=0 -u")},
+		Remedies:   []check.Remedy{command("make-nodes", "Install nvidia-modprobe and make the nodes.", check.Low, s.install("nvidia-modprobe"), "sudo nvidia-modprobe -c=0 -u")},
 		Verify:     []string{"ls -l /dev/nvidia*"},
 	}
-	if s.container {
+	switch {
+	case unlit:
+		f.Subject = "/dev/nvidia0"
+		f.Detail = fmt.Sprintf("%s is there, and no node of a GPU, so CUDA finds no device.", nodeControl)
 		s.inContainer(&f)
+	case s.container:
+		s.inContainer(&f)
+	case s.Facts.Bool(facts.DriverContainer):
+		f.Severity = check.Info
+		f.Title = "The driver serves containers only"
+		f.Cause = "The driver is in a container of Kubernetes' GPU Operator: pods get the GPUs, and programs on the machine itself do not."
+		f.Evidence = append(f.Evidence, s.Evidence(facts.DriverContainer)...)
+		f.Remedies = []check.Remedy{advice("run-in-pod", "Run the work in a pod that asks for a GPU.", "kubectl describe node | grep nvidia.com/gpu")}
 	}
 	s.Report(f)
+}
+
+// numbered counts the nodes of GPUs, /dev/nvidia0 and so on.
+func (s *scene) numbered() int {
+	n := 0
+	for _, node := range s.nodes() {
+		if number := strings.TrimPrefix(node.Path, "/dev/nvidia"); number != "" && strings.Trim(number, "0123456789") == "" {
+			n++
+		}
+	}
+	return n
 }
 
 // inContainer words the finding for a container, where it may be meant so.
@@ -77,12 +107,27 @@ func (s *scene) inContainer(f *check.Finding) {
 	f.Cause = "Containers see a GPU only when they are started with it."
 	f.Severity = check.Warning
 	env, _ := fact.Get[map[string]string](s.Facts, facts.Env)
-	if v := env["NVIDIA_VISIBLE_DEVICES"]; v == "void" || v == "none" {
+	switch v := env["NVIDIA_VISIBLE_DEVICES"]; {
+	case v == "void" || v == "none":
 		f.Severity = check.Info
 		f.Cause = "NVIDIA_VISIBLE_DEVICES=" + v + " asks for no GPU."
+	case v == "" && !s.wanted():
+		f.Severity = check.Info // a program for the CPU on a machine with a GPU
 	}
 	f.Evidence = append(f.Evidence, s.Evidence(facts.Container)...)
-	f.Remedies = []check.Remedy{advice("start-with-gpus", "Start the container with its GPUs; the host needs the NVIDIA Container Toolkit.", "docker run --gpus all ...")}
+	f.Remedies = []check.Remedy{s.startWithGPUs("Start the container with its GPUs; the host needs the NVIDIA Container Toolkit.")}
+}
+
+// startWithGPUs words how this kind of container is given its GPUs.
+func (s *scene) startWithGPUs(summary string) check.Remedy {
+	const id = "start-with-gpus"
+	switch s.Facts.String("os.container") {
+	case "kubernetes":
+		return advice(id, "Ask for a GPU in the pod's specification; the node needs NVIDIA's device plugin.", "resources: {limits: {nvidia.com/gpu: 1}}")
+	case "podman":
+		return advice(id, summary, "podman run --device nvidia.com/gpu=all ...")
+	}
+	return advice(id, summary, "docker run --gpus all ...")
 }
 
 var nodesUnreadable = check.Check{
@@ -119,10 +164,32 @@ func judgeNodesUnreadable(s *scene) {
 		Cause:      "Mode, owner and group of the nodes leave the user out.",
 		Evidence:   s.Evidence(facts.Nodes),
 		Explains:   []string{"gpu.cuda-visible-devices"},
-		Remedies: []check.Remedy{command("join-group", "Add the user to the group that owns the nodes, and log in again.", check.Low,
-			`sudo usermod -aG "$(stat -c %G /dev/nvidiactl)" "$USER"`)},
-		Verify: []string{"ls -l /dev/nvidia*", "nvidia-smi -L"},
+		Remedies:   s.openNodes(),
+		Verify:     []string{"ls -l /dev/nvidia*", "nvidia-smi -L"},
 	})
+}
+
+// hostsVGPUs reports whether the driver is the one that cuts GPUs up for virtual
+// machines, which has no CUDA of its own.
+func (s *scene) hostsVGPUs() bool {
+	loaded, _ := fact.Get[[]string](s.Facts, facts.Modules)
+	return slices.Contains(loaded, "nvidia_vgpu_vfio")
+}
+
+// openNodes proposes the group that the nodes belong to where it may use them.
+// A group that the nodes do not serve, or root's, is nothing to join.
+func (s *scene) openNodes() []check.Remedy {
+	restore := advice("default-mode", "Take the options that restrict the nodes out of modprobe.d and udev's rules, which restores the driver's default mode 0666, and reboot.",
+		"grep -rn -e NVreg_DeviceFile -e nvidia /etc/modprobe.d /etc/udev/rules.d")
+	shared := func(n facts.Node) bool {
+		mode, err := strconv.ParseUint(n.Mode, 8, 32)
+		return err == nil && mode&0o060 == 0o060
+	}
+	if s.container || !slices.ContainsFunc(s.nodes(), shared) {
+		return []check.Remedy{restore}
+	}
+	return []check.Remedy{command("join-group", "Add the user to the group that owns the nodes, unless that is root, and log in again.", check.Low,
+		"stat -c %G /dev/nvidiactl   # never join the group root", `sudo usermod -aG GROUP "$USER"`), restore}
 }
 
 var uvmMissing = check.Check{
@@ -140,7 +207,7 @@ var uvmMissing = check.Check{
 }
 
 func judgeUVM(s *scene) {
-	if !s.expectsNodes() || !s.hasNode(nodeControl) || s.hasNode(nodeUVM) || s.madeOnDemand() {
+	if !s.expectsNodes() || !s.hasNode(nodeControl) || s.hasNode(nodeUVM) || s.madeOnDemand() || s.hostsVGPUs() {
 		return
 	}
 	f := check.Finding{
@@ -154,7 +221,7 @@ func judgeUVM(s *scene) {
 	}
 	if s.container {
 		f.Cause = "The container was given the driver's nodes without this one."
-		f.Remedies = []check.Remedy{advice("pass-all-nodes", "Let the container runtime pass every node of the driver.", "docker run --gpus all ...")}
+		f.Remedies = []check.Remedy{s.startWithGPUs("Let the container runtime pass every node of the driver.")}
 	}
 	s.Report(f)
 }

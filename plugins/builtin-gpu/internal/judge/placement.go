@@ -49,9 +49,17 @@ func judgeACS(s *scene) {
 		Cause:      "Access control services are on in the bridges, as virtual machines with devices of their own need them.",
 		Evidence:   s.Evidence(facts.ACS, facts.IOMMU, facts.KernelWords),
 		Remedies: []check.Remedy{command("clear-acs", "Where no virtual machine is given devices: clear the register until the next start.", check.Medium,
-			"sudo setpci -s "+names[0]+" ECAP_ACS+0x6.w=0000   # for each of the bridges")},
+			clearACS(names)...)},
 		Verify: []string{"sudo lspci -vvv | grep ACSCtl"},
 	})
+}
+
+func clearACS(bridges []string) []string {
+	var out []string
+	for _, b := range bridges {
+		out = append(out, "sudo setpci -s "+b+" ECAP_ACS+0x6.w=0000")
+	}
+	return out
 }
 
 // switchedPeers lists the GPUs that share a PCIe switch with another one and
@@ -143,7 +151,7 @@ var peermemMissing = check.Check{
 	Needs: []string{facts.PCI, facts.RDMA, facts.Peermem, facts.Flavor},
 	Doc: check.Doc{
 		Meaning:    "With GPUDirect RDMA a network adapter reads and writes GPU memory by itself. Without the module nvidia_peermem, data between machines take a detour through host memory.",
-		Detection:  "Several data-centre GPUs, an adapter driven by mlx4_core or mlx5_core, the closed kernel module, and neither nvidia_peermem nor nv_peer_mem in /proc/modules. With the open module the kernel's own way (dma-buf) serves instead, and nothing is reported. An active InfiniBand port makes it a warning.",
+		Detection:  "Several data-centre GPUs, an adapter driven by mlx4_core or mlx5_core, the closed kernel module, and neither nvidia_peermem nor nv_peer_mem in /proc/modules. With the open module the kernel's own way (dma-buf) serves instead, and nothing is reported. An active InfiniBand port makes it a warning; Ethernet adapters of virtual machines, through which the cloud's own network runs, are left out.",
 		Cause:      "The module is not loaded at the start of the machine.",
 		Fix:        "Load the module, now and at each start.",
 		Verify:     "lsmod shows nvidia_peermem, and NCCL_DEBUG=INFO says that GPU Direct RDMA is enabled.",
@@ -159,7 +167,8 @@ func judgePeermem(s *scene) {
 	adapters, _ := fact.Get[[]facts.Adapter](s.Facts, facts.RDMA)
 	severity, name := check.Severity(0), ""
 	for _, a := range adapters {
-		if a.Driver != "mlx5_core" && a.Driver != "mlx4_core" {
+		cloud := a.LinkLayer != "InfiniBand" && s.Facts.Bool(facts.Virtual) // the network of a virtual machine
+		if a.Driver != "mlx5_core" && a.Driver != "mlx4_core" || cloud {
 			continue
 		}
 		this := check.Info

@@ -21,6 +21,8 @@ const (
 	noModule
 	// wrongKernel: nvidia.ko is built for kernels that are not running.
 	wrongKernel
+	// wrongFlavour: the driver itself said that it wants to be the open one.
+	wrongFlavour
 	// blocked: nvidia.ko is there, and Secure Boot refuses what it does not trust.
 	blocked
 	// notLoaded: nvidia.ko is there and was not loaded.
@@ -29,7 +31,7 @@ const (
 
 var (
 	communityDrivers   = []string{"nouveau", "nova_core", "nova-core", "NovaCore"}
-	passthroughDrivers = []string{"vfio-pci", "pci-stub", "xen-pciback"}
+	passthroughDrivers = []string{"vfio-pci", "nvgrace-gpu-vfio-pci", "pci-stub", "xen-pciback", "pciback"}
 )
 
 // driverState decides why the driver is not there.
@@ -47,10 +49,18 @@ func (s *scene) driverState() state {
 		return wrongKernel
 	case module == nil:
 		return noModule
-	case s.Facts.Bool(facts.SecureBoot) && !s.blacklisted("nvidia"):
+	case len(s.current(facts.EventOpen)) > 0:
+		return wrongFlavour
+	case s.Facts.Bool(facts.SecureBoot) && s.Facts.String(facts.Lockdown) != "none" && !s.blacklisted("nvidia") && !s.wasLoaded():
 		return blocked
 	}
 	return notLoaded
+}
+
+// wasLoaded reports whether the module spoke since the machine was started: the
+// kernel let it in then, and it left for a reason of its own.
+func (s *scene) wasLoaded() bool {
+	return slices.ContainsFunc([]string{facts.EventXid, facts.EventInit, facts.EventLost, facts.EventUnserved}, func(kind string) bool { return len(s.current(kind)) > 0 })
 }
 
 // runningModule is the module on disk for the running kernel, or nil.

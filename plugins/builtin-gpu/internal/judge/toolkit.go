@@ -28,7 +28,7 @@ var toolkitNewer = check.Check{
 	Needs: []string{facts.Toolkits, facts.DriverVersion},
 	Doc: check.Doc{
 		Meaning:    "A toolkit under /usr/local was released with a newer driver than the one that runs. This matters only to what is compiled with that toolkit: within one CUDA major such programs run (minor-version compatibility) unless they rely on just-in-time compilation or on new features. Wheels of frameworks bring their own CUDA and are not touched.",
-		Detection:  "The version in the toolkit's version.json is looked up in two tables that are never merged: the oldest driver for its CUDA major, and the driver released with it.",
+		Detection:  "The version in the toolkit's version.json is looked up in two tables that are never merged: the oldest driver for its CUDA major, and the driver released with it. Jetsons, whose driver counts otherwise, and machines where a forward compatibility library does the work are not judged.",
 		Cause:      "The toolkit was upgraded and the driver was not.",
 		Fix:        "Nothing, unless you compile with this toolkit. Then upgrade the driver or use a toolkit that it knows.",
 		Verify:     "nvidia-smi shows a CUDA version that is not below the toolkit's.",
@@ -38,6 +38,13 @@ var toolkitNewer = check.Check{
 }
 
 func judgeToolkits(s *scene) {
+	cuda, _ := s.library(libraryCUDA)
+	if s.tegra() {
+		return // its CUDA is upgraded apart from a driver that counts otherwise
+	}
+	if cuda.Compat() && !s.allGeForce() && tables.Compare(cuda.Version, s.driver) > 0 {
+		return // forward compatibility brings what the toolkits want
+	}
 	for _, t := range s.toolkits() {
 		effect, driver := s.toolkitEffect(t)
 		if effect == "" {
@@ -54,6 +61,9 @@ func judgeToolkits(s *scene) {
 		})
 	}
 }
+
+// tegra reports whether this is a Jetson, by the kernel that NVIDIA builds for it.
+func (s *scene) tegra() bool { return strings.HasSuffix(s.Facts.String(facts.Kernel), "-tegra") }
 
 // toolkitEffect says what the driver means for programs of a toolkit, and
 // which driver would change that; "" when they run natively or nothing is known.
@@ -198,7 +208,7 @@ var homeDangling = check.Check{
 	Needs: []string{facts.Home},
 	Doc: check.Doc{
 		Meaning:    "CUDA_HOME (or CUDA_PATH) tells builds of CUDA extensions where the toolkit is, and it names nothing. Such builds fail; installed wheels are not touched. The variable being unset is fine.",
-		Detection:  "The variable of the examined process is an absolute path that does not exist.",
+		Detection:  "The variable of the examined process is an absolute path, and nothing of a toolkit is seen there: the plugin may look at bin, version.json and a header below it, and at nothing else.",
 		Cause:      "The toolkit was removed or upgraded, and the variable stayed in a profile or an image.",
 		Fix:        "Point the variable at an installed toolkit, or unset it.",
 		Verify:     "The directory holds bin/nvcc.",
@@ -219,7 +229,7 @@ func judgeHome(s *scene) {
 	s.Report(check.Finding{
 		Severity: check.Warning,
 		Subject:  home.Variable,
-		Detail:   fmt.Sprintf("%s=%s, and there is no such directory.", home.Variable, home.Path),
+		Detail:   fmt.Sprintf("%s=%s, and that is no directory with a CUDA toolkit: it is not there, or it holds neither bin nor version.json.", home.Variable, home.Path),
 		Cause:    "The toolkit that the variable named was removed.",
 		Evidence: s.Evidence(facts.Home, facts.Toolkits),
 		Remedies: []check.Remedy{{ID: "set-cuda-home", Summary: "Name an installed toolkit, or none.", Kind: check.SetEnv, Risk: check.Low, Preview: []string{preview}}},

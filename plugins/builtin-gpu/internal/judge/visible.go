@@ -40,8 +40,12 @@ func judgeVisible(s *scene) {
 	if fault == "" {
 		return
 	}
+	sure := 0.9 // counted on the bus or among the device nodes
+	if s.works() {
+		sure = 1
+	}
 	s.Report(check.Finding{
-		Severity: severity,
+		Severity: severity, Confidence: sure,
 		Subject:  "CUDA_VISIBLE_DEVICES",
 		Detail:   fmt.Sprintf("CUDA_VISIBLE_DEVICES=%q: %s.", value, fault),
 		Cause:    "CUDA shows a process only the GPUs that this variable names, up to the first that it cannot find.",
@@ -57,10 +61,16 @@ func (s *scene) visibleFault(value string) (check.Severity, string) {
 		return check.Warning, "it is set and empty, which hides every GPU"
 	}
 	seenBefore := map[string]bool{}
-	for i, entry := range strings.Split(value, ",") {
+	list := strings.Split(strings.TrimRight(value, ", "), ",")
+	for i, entry := range list {
 		entry = strings.TrimSpace(entry)
-		if entry == "-1" && i == 0 {
-			return check.Warning, "-1 hides every GPU"
+		switch {
+		case i == 0 && (entry == "-1" || entry == "NoDevFiles"): // Slurm writes the word for a job without GPUs
+			return check.Warning, entry + " hides every GPU"
+		case entry == "-1" && i == len(list)-1:
+			return 0, "" // the documented way to end the list
+		case entry == "-1":
+			return check.Warning, fmt.Sprintf("-1 ends the list, so CUDA sees only what stands before it (%s)", entries(i))
 		}
 		if fault := s.entryFault(entry); fault != "" {
 			return check.Error, fmt.Sprintf("%s; CUDA sees only what stands before it (%s)", fault, entries(i))
@@ -118,14 +128,8 @@ func (s *scene) visibleLimit() (int, bool) {
 	if s.works() {
 		return len(s.devices), true
 	}
-	nodes := 0
-	for _, n := range s.nodes() {
-		if number := strings.TrimPrefix(n.Path, "/dev/nvidia"); strings.Trim(number, "0123456789") == "" {
-			nodes++
-		}
-	}
 	served := len(s.boundTo("nvidia"))
-	if s.container && nodes > 0 {
+	if nodes := s.numbered(); s.container && nodes > 0 {
 		return nodes, true
 	}
 	return served, served > 0

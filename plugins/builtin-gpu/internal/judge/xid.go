@@ -4,6 +4,7 @@ package judge
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -86,6 +87,8 @@ func (s *scene) xidSeverity(e event, row tables.Xid, known bool) check.Severity 
 	}
 	text := strings.ToLower(e.Text)
 	switch {
+	case e.Xid == 154 && s.follows(e):
+		return check.Info // the finding of the Xid before it says what to do
 	case e.Xid == 154:
 		return recovery(text)
 	case e.Xid == xidLost && s.answers(e.PCI):
@@ -103,6 +106,15 @@ func (s *scene) xidSeverity(e event, row tables.Xid, known bool) check.Severity 
 		return check.Info
 	}
 	return severity
+}
+
+// follows reports whether another error of the same GPU and start is reported,
+// which an Xid 154 only sums up.
+func (s *scene) follows(e event) bool {
+	return slices.ContainsFunc(s.events(facts.EventXid), func(o event) bool {
+		row, _ := tables.LookupXid(o.Xid)
+		return o.Xid != e.Xid && o.PCI == e.PCI && o.Boot == e.Boot && row.Severity == "error"
+	})
 }
 
 // recovery reads the new action of Xid 154: "changed from 0x0 (None) to 0x1
@@ -128,6 +140,19 @@ func (s *scene) xidRemedies(e event, row tables.Xid) []check.Remedy {
 	return []check.Remedy{first}
 }
 
+// restartProgram is for failures that one program met, and most often caused.
+func (s *scene) restartProgram(d facts.Device, row tables.Xid) check.Remedy {
+	test := "dcgmi diag -r 3"
+	if d.Index >= 0 {
+		test += " -i " + fmt.Sprint(d.Index)
+	}
+	if row.Class != "application" {
+		return advice("restart-program", "Start the program again. If programs fail with the same number on this GPU only, test the GPU while nothing uses it.", test)
+	}
+	return advice("restart-program", "Look for the fault in the program, and start it again. If other programs fail with the same number on this GPU only, test the GPU while nothing uses it.",
+		"compute-sanitizer python train.py", test)
+}
+
 func (s *scene) xidAction(e event, row tables.Xid) check.Remedy {
 	d := s.deviceAt(e.PCI)
 	action := row.Action
@@ -136,9 +161,9 @@ func (s *scene) xidAction(e event, row tables.Xid) check.Remedy {
 	}
 	switch action {
 	case tables.RestartApp:
-		return advice("restart-program", "Start the program again. If other programs fail with the same number on this GPU only, test the GPU.", "dcgmi diag -r 3 -i "+fmt.Sprint(max(d.Index, 0)))
+		return s.restartProgram(d, row)
 	case tables.ResetGPU, "WORKFLOW_XID_48", "WORKFLOW_NVLINK_ERR", "WORKFLOW_NVLINK5_ERR", "CHECK_UVM":
-		return resetGPU(d)
+		return s.resetGPU(d)
 	case tables.RestartMachine:
 		return command("restart-machine", "Restart the machine; switch it off and on where the GPU stays away.", check.Medium, "sudo reboot")
 	case tables.RestartVM:

@@ -21,6 +21,8 @@ var (
 	calendar = regexp.MustCompile(`\[([A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4})\]\s*$`)
 	isoDate  = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[^ ]{0,16}`)
 	dayTime  = regexp.MustCompile(`^[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d`)
+	caller   = regexp.MustCompile(`\[\s{0,11}[TC]\d{1,10}\]\s*$`)
+	onHost   = regexp.MustCompile(`^\[\s{0,11}(\d{1,10}\.\d{1,6})\] (\S{1,255} kernel:\s*)$`)
 	facility = regexp.MustCompile(`^kern\s{0,4}:\w{3,6}\s{0,4}:\s*`)
 )
 
@@ -53,6 +55,14 @@ func readStamp(text string) (s stamp, rest string) {
 			s.since = &seconds
 		}
 		return s, rest[len(m[0]):]
+	}
+	// Kernels with PRINTK_CALLER write "[   12.345678][  T123] ".
+	rest = caller.ReplaceAllString(rest, "")
+	if m := onHost.FindStringSubmatch(rest); m != nil { // journalctl -o short-monotonic
+		if seconds, err := strconv.ParseFloat(m[1], 64); err == nil {
+			s.since = &seconds
+		}
+		return s, " " + strings.TrimSpace(m[2])
 	}
 	if m := brackets.FindStringSubmatchIndex(rest); m != nil {
 		if seconds, err := strconv.ParseFloat(rest[m[2]:m[3]], 64); err == nil {

@@ -156,6 +156,10 @@ func fabric(out *facts.Device, d nvml.Device, has func(string) bool) {
 		nvml.GPU_FABRIC_STATE_IN_PROGRESS: facts.FabricInProgress,
 		nvml.GPU_FABRIC_STATE_COMPLETED:   facts.FabricCompleted,
 	}[info.State]
+	// The status has a meaning in the last state only.
+	if out.Fabric == facts.FabricCompleted && nvml.Return(info.Status) != nvml.SUCCESS {
+		out.Fabric = facts.FabricFailed
+	}
 }
 
 // peer asks what is at the other end of a link.

@@ -196,8 +196,11 @@ func TestFabricState(t *testing.T) {
 	s.Devices[1].(*server.Device).GetGpuFabricInfoFunc = func() (nvml.GpuFabricInfo, nvml.Return) {
 		return nvml.GpuFabricInfo{State: nvml.GPU_FABRIC_STATE_NOT_SUPPORTED}, nvml.SUCCESS
 	}
+	s.Devices[3].(*server.Device).GetGpuFabricInfoFunc = func() (nvml.GpuFabricInfo, nvml.Return) {
+		return nvml.GpuFabricInfo{State: nvml.GPU_FABRIC_STATE_COMPLETED, Status: uint32(nvml.ERROR_UNKNOWN)}, nvml.SUCCESS
+	}
 	got := ask(s, time.Minute).Devices
-	if got[0].Fabric != facts.FabricInProgress || got[1].Fabric != "" || got[2].Fabric != facts.FabricCompleted {
-		t.Errorf("%q, %q, %q", got[0].Fabric, got[1].Fabric, got[2].Fabric)
+	if got[0].Fabric != facts.FabricInProgress || got[1].Fabric != "" || got[2].Fabric != facts.FabricCompleted || got[3].Fabric != facts.FabricFailed {
+		t.Errorf("%q, %q, %q, %q", got[0].Fabric, got[1].Fabric, got[2].Fabric, got[3].Fabric)
 	}
 }

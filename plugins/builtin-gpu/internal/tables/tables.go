@@ -186,6 +186,15 @@ func PreMaxwell(device string) bool {
 	return err == nil && n < first
 }
 
+// SinceTuring reports whether a PCI device number belongs to Turing or a newer
+// architecture, which the open kernel module serves. A number that cannot be
+// read gives false.
+func SinceTuring(device string) bool {
+	n, err := strconv.ParseUint(device, 16, 16)
+	first, _ := strconv.ParseUint(value("first_turing_device"), 16, 16)
+	return err == nil && n >= first
+}
+
 func value(key string) string {
 	for _, row := range branches().Rows {
 		if row.Key == key {
