@@ -97,12 +97,12 @@ func (a *attendant) Started(ctx context.Context, p *plugin.Process) error {
 		a.door.Started()
 		go func() { _ = a.door.Serve(life) }()
 	}
-	log := a.launcher.audit()
-	if grants := a.grants(); len(grants) > 0 {
+	log, grants := a.launcher.audit(), a.grants()
+	if len(grants) > 0 {
 		log.Append(a.entry.Name, audit.Grant{Level: p.Sandbox().Level.String(), Grants: grants, By: a.by(), Narrowed: a.narrowed()})
 	}
 	a.launched = true
-	return log.Append(a.entry.Name, launched(p, a.grants())).Admit(ctx)
+	return log.Append(a.entry.Name, launched(p, grants)).Admit(ctx)
 }
 
 // Ended closes the door and writes down how it went. p is nil for a process that

@@ -12,6 +12,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/bulkhead-ml/bulkhead/host/target"
 	"github.com/bulkhead-ml/bulkhead/registry/manifest"
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
 )
@@ -146,4 +147,18 @@ func FuzzCachedDescription(f *testing.F) {
 			t.Errorf("took %v", &d)
 		}
 	})
+}
+
+// Plugins that are started together share one look at the machine; a later one
+// gets another.
+func TestPluginsShareALook(t *testing.T) {
+	l := &Launcher{Machine: &target.Machine{}}
+	first := l.look()
+	if l.look() != first {
+		t.Error("the second plugin looks again")
+	}
+	l.looked = l.looked.Add(-2 * lookTime)
+	if l.look() == first {
+		t.Error("a much later plugin sees the past")
+	}
 }

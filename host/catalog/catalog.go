@@ -24,6 +24,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/hashicorp/go-version"
 
@@ -131,7 +132,8 @@ func (c *Catalog) Entry(name string) (*Entry, bool) {
 	return e, ok
 }
 
-// scan adds the plugins of one directory; a directory that does not exist has none.
+// scan adds the plugins of one directory, read side by side, in the order of their
+// names; a directory that does not exist has none.
 func (c *Catalog) scan(dir string) error {
 	list, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -140,21 +142,31 @@ func (c *Catalog) scan(dir string) error {
 	if err != nil {
 		return fmt.Errorf("reading the plugin directory: %w", err)
 	}
-	var errs []error
-	for _, d := range list {
-		if info, err := os.Stat(filepath.Join(dir, d.Name())); err == nil && !info.IsDir() {
-			continue // a stray file
-		}
-		e, err := installed(filepath.Join(dir, d.Name()))
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-		case err != nil:
-			errs = append(errs, err)
-		case c.entries[e.Name] == nil:
+	entries, errs := make([]*Entry, len(list)), make([]error, len(list))
+	var wg sync.WaitGroup
+	for i, d := range list {
+		wg.Go(func() { entries[i], errs[i] = found(filepath.Join(dir, d.Name())) })
+	}
+	wg.Wait()
+	for _, e := range entries {
+		if e != nil && c.entries[e.Name] == nil {
 			c.entries[e.Name] = e
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// found is what stands at a path of a plugin directory; nil for a stray file and
+// for a directory without a manifest.
+func found(name string) (*Entry, error) {
+	if info, err := os.Stat(name); err == nil && !info.IsDir() {
+		return nil, nil
+	}
+	e, err := installed(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return e, err
 }
 
 // installed reads one plugin's directory.

@@ -145,10 +145,10 @@ func cleanDescription(m protoreflect.Message) {
 }
 
 // Describe returns what a plugin offers, from the cache when this very
-// executable described itself before, else by starting it.
+// executable described itself before, else by starting it. Nobody may change it.
 func (l *Launcher) Describe(ctx context.Context, name string) (*pluginv1.DescribeResponse, error) {
-	if e, ok := l.Catalog.Entry(name); ok && e.Digest != "" {
-		if d := l.recall(e.Digest); d != nil && checkDescription(e, d) == nil {
+	if e, ok := l.Catalog.Entry(name); ok {
+		if d := l.known(e); d != nil {
 			return d, nil
 		}
 	}
@@ -157,6 +157,51 @@ func (l *Launcher) Describe(ctx context.Context, name string) (*pluginv1.Describ
 		return nil, err
 	}
 	return r.Description, nil
+}
+
+// known returns what the executable of a pinned digest said about itself before;
+// nil when it must be asked. It is read once.
+func (l *Launcher) known(e *Entry) *pluginv1.DescribeResponse {
+	if e.Digest == "" {
+		return nil
+	}
+	l.mu.Lock()
+	d := l.described[e]
+	l.mu.Unlock()
+	if d != nil {
+		return d
+	}
+	if d = l.recall(e.Digest); d == nil || checkDescription(e, d) != nil {
+		return nil
+	}
+	l.knows(e, d)
+	return d
+}
+
+// knows remembers the description of an entry for this launcher.
+func (l *Launcher) knows(e *Entry, d *pluginv1.DescribeResponse) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.described == nil {
+		l.described = map[*Entry]*pluginv1.DescribeResponse{}
+	}
+	l.described[e] = d
+}
+
+// description is what a running plugin offers. One whose digest was pinned, and
+// held against what runs, is not asked again what it has said before.
+func (l *Launcher) description(ctx context.Context, r *Running, patience time.Duration) (*pluginv1.DescribeResponse, error) {
+	if d := l.known(r.Entry); d != nil && r.Digest() == r.Entry.Digest {
+		return d, nil
+	}
+	d, err := describe(ctx, r, patience)
+	if err == nil && r.Entry.Digest != "" {
+		l.knows(r.Entry, d)
+	}
+	if err == nil {
+		l.remember(r.Digest(), d)
+	}
+	return d, err
 }
 
 func (l *Launcher) cache(part string) string {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/bulkhead-ml/bulkhead/host/plugin"
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
@@ -219,5 +220,27 @@ func TestLauncherLifetime(t *testing.T) {
 	case <-r.Done():
 	case <-time.After(5 * time.Second):
 		t.Error("the plugin outlives the launcher")
+	}
+}
+
+// A plugin of a pinned digest is not asked again what this very executable said
+// before; one without is.
+func TestPinnedPluginsAreAskedOnce(t *testing.T) {
+	name := "hello-check"
+	l := launcher(t, name)
+	l.CacheDir = t.TempDir()
+	first := mustStart(t, l, name)
+	kept := proto.CloneOf(first.Description)
+	kept.Checks[0].Title = "As it was kept"
+	if err := writeAtomic(l.descriptionFile(first.Digest()), kept); err != nil {
+		t.Fatal(err)
+	}
+	for digest, want := range map[string]string{first.Digest(): "As it was kept", "": first.Description.Checks[0].Title} {
+		again := launcher(t, name)
+		again.CacheDir = l.CacheDir
+		again.Catalog.entries[name].Digest = digest
+		if got := mustStart(t, again, name).Description.Checks[0].Title; got != want {
+			t.Errorf("pinned as %q: %q, want %q", digest, got, want)
+		}
 	}
 }

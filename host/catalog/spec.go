@@ -123,7 +123,7 @@ func redactor(secrets []sandbox.Secret) *hidden.Redactor {
 // what does not depend on one.
 func (l *Launcher) view(e *Entry) target.View {
 	if l.Machine != nil {
-		return l.Machine.Expand(e.Grants)
+		return l.look().Expand(e.Grants)
 	}
 	var rest []manifest.Grant
 	for _, g := range e.Grants {
@@ -132,6 +132,20 @@ func (l *Launcher) view(e *Entry) target.View {
 		}
 	}
 	return (&target.Machine{}).Expand(rest)
+}
+
+// lookTime is how long plugins share a look at the machine: as long as it takes to
+// start those that are started together.
+const lookTime = 100 * time.Millisecond
+
+// look is the look at the machine that plugins which start now share.
+func (l *Launcher) look() *target.Look {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.sight == nil || time.Since(l.looked) > lookTime {
+		l.sight, l.looked = l.Machine.Look(), time.Now()
+	}
+	return l.sight
 }
 
 // certificates lends the machine's roots of TLS to a plugin with a network grant.

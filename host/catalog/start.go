@@ -53,6 +53,10 @@ type Launcher struct {
 	mu     sync.Mutex
 	slots  map[string]*slot
 	closed bool
+	sight  *target.Look // begun at looked
+	looked time.Time
+	// described has what pinned plugins said about themselves.
+	described map[*Entry]*pluginv1.DescribeResponse
 }
 
 // ErrClosed means that a launcher was asked for a plugin after Close.
@@ -214,7 +218,7 @@ func (l *Launcher) start(ctx context.Context, s *slot) (*Running, error) {
 		return r, nil
 	}
 	r := &Running{Process: p, Entry: s.entry, view: s.view}
-	if r.Description, err = describe(ctx, r, s.startTime); err != nil {
+	if r.Description, err = l.description(ctx, r, s.startTime); err != nil {
 		// A caller who went away says nothing about the plugin.
 		if ctx.Err() == nil {
 			s.supervisor.Reject(p, err)
@@ -229,7 +233,6 @@ func (l *Launcher) start(ctx context.Context, s *slot) (*Running, error) {
 		l.logger("host").Warn("a limit of the configuration is not enforced here, since it needs a control group", "plugin", s.entry.Name, "limit", limit)
 	}
 	l.logger("host").Debug("plugin started", "plugin", s.entry.Name, "level", p.Sandbox().Level.String(), "pid", p.PID(), "took", r.Started)
-	l.remember(p.Digest(), r.Description)
 	s.set(r)
 	return r, nil
 }

@@ -231,11 +231,7 @@ func (a *app) share() time.Duration { return a.flags.timeout * 2 / 5 }
 // diagnose runs the doctor on the session's machine or on a snapshot.
 func (s *session) diagnose(ctx context.Context, e *examination, opt doctor.Options) (report.Doctor, error) {
 	opt.Cache = s.cache(e.fresh)
-	start := s.doctorPlugin
-	if opt.Cache != nil {
-		start = s.lazyPlugin
-	}
-	plugins, err := s.doctors(ctx, start)
+	plugins, err := s.doctors(ctx, s.lazyPlugin)
 	if err != nil {
 		return report.Doctor{}, err
 	}

@@ -13,11 +13,13 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/bulkhead-ml/bulkhead/host/factcache"
 	"github.com/bulkhead-ml/bulkhead/host/report"
 	"github.com/bulkhead-ml/bulkhead/sdk/check"
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
+	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
 )
 
 // cachedMachine is a plugin that reads a file of a machine, judges what it says,
@@ -29,6 +31,8 @@ type cachedMachine struct {
 	fail              error
 	ttl               time.Duration
 	other             string // value of a fact of somebody else
+	log               string // what the kernel writes while the plugin is launched
+	state             string // of the plugin's file
 }
 
 func newCachedMachine(t *testing.T) *cachedMachine {
@@ -63,10 +67,12 @@ func (m *cachedMachine) plugin(t *testing.T) Plugin {
 	target.Root = m.root
 	return Plugin{
 		Name: "gpu", Version: served.Version, Digest: "sha256:1", Description: served.Description,
-		View: &factcache.View{Plugin: "sha256:1", Root: m.root, Target: target, Paths: []string{"/version"}},
+		View: &factcache.View{Plugin: "sha256:1" + m.state, Root: m.root, Target: target, Paths: []string{"/version"}},
 		Start: func(context.Context) (Started, error) {
 			m.launched.Add(1)
-			return Started{Conn: served.Conn, Target: target, Sandbox: report.Sandbox{Level: "full", Walls: []report.Wall{}}}, m.fail
+			told, _ := proto.Clone(target).(*pluginv1.Target)
+			told.KernelLog = m.log
+			return Started{Conn: served.Conn, Target: told, Sandbox: report.Sandbox{Level: "full", Walls: []report.Wall{}}}, m.fail
 		},
 	}
 }
@@ -131,8 +137,9 @@ func TestChangedInputIsSeen(t *testing.T) {
 func TestNotKept(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*cachedMachine){
-		"no time to live": func(m *cachedMachine) { m.ttl = 0 },
-		"no cache":        func(m *cachedMachine) { m.cache = nil },
+		"no time to live":                        func(m *cachedMachine) { m.ttl = 0 },
+		"no cache":                               func(m *cachedMachine) { m.cache = nil },
+		"the kernel wrote to its log in between": func(m *cachedMachine) { m.log = "Xid" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -164,6 +171,19 @@ func TestPluginThatDoesNotStart(t *testing.T) {
 	mustSay(t, d.Diagnostics, "error [gpu] No facts from plugin gpu", "the sandbox cannot be had")
 	if len(d.Plugins) != 1 || d.Plugins[0].Name != "system" {
 		t.Errorf("took part: %+v", d.Plugins)
+	}
+}
+
+// TestAnotherFileOfThePlugin: a plugin of the same digest on paper may be another
+// one on the disk, and what it says then is for its launch to decide.
+func TestAnotherFileOfThePlugin(t *testing.T) {
+	t.Parallel()
+	m := newCachedMachine(t)
+	settle(t)
+	m.diagnose(t, nil)
+	m.state, m.fail = " changed", errors.New("it is not the file that was installed")
+	if d := m.diagnose(t, nil); len(d.Findings) != 0 || m.checked.Load() != 1 {
+		t.Errorf("findings of a plugin that is not there: %+v", d.Findings)
 	}
 }
 

@@ -102,11 +102,11 @@ type question struct {
 // matter to it are the same.
 func (q *question) put(ctx context.Context, p Plugin, l *launches, req *pluginv1.CheckRequest, timeout time.Duration) reply[*pluginv1.CheckResponse] {
 	begin := time.Now()
-	cache := q.cache
-	if p.View == nil {
-		cache = nil
+	cache, plugin := q.cache, ""
+	if p.View != nil {
+		plugin = p.View.Plugin
 	}
-	if f, ok := cache.Findings(p.Digest, req, q.facts); ok {
+	if f, ok := cache.Findings(plugin, req, q.facts); ok {
 		l.keeps(p, kept{sandbox: f.Sandbox})
 		return reply[*pluginv1.CheckResponse]{message: f.Response, took: time.Since(begin)}
 	}
@@ -114,7 +114,7 @@ func (q *question) put(ctx context.Context, p Plugin, l *launches, req *pluginv1
 		req.Facts = q.wire()
 		r, err := pluginv1.NewCheckerServiceClient(s.Conn).Check(ctx, req, callOptions...)
 		if err == nil {
-			cache.KeepFindings(p.Digest, req, q.facts, r, s.Sandbox)
+			cache.KeepFindings(plugin, req, q.facts, r, s.Sandbox)
 		}
 		return r, err
 	})

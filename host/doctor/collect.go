@@ -71,7 +71,7 @@ func (l *launches) collect(ctx context.Context, p Plugin, timeout time.Duration,
 	return call(ctx, p, l, timeout, func(ctx context.Context, s Started) (*pluginv1.CollectResponse, error) {
 		began := time.Now()
 		r, err := pluginv1.NewCollectorServiceClient(s.Conn).Collect(ctx, &pluginv1.CollectRequest{Target: s.Target, WantInputs: want}, callOptions...)
-		if err == nil && want {
+		if err == nil && want && p.View.Told(s.Target) {
 			cache.KeepFacts(p.View, r, s.Sandbox, s.Private, began)
 		}
 		return r, err

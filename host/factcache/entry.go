@@ -12,7 +12,7 @@ import (
 )
 
 // format is the version of the entries.
-const format = "bulkhead-cache-1"
+const format = "bulkhead-cache-2"
 
 // An entry is the length of a header, the header in JSON and a message of the
 // wire.

@@ -3,13 +3,10 @@
 package factcache
 
 import (
-	"encoding/json"
+	"fmt"
 	"path"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -29,7 +26,8 @@ const (
 
 // View is what one plugin may see, as far as the host decides it.
 type View struct {
-	// Plugin is the digest of the plugin's executable.
+	// Plugin is the digest of the plugin's executable and the state of its file,
+	// see Executable.
 	Plugin string
 	// Root is the directory of the host in which the machine's "/" is found.
 	Root string
@@ -40,6 +38,9 @@ type View struct {
 	// More is whatever else decides what the plugin sees: kinds of access,
 	// addresses, limits.
 	More []string
+	// Reader is a digest of ReaderFiles as the host reads them; "" where the plugin
+	// reads the same.
+	Reader string
 }
 
 // Facts are the kept answer of a plugin.
@@ -53,8 +54,21 @@ type Facts struct {
 
 // factsHeader is what is kept beside the answer.
 type factsHeader struct {
-	Collected time.Time      `json:"collected"`
-	Sandbox   report.Sandbox `json:"sandbox"`
+	Collected time.Time `json:"collected"`
+	// Uptime of the machine then.
+	Uptime  time.Duration  `json:"uptime"`
+	Owners  []byte         `json:"owners,omitempty"`
+	Sandbox report.Sandbox `json:"sandbox"`
+}
+
+// age of the answer: what the clock says, or the machine, where they differ more.
+// It is negative when one of them went back.
+func (h *factsHeader) age(now time.Time) time.Duration {
+	clock, machine := now.Sub(h.Collected), uptime()-h.Uptime
+	if clock < 0 || machine < 0 {
+		return -1
+	}
+	return max(clock, machine)
 }
 
 // Facts returns the kept facts of a plugin with this view, if they still hold.
@@ -62,7 +76,10 @@ func (c *Cache) Facts(v *View, now time.Time) (Facts, bool) {
 	if c == nil || v == nil || v.Plugin == "" {
 		return Facts{}, false
 	}
-	key := c.factsKey(v)
+	key, ok := c.factsKey(v)
+	if !ok {
+		return Facts{}, false
+	}
 	data, ok := c.read(key)
 	if !ok {
 		return Facts{}, false
@@ -72,8 +89,8 @@ func (c *Cache) Facts(v *View, now time.Time) (Facts, bool) {
 	if decode(data, &h, r) != nil {
 		return Facts{}, false
 	}
-	age := now.Sub(h.Collected)
-	if age < 0 || age >= timeToLive(r) || !v.holds(r.GetInputs()) {
+	age := h.age(now)
+	if age < 0 || age >= timeToLive(r) || !v.holds(r.GetInputs(), h.Owners) {
 		return Facts{}, false
 	}
 	c.touch(key)
@@ -92,17 +109,39 @@ func (c *Cache) KeepFacts(v *View, r *pluginv1.CollectResponse, box report.Sandb
 	if !ok {
 		return false
 	}
-	if private {
-		kept.Inputs = v.granted(kept.GetInputs())
+	key, ok := c.factsKey(v)
+	if !ok || v.Reader != "" && v.Reader != ReaderFiles(v.Target) || !v.admit(kept, private) || !settled(kept.GetInputs(), began) {
+		return false
 	}
-	if !settled(kept.GetInputs(), began) || !v.holds(kept.GetInputs()) {
+	h := factsHeader{Collected: began, Uptime: uptime(), Sandbox: box, Owners: v.owners(kept.GetInputs())}
+	if !v.holds(kept.GetInputs(), h.Owners) {
 		return false
 	}
 	for _, in := range kept.GetInputs() {
 		in.Path = v.abstract(in.GetPath())
 	}
-	data, err := encode(factsHeader{Collected: began, Sandbox: box}, kept)
-	return err == nil && c.write(c.factsKey(v), data) == nil
+	data, err := encode(h, kept)
+	return err == nil && c.write(key, data) == nil
+}
+
+// admit leaves the inputs that the host will look at, or refuses the answer: for
+// a plugin the host reads no file that the plugin was not granted.
+func (v *View) admit(r *pluginv1.CollectResponse, private bool) bool {
+	if v.Reader != "" {
+		r.Inputs = slices.DeleteFunc(r.GetInputs(), v.ofReader)
+	}
+	granted := v.granted(slices.Clone(r.GetInputs()))
+	if private {
+		r.Inputs = granted
+		return true
+	}
+	may := map[*pluginv1.Input]bool{}
+	for _, in := range granted {
+		may[in] = true
+	}
+	return !slices.ContainsFunc(r.GetInputs(), func(in *pluginv1.Input) bool {
+		return in.GetKind() == pluginv1.Input_KIND_DIGEST && !may[in]
+	})
 }
 
 func timeToLive(r *pluginv1.CollectResponse) time.Duration {
@@ -143,17 +182,32 @@ func (v *View) concrete(in *pluginv1.Input) *pluginv1.Input {
 	return now
 }
 
-// factsKey names a view.
-func (c *Cache) factsKey(v *View) string {
-	t, _ := proto.Clone(v.Target).(*pluginv1.Target)
-	if t == nil {
-		t = &pluginv1.Target{}
-	}
+// factsKey names a view; false when it cannot be told to a plugin.
+func (c *Cache) factsKey(v *View) (string, bool) {
 	// What of these the plugin uses is among the inputs.
-	t.Root, t.Filesystems, t.ProcessDir = "", nil, v.abstract(t.GetProcessDir())
-	told, _ := proto.MarshalOptions{Deterministic: true}.Marshal(t) // clones of what was sent
-	rest, _ := json.Marshal([]any{v.Paths, v.More, user(), v.Root}) // texts and numbers
-	return c.key("facts", v.Plugin, string(told), string(rest))
+	t := withoutRoot(v.Target)
+	t.Filesystems, t.ProcessDir = nil, v.abstract(t.GetProcessDir())
+	told, err := proto.MarshalOptions{Deterministic: true}.Marshal(t)
+	parts := []string{v.Plugin, string(told), v.Root, v.Reader, fmt.Sprint(user(), len(v.Paths))}
+	for _, p := range v.Paths {
+		parts = append(parts, v.abstract(p))
+	}
+	return c.key("facts", slices.Concat(parts, v.More)...), err == nil
+}
+
+// Told reports whether a plugin was told the same as the view says, wherever its
+// root is: the kernel may have written to its log in between.
+func (v *View) Told(t *pluginv1.Target) bool {
+	return proto.Equal(withoutRoot(v.Target), withoutRoot(t))
+}
+
+func withoutRoot(t *pluginv1.Target) *pluginv1.Target {
+	out, _ := proto.Clone(t).(*pluginv1.Target)
+	if out == nil {
+		out = &pluginv1.Target{}
+	}
+	out.Root = ""
+	return out
 }
 
 // granted are the inputs that lie in what was granted. Whatever else a plugin
@@ -166,26 +220,6 @@ func (v *View) granted(inputs []*pluginv1.Input) []*pluginv1.Input {
 	return slices.DeleteFunc(inputs, func(in *pluginv1.Input) bool {
 		return in.GetKind() != pluginv1.Input_KIND_SPACE && !within(in.GetPath(), paths)
 	})
-}
-
-// holds reports whether the machine still gives all these inputs.
-func (v *View) holds(inputs []*pluginv1.Input) bool {
-	machine := fact.TargetFromProto(v.Target)
-	machine.Root = v.Root
-	parts := min(runtime.GOMAXPROCS(0), len(inputs)/500+1)
-	var changed atomic.Bool
-	var wg sync.WaitGroup
-	for part := range parts {
-		wg.Go(func() {
-			for i := part; i < len(inputs) && !changed.Load(); i += parts {
-				if !machine.Unchanged(v.concrete(inputs[i])) {
-					changed.Store(true)
-				}
-			}
-		})
-	}
-	wg.Wait()
-	return !changed.Load()
 }
 
 // within reports whether a path is one of those granted or lies in one.

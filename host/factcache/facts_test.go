@@ -6,8 +6,11 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -139,12 +142,15 @@ func (m *machine) backdated(name, text string) {
 func TestWhatDoesNotMatter(t *testing.T) {
 	for name, change := range map[string]func(*machine){
 		"new name in a directory on the way": func(m *machine) { m.write("etc/passed/more", "") },
-		"another number of the process":      func(m *machine) { m.view.Target.ProcessDir = "/proc/18" },
-		"free space elsewhere":               func(m *machine) { m.view.Target.Filesystems["/"] = &pluginv1.FilesystemUsage{FreeBytes: 1} },
-		"outside of the grants":              func(m *machine) { m.write("opt/x", "1") },
+		"another number of the process": func(m *machine) {
+			m.view.Target.ProcessDir, m.view.Paths = "/proc/18", []string{"/etc", "/proc/18/limits"}
+		},
+		"free space elsewhere":  func(m *machine) { m.view.Target.Filesystems["/"] = &pluginv1.FilesystemUsage{FreeBytes: 1} },
+		"outside of the grants": func(m *machine) { m.write("opt/x", "1") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, c := newMachine(t), cacheIn(t)
+			m.view.Paths = []string{"/etc", "/proc/17/limits"}
 			c.KeepFacts(m.view, m.collect(), report.Sandbox{}, true, later())
 			change(m)
 			if _, ok := c.Facts(m.view, later()); !ok {
@@ -206,7 +212,7 @@ func TestAge(t *testing.T) {
 		hit   bool
 	}{{0, true}, {59 * time.Second, true}, {time.Minute, false}, {-time.Second, false}} {
 		f, ok := c.Facts(m.view, began.Add(tt.after))
-		if ok != tt.hit || ok && f.Age != tt.after {
+		if ok != tt.hit || ok && (f.Age < tt.after || f.Age > tt.after+time.Second) {
 			t.Errorf("after %v: %v, age %v", tt.after, ok, f.Age)
 		}
 	}
@@ -223,6 +229,168 @@ func TestAnotherHost(t *testing.T) {
 	if _, ok := Open(c.dir, "1.0.1").Facts(m.view, later()); ok {
 		t.Error("another version of the host uses the entry")
 	}
+}
+
+// TestAnotherMachine: a home may be shared by many, and each has an own disk.
+func TestAnotherMachine(t *testing.T) {
+	m, c := newMachine(t), cacheIn(t)
+	c.KeepFacts(m.view, m.collect(), report.Sandbox{}, true, later())
+	other := *c
+	other.boot = "another"
+	if _, ok := other.Facts(m.view, later()); ok {
+		t.Error("another machine uses the entry")
+	}
+}
+
+// TestClockWentBack: what the clock says is no proof of youth.
+func TestClockWentBack(t *testing.T) {
+	if uptime() == 0 {
+		t.Skip("the machine tells no time of its own")
+	}
+	began := later()
+	h := factsHeader{Collected: began, Uptime: uptime() - time.Hour}
+	if age := h.age(began.Add(time.Second)); age < time.Hour {
+		t.Errorf("age %v of facts that are an hour old", age)
+	}
+	h.Uptime = uptime() + time.Hour
+	if age := h.age(began.Add(time.Second)); age >= 0 {
+		t.Errorf("age %v of facts from before a restart", age)
+	}
+}
+
+// TestViewThatCannotBeTold: variables of any bytes must not make two views one.
+func TestViewThatCannotBeTold(t *testing.T) {
+	m, c := newMachine(t), cacheIn(t)
+	r := m.collect()
+	m.view.Target.Env["A"] = "/data/\xff"
+	if c.KeepFacts(m.view, r, report.Sandbox{}, true, later()) {
+		t.Error("kept under a key without the variables")
+	}
+	one, other := *m.view, *m.view
+	one.Target, other.Target = &pluginv1.Target{}, &pluginv1.Target{}
+	one.Paths, other.Paths = []string{"/\xff"}, []string{"/\xfe"}
+	a, _ := c.factsKey(&one)
+	if b, _ := c.factsKey(&other); a == b {
+		t.Error("two paths have one key")
+	}
+}
+
+func TestTold(t *testing.T) {
+	m := newMachine(t)
+	told, _ := proto.Clone(m.view.Target).(*pluginv1.Target)
+	told.Root = "/elsewhere"
+	if !m.view.Told(told) {
+		t.Error("the root counts")
+	}
+	told.KernelLog = "Xid"
+	if m.view.Told(told) || m.view.Told(nil) {
+		t.Error("another kernel log does not count")
+	}
+}
+
+// TestReadForAPlugin: the host reads no file for a plugin that was not granted it.
+func TestReadForAPlugin(t *testing.T) {
+	m, c := newMachine(t), cacheIn(t)
+	r := m.collect()
+	r.Inputs = append(r.Inputs, &pluginv1.Input{Path: "/proc/kmsg", Kind: pluginv1.Input_KIND_DIGEST})
+	if c.KeepFacts(m.view, r, report.Sandbox{}, false, later()) {
+		t.Error("kept")
+	}
+	if !m.view.admit(r, true) || slices.ContainsFunc(r.GetInputs(), func(in *pluginv1.Input) bool { return in.GetPath() == "/proc/kmsg" }) {
+		t.Error("it is looked at though the plugin sees it not")
+	}
+}
+
+// TestNothingAnswers: a driver that hangs costs the host a moment, and nothing is
+// known then.
+func TestNothingAnswers(t *testing.T) {
+	stopped := make(chan bool)
+	if soon(10*time.Millisecond, func(over *atomic.Bool) bool {
+		for !over.Load() {
+			time.Sleep(time.Millisecond)
+		}
+		close(stopped)
+		return true
+	}) {
+		t.Error("it holds")
+	}
+	<-stopped
+	if !soon(time.Minute, func(*atomic.Bool) bool { return true }) {
+		t.Error("it does not hold")
+	}
+}
+
+// TestDirectoryGivenAway: the superuser's host passes where its plugins do not.
+func TestDirectoryGivenAway(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give directories away")
+	}
+	m, c := newMachine(t), cacheIn(t)
+	c.KeepFacts(m.view, m.collect(), report.Sandbox{}, true, later())
+	m.must(os.Chown(filepath.Join(m.root, "etc/passed"), 12345, 12345))
+	if _, ok := c.Facts(m.view, later()); ok {
+		t.Error("a stale verdict")
+	}
+}
+
+// TestReaderFiles: a plugin in another control group reads another text of one
+// state, and another state is another key.
+func TestReaderFiles(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("there are no control groups here")
+	}
+	m, c := newMachine(t), cacheIn(t)
+	if ReaderFiles(m.view.Target) != "" {
+		t.Error("files of the host count for another machine")
+	}
+	r := m.collect()
+	m.view.Root, m.view.Paths = "/", []string{"/proc/self"}
+	m.view.Target = &pluginv1.Target{Live: true, ProcessDir: "/proc/self"}
+	m.view.Reader = ReaderFiles(m.view.Target)
+	r.Inputs = []*pluginv1.Input{{Path: "/proc/self/cgroup", Kind: pluginv1.Input_KIND_DIGEST, Digest: []byte("as the plugin reads it")}}
+	if !c.KeepFacts(m.view, r, report.Sandbox{}, true, later()) {
+		t.Fatal("not kept")
+	}
+	if _, ok := c.Facts(m.view, later()); !ok {
+		t.Error("no hit without a change")
+	}
+	m.view.Reader = "changed"
+	if _, ok := c.Facts(m.view, later()); ok {
+		t.Error("a stale verdict")
+	}
+	if c.KeepFacts(m.view, r, report.Sandbox{}, true, later()) {
+		t.Error("kept though it changed meanwhile")
+	}
+}
+
+func TestExecutable(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "plugin")
+	if Executable(name) != "" {
+		t.Error("nothing is there")
+	}
+	if err := os.WriteFile(name, []byte("1"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if Executable(name) != "" {
+		t.Error("a file that may change again unseen")
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(time.Until(mustChanged(t, self).Add(Settled + 50*time.Millisecond)))
+	if state := Executable(self); state == "" && runtime.GOOS == "linux" || state != Executable(self) {
+		t.Errorf("state %q", state)
+	}
+}
+
+func mustChanged(t *testing.T, name string) time.Time {
+	t.Helper()
+	info, err := os.Stat(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.ModTime()
 }
 
 func TestNilCache(t *testing.T) {

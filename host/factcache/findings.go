@@ -32,7 +32,10 @@ func (c *Cache) Findings(plugin string, req *pluginv1.CheckRequest, facts fact.S
 	if c == nil || plugin == "" {
 		return f, false
 	}
-	key := c.findingsKey(plugin, req)
+	key, ok := c.findingsKey(plugin, req)
+	if !ok {
+		return f, false
+	}
 	data, ok := c.read(key)
 	if !ok {
 		return f, false
@@ -52,8 +55,12 @@ func (c *Cache) KeepFindings(plugin string, req *pluginv1.CheckRequest, facts fa
 	if c == nil || plugin == "" || r.GetReads() == nil || len(r.GetDiagnostics()) > 0 || !complete(req, r) {
 		return false
 	}
+	key, ok := c.findingsKey(plugin, req)
+	if !ok {
+		return false
+	}
 	data, err := encode(findingsHeader{Answers: facts.Answers(r.GetReads()), Sandbox: box}, r)
-	return err == nil && c.write(c.findingsKey(plugin, req), data) == nil
+	return err == nil && c.write(key, data) == nil
 }
 
 // complete reports whether every check that was asked for gave an outcome that
@@ -76,9 +83,10 @@ func complete(req *pluginv1.CheckRequest, r *pluginv1.CheckResponse) bool {
 	return true
 }
 
-// findingsKey names a question; the facts are not part of it.
-func (c *Cache) findingsKey(plugin string, req *pluginv1.CheckRequest) string {
+// findingsKey names a question; the facts are not part of it. False when it
+// cannot be put.
+func (c *Cache) findingsKey(plugin string, req *pluginv1.CheckRequest) (string, bool) {
 	asked := &pluginv1.CheckRequest{Codes: slices.Sorted(slices.Values(req.GetCodes())), ConfigJson: req.GetConfigJson()}
-	data, _ := proto.MarshalOptions{Deterministic: true}.Marshal(asked) // what is sent can be written
-	return c.key("findings", plugin, string(data))
+	data, err := proto.MarshalOptions{Deterministic: true}.Marshal(asked)
+	return c.key("findings", plugin, string(data)), err == nil
 }

@@ -5,33 +5,32 @@
 package factcache
 
 import (
-	"errors"
+	"io/fs"
 	"os"
 	"syscall"
 )
 
-// errForeign means that somebody else could have written an entry.
-var errForeign = errors.New("the entry is not this user's alone")
+// ownedAlone reports whether a file or directory belongs to this user and nobody
+// else may write to it.
+func ownedAlone(info fs.FileInfo) bool {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && info.Mode().Perm()&0o022 == 0 && int(st.Uid) == os.Geteuid()
+}
 
-// openOwn opens a regular file that belongs to this user and that nobody else
-// may write to; whoever could would decide what the doctor says.
-func openOwn(name string) (*os.File, error) {
-	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
+// onlyName reports whether a file has no second name, by which somebody could
+// have brought it here.
+func onlyName(info fs.FileInfo) bool {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && st.Nlink == 1
+}
+
+// ownerOf is the user and the group of a file.
+func ownerOf(info fs.FileInfo) [2]uint32 {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return [2]uint32{}
 	}
-	info, err := f.Stat()
-	if err == nil {
-		st, ok := info.Sys().(*syscall.Stat_t)
-		if !ok || !info.Mode().IsRegular() || info.Mode().Perm()&0o022 != 0 || int(st.Uid) != os.Geteuid() {
-			err = errForeign
-		}
-	}
-	if err != nil {
-		_ = f.Close() // it was only looked at
-		return nil, err
-	}
-	return f, nil
+	return [2]uint32{st.Uid, st.Gid}
 }
 
 // user is who the answers were given to.

@@ -3,14 +3,15 @@
 package factcache
 
 import (
+	"bytes"
 	"cmp"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -26,38 +27,90 @@ const (
 	abandoned = time.Hour
 
 	extension = ".entry"
-	temporary = ".new-*"
+	temporary = ".new-"
 )
 
 // Cache is a directory of entries. The nil Cache keeps nothing.
 type Cache struct {
 	dir      string
 	host     string
+	boot     string
 	maxBytes int64
 }
 
 // Open returns the cache in a directory, which is made when the first entry is
-// kept. The version of the host is part of every key.
+// kept. The version of the host is part of every key, and so is the machine that
+// runs, from its start: a home that many machines share has the entries of all.
 func Open(dir, hostVersion string) *Cache {
-	return &Cache{dir: dir, host: hostVersion, maxBytes: MaxBytes}
+	return &Cache{dir: dir, host: hostVersion, boot: bootID(), maxBytes: MaxBytes}
 }
 
 // key is a name for what answers depend on; parts are told apart by their
 // lengths.
 func (c *Cache) key(kind string, parts ...string) string {
 	h := sha256.New()
-	for _, p := range slices.Concat([]string{format, kind, c.host}, parts) {
+	for _, p := range slices.Concat([]string{format, kind, c.host, c.boot}, parts) {
 		_, _ = h.Write(binaryLength(len(p)))
 		_, _ = io.WriteString(h, p)
 	}
 	return kind + "-" + hex.EncodeToString(h.Sum(nil))
 }
 
-func (c *Cache) file(key string) string { return filepath.Join(c.dir, key+extension) }
+// errForeign means that somebody else could have written an entry.
+var errForeign = errors.New("it is not this user's alone")
+
+// own opens the directory, if nobody but this user can put entries there or give
+// them other names.
+func (c *Cache) own() (*os.Root, error) {
+	root, err := os.OpenRoot(c.dir)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := root.Stat("."); err != nil || !ownedAlone(info) {
+		_ = root.Close() // it was only looked at
+		return nil, errors.Join(err, errForeign)
+	}
+	return root, nil
+}
+
+// openOwn opens a regular file that nobody else wrote and that has no other name;
+// whoever wrote it would decide what the doctor says.
+func openOwn(root *os.Root, name string) (*os.File, error) {
+	before, err := root.Lstat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !before.Mode().IsRegular() || !ownedAlone(before) || !onlyName(before) {
+		return nil, errForeign
+	}
+	f, err := root.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	if after, err := f.Stat(); err != nil || !os.SameFile(before, after) {
+		_ = f.Close() // it was only looked at
+		return nil, errors.Join(err, errForeign)
+	}
+	return f, nil
+}
+
+// sumOf is the digest that an entry begins with. With the key in it, an entry
+// under another name is none.
+func sumOf(key string, body []byte) []byte {
+	h := sha256.New()
+	_, _ = io.WriteString(h, key+"\x00")
+	_, _ = h.Write(body)
+	return h.Sum(nil)
+}
 
 // read returns the content of an entry whose digest is right.
 func (c *Cache) read(key string) ([]byte, bool) {
-	f, err := openOwn(c.file(key))
+	root, err := c.own()
+	if err != nil {
+		return nil, false
+	}
+	defer root.Close()
+	f, err := openOwn(root, key+extension)
 	if err != nil {
 		return nil, false
 	}
@@ -66,49 +119,62 @@ func (c *Cache) read(key string) ([]byte, bool) {
 	if err != nil || len(data) > MaxEntryBytes || len(data) < sha256.Size {
 		return nil, false
 	}
-	body := data[sha256.Size:]
-	if sum := sha256.Sum256(body); string(sum[:]) != string(data[:sha256.Size]) {
-		return nil, false
-	}
-	return body, true
+	sum, body := data[:sha256.Size], data[sha256.Size:]
+	return body, bytes.Equal(sum, sumOf(key, body))
 }
 
 // touch notes that an entry was used.
 func (c *Cache) touch(key string) {
+	root, err := c.own()
+	if err != nil {
+		return
+	}
+	defer root.Close()
 	now := time.Now()
-	_ = os.Chtimes(c.file(key), now, now) // it is only removed sooner
+	_ = root.Chtimes(key+extension, now, now) // it is only removed sooner
 }
 
 // write keeps an entry and makes room for it.
 func (c *Cache) write(key string, body []byte) error {
-	sum := sha256.Sum256(body)
-	if len(body)+len(sum) > MaxEntryBytes {
+	data := append(sumOf(key, body), body...)
+	if len(data) > MaxEntryBytes {
 		return errors.New("the entry is too large to be kept")
 	}
 	if err := os.MkdirAll(c.dir, 0o700); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(c.dir, temporary)
+	root, err := c.own()
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(append(sum[:], body...))
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+	defer root.Close()
+	name := temporary + rand.Text()
+	defer root.Remove(name) //nolint:errcheck // it has its other name by then
+	if err := writeNew(root, name, data); err != nil {
 		return err
 	}
-	if err := os.Rename(f.Name(), c.file(key)); err != nil {
+	if err := root.Rename(name, key+extension); err != nil {
 		return err
 	}
-	c.shrink()
+	c.shrink(root)
 	return nil
+}
+
+// writeNew writes a file that was not there and waits until the disk has it.
+func writeNew(root *os.Root, name string, data []byte) error {
+	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Sync(), f.Close())
 }
 
 // shrink removes what was not used for longest until the rest fits, and what
 // another host left behind. Of two hosts that do so at once, one finds less to
 // remove.
-func (c *Cache) shrink() {
-	list, err := os.ReadDir(c.dir)
+func (c *Cache) shrink(root *os.Root) {
+	list, err := fs.ReadDir(root.FS(), ".")
 	if err != nil {
 		return
 	}
@@ -120,8 +186,8 @@ func (c *Cache) shrink() {
 		case err != nil || !info.Mode().IsRegular():
 		case strings.HasSuffix(e.Name(), extension):
 			entries, total = append(entries, info), total+info.Size()
-		case time.Since(info.ModTime()) > abandoned && strings.HasPrefix(e.Name(), strings.TrimSuffix(temporary, "*")):
-			_ = os.Remove(filepath.Join(c.dir, e.Name())) // another host may have done so
+		case time.Since(info.ModTime()) > abandoned && strings.HasPrefix(e.Name(), temporary):
+			_ = root.Remove(e.Name()) // another host may have done so
 		}
 	}
 	slices.SortFunc(entries, func(a, b fs.FileInfo) int {
@@ -132,6 +198,6 @@ func (c *Cache) shrink() {
 			return
 		}
 		total -= e.Size()
-		_ = os.Remove(filepath.Join(c.dir, e.Name()))
+		_ = root.Remove(e.Name())
 	}
 }

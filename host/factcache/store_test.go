@@ -6,13 +6,14 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/bulkhead-ml/bulkhead/host/report"
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
 )
+
+func (c *Cache) file(key string) string { return filepath.Join(c.dir, key+extension) }
 
 func TestDamagedEntryIsNone(t *testing.T) {
 	for name, damage := range map[string]func(data []byte) []byte{
@@ -60,9 +61,18 @@ func TestForeignEntryIsNone(t *testing.T) {
 			}
 			return os.Chown(file, 12345, 12345)
 		},
+		"a second name": func(file string) error { return os.Link(file, file+".link") },
+		"another entry": func(file string) error {
+			if err := c.write("facts-2", []byte("hello")); err != nil {
+				return err
+			}
+			return os.Rename(c.file("facts-2"), file)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_ = os.Remove(c.file("facts-1"))
+			for _, name := range []string{c.file("facts-1"), c.file("facts-1") + ".link"} {
+				_ = os.Remove(name)
+			}
 			if err := c.write("facts-1", []byte("hello")); err != nil {
 				t.Fatal(err)
 			}
@@ -73,6 +83,56 @@ func TestForeignEntryIsNone(t *testing.T) {
 				t.Error("somebody else decides what the doctor says")
 			}
 		})
+	}
+}
+
+// TestForeignDirectory: in a directory of others an entry of one's own may have
+// got another name, or be one that was replaced long ago.
+func TestForeignDirectory(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the profile's access list keeps others out")
+	}
+	for name, change := range map[string]func(dir string) error{
+		"others may write": func(dir string) error { return os.Chmod(dir, 0o777) },
+		"the group may":    func(dir string) error { return os.Chmod(dir, 0o770) },
+		"sticky":           func(dir string) error { return os.Chmod(dir, 0o777|os.ModeSticky) },
+		"of another user": func(dir string) error {
+			if os.Geteuid() != 0 {
+				t.Skip("only root can give directories away")
+			}
+			return os.Chown(dir, 12345, 12345)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := cacheIn(t)
+			if err := c.write("facts-1", []byte("hello")); err != nil {
+				t.Fatal(err)
+			}
+			if err := change(c.dir); err != nil {
+				t.Fatal(err)
+			}
+			if _, ok := c.read("facts-1"); ok {
+				t.Error("somebody else decides what the doctor says")
+			}
+			if c.write("facts-2", nil) == nil {
+				t.Error("an entry is written where others may change it")
+			}
+		})
+	}
+}
+
+// TestDirectoryThroughALink: a cache may lie on another disk.
+func TestDirectoryThroughALink(t *testing.T) {
+	c := cacheIn(t)
+	if err := c.write("facts-1", []byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(c.dir, link); err != nil {
+		t.Skip(err)
+	}
+	if got, ok := Open(link, c.host).read("facts-1"); !ok || string(got) != "hello" {
+		t.Errorf("read %q", got)
 	}
 }
 
@@ -105,7 +165,7 @@ func TestLeastUsedGoesFirst(t *testing.T) {
 		}
 	}
 	c.touch("facts-a")
-	old := filepath.Join(c.dir, strings.Replace(temporary, "*", "1", 1))
+	old := filepath.Join(c.dir, temporary+"1")
 	if err := os.WriteFile(old, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -50,7 +50,9 @@ func (s *search) glob(pattern string) []string {
 			paths = s.step(paths, segment)
 		}
 	}
-	paths = s.existing(paths)
+	if !isPattern(path.Base(pattern)) { // the others were listed
+		paths = s.existing(paths)
+	}
 	s.found += len(paths)
 	return paths
 }
@@ -91,7 +93,11 @@ func (s *search) matching(dir, segment string) []string {
 	}
 	s.listed += len(listed)
 	var out []string
+	literal := segment[:strings.IndexAny(segment, `*?[\`)] // it is a pattern
 	for _, name := range listed {
+		if !strings.HasPrefix(name, literal) {
+			continue
+		}
 		if ok, err := path.Match(segment, name); ok && err == nil {
 			out = append(out, path.Join(dir, name))
 		}

@@ -84,9 +84,11 @@ func (v View) GrantOf(p string) (manifest.Grant, bool) {
 // Expand turns grants into a view. Paths that do not exist grant nothing; a
 // path inside another granted one is covered by it. The disk of another machine
 // is only ever read: nothing of it is written, started or used as a device.
-func (m *Machine) Expand(grants []manifest.Grant) View {
+func (m *Machine) Expand(grants []manifest.Grant) View { return m.Look().Expand(grants) }
+
+func (m *Machine) expand(grants []manifest.Grant, seen *sight) View {
 	x := expansion{Machine: m, view: View{Env: map[string]string{}, Given: make([]Given, len(grants))}}
-	t, err := m.open()
+	t, err := m.openSeen(seen)
 	if err != nil {
 		t = nil
 	} else {

@@ -27,20 +27,22 @@ var errLinks = errors.New("too many levels of symbolic links")
 // by itself, in an [os.Root].
 type tree struct {
 	root *os.Root // nil for this machine
-	// real remembers where directories of a foreign root lead.
-	real map[string]string
+	seen *sight
 }
 
 // open returns the machine's files; close them.
-func (m *Machine) open() (*tree, error) {
+func (m *Machine) open() (*tree, error) { return m.openSeen(&sight{}) }
+
+// openSeen is open for files of which some were seen already.
+func (m *Machine) openSeen(seen *sight) (*tree, error) {
 	if m.Live() {
-		return &tree{}, nil
+		return &tree{seen: seen}, nil
 	}
 	root, err := os.OpenRoot(m.Root)
 	if err != nil {
 		return nil, fmt.Errorf("opening the root of the machine: %w", err)
 	}
-	return &tree{root: root, real: map[string]string{"/": "/"}}, nil
+	return &tree{root: root, seen: seen}, nil
 }
 
 func (t *tree) close() {
@@ -59,26 +61,48 @@ func inRoot(p string) string {
 
 // lstat tells what a path is, itself not followed.
 func (t *tree) lstat(p string) (fs.FileInfo, error) {
-	if t.root == nil {
-		return os.Lstat(filepath.FromSlash(p))
-	}
-	dir, err := t.resolve(path.Dir(p))
-	if err != nil {
-		return nil, err
-	}
-	return t.root.Lstat(inRoot(path.Join(dir, path.Base(p))))
+	return t.seen.link.get(p, func() (fs.FileInfo, error) {
+		if t.root == nil {
+			if err := t.without(path.Dir(p)); err != nil {
+				return nil, err
+			}
+			return t.plainLstat(p)
+		}
+		dir, err := t.resolve(path.Dir(p))
+		if err != nil {
+			return nil, err
+		}
+		return t.plainLstat(path.Join(dir, path.Base(p)))
+	})
 }
 
 // stat tells what a path leads to.
 func (t *tree) stat(p string) (fs.FileInfo, error) {
-	if t.root == nil {
-		return os.Stat(filepath.FromSlash(p))
+	return t.seen.end.get(p, func() (fs.FileInfo, error) {
+		if t.root == nil {
+			if err := t.without(path.Dir(p)); err != nil {
+				return nil, err
+			}
+			return os.Stat(filepath.FromSlash(p))
+		}
+		real, err := t.resolve(p)
+		if err != nil {
+			return nil, err
+		}
+		return t.lstat(real)
+	})
+}
+
+// without returns the error of a directory of this machine that is not there, so
+// that nothing is looked for in it.
+func (t *tree) without(dir string) error {
+	if path.Dir(dir) == dir {
+		return nil
 	}
-	real, err := t.resolve(p)
-	if err != nil {
-		return nil, err
+	if _, err := t.stat(dir); err != nil && absent(err) {
+		return err
 	}
-	return t.root.Lstat(inRoot(real))
+	return nil
 }
 
 // readlink tells what a link says.
@@ -98,17 +122,57 @@ func (t *tree) readlink(p string) (string, error) {
 // resolve follows all links of a path that exists.
 func (t *tree) resolve(p string) (string, error) {
 	if t.root == nil {
-		real, err := filepath.EvalSymlinks(filepath.FromSlash(p))
-		return filepath.ToSlash(real), err
+		return t.seen.real.get(p, func() (string, error) {
+			if err := t.without(path.Dir(p)); err != nil {
+				return "", err
+			}
+			real, err := filepath.EvalSymlinks(filepath.FromSlash(p))
+			return filepath.ToSlash(real), err
+		})
 	}
-	if real, ok := t.real[p]; ok {
-		return real, nil
+	links := 0
+	return t.follow(p, &links)
+}
+
+// follow resolves a path of a foreign root by way of the directory that it is in,
+// of which there are few.
+func (t *tree) follow(p string, links *int) (string, error) {
+	if path.Dir(p) == p {
+		return p, nil
 	}
-	real, err := t.walk(p, func(string) {})
-	if err == nil {
-		t.real[p] = real
+	return t.seen.real.get(p, func() (string, error) {
+		dir, err := t.follow(path.Dir(p), links)
+		if err != nil {
+			return "", err
+		}
+		next := path.Join(dir, path.Base(p))
+		info, err := t.seen.link.get(p, func() (fs.FileInfo, error) { return t.plainLstat(next) })
+		if err != nil || info.Mode()&fs.ModeSymlink == 0 {
+			return next, err
+		}
+		if *links++; *links > maxLinks {
+			return "", &fs.PathError{Op: "resolve", Path: p, Err: errLinks}
+		}
+		to, err := t.plainReadlink(next)
+		if err != nil {
+			return "", err
+		}
+		return t.followLink(dir, to, links)
+	})
+}
+
+// followLink resolves what a link in a directory without links says.
+func (t *tree) followLink(dir, to string, links *int) (real string, err error) {
+	real = dir
+	if path.IsAbs(to) {
+		real = "/"
 	}
-	return real, err
+	for _, name := range names(to) {
+		if real, err = t.follow(path.Join(real, name), links); err != nil { // of "/.." Join makes "/"
+			return "", err
+		}
+	}
+	return real, nil
 }
 
 // walk follows the links of a path by hand. It tells in which directory each
@@ -165,9 +229,17 @@ func names(p string) []string {
 	return strings.FieldsFunc(p, func(r rune) bool { return r == '/' })
 }
 
-// list returns the sorted names in a directory. More than most are an error,
-// since a part of them would be a different one each time.
+// list returns the sorted names in a directory, which are not to be changed. More
+// than most are an error, since a part of them would be a different one each time.
 func (t *tree) list(dir string, most int) ([]string, error) {
+	found, err := t.seen.names.get(dir, func() ([]string, error) { return t.readNames(dir, most) })
+	if err == nil && len(found) > most {
+		return nil, fmt.Errorf("%s holds more than %d names", dir, most)
+	}
+	return found, err
+}
+
+func (t *tree) readNames(dir string, most int) ([]string, error) {
 	// Opening something else, such as a pipe, could block.
 	if info, err := t.stat(dir); err != nil || !info.IsDir() {
 		return nil, cmpErr(err, &fs.PathError{Op: "readdir", Path: dir, Err: errors.New("not a directory")})

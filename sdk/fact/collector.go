@@ -35,6 +35,15 @@ type Collector struct {
 	Collect func(ctx context.Context, target *Target, record *Recorder) error
 }
 
+// Keep gives collectors that look at the machine through their Target alone a
+// time to live. Where one asks something else it says so with Recorder.Live.
+func Keep(ttl time.Duration, collectors ...Collector) []Collector {
+	for i := range collectors {
+		collectors[i].TTL = ttl
+	}
+	return collectors
+}
+
 // Description documents a fact.
 type Description struct {
 	// Address without instance keys: "python.env.version".

@@ -11,7 +11,6 @@ import (
 	"os"
 	"path"
 	"slices"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -100,9 +99,12 @@ func keep(collectors []Collector) time.Duration {
 	return least
 }
 
-// pseudo reports whether files have no times of their own here.
-func (t *Target) pseudo(name string) bool {
-	return t.Live && (strings.HasPrefix(name+"/", "/proc/") || strings.HasPrefix(name+"/", "/sys/"))
+// timeless reports whether a path that was looked at has no times of its own.
+func (in *inputs) timeless(name string) bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	kind := in.seen[name].GetKind()
+	return kind == pluginv1.Input_KIND_TYPE || kind == pluginv1.Input_KIND_DIGEST
 }
 
 // looked records what a path itself is. With passing, a directory counts by its
@@ -128,11 +130,18 @@ func (t *Target) looked(name string, info fs.FileInfo, err error, passing bool) 
 		t.inputs.forget("files have no identity on this system")
 		return
 	}
-	if t.pseudo(name) || passing && info.IsDir() {
-		t.inputs.add(&pluginv1.Input{Path: name, Kind: pluginv1.Input_KIND_TYPE, Mode: id.mode})
-		return
+	times := timesNone
+	if !passing || !info.IsDir() {
+		times = t.timesOn(id.device, name)
 	}
-	t.inputs.add(id.input(name))
+	switch times {
+	case timesNone:
+		t.inputs.add(&pluginv1.Input{Path: name, Kind: pluginv1.Input_KIND_TYPE, Mode: id.mode})
+	case timesOfChanges:
+		t.inputs.add(id.input(name))
+	default:
+		t.inputs.forget(name + " lies on a file system whose times do not tell of every change")
+	}
 }
 
 // refusal is the kind of input of a look that found nothing.
@@ -159,7 +168,7 @@ func (t *Target) linked(name, text string, err error) {
 
 // has records what a file without times holds.
 func (t *Target) has(name string, data []byte, err error) {
-	if t.inputs == nil || !t.pseudo(name) {
+	if t.inputs == nil || !t.inputs.timeless(name) {
 		return
 	}
 	t.inputs.add(&pluginv1.Input{Path: name, Kind: pluginv1.Input_KIND_DIGEST, Digest: digestOf(data, err)})
@@ -170,7 +179,7 @@ func (t *Target) lists(name string, entries []fs.DirEntry, err error) {
 	if t.inputs == nil {
 		return
 	}
-	if t.pseudo(name) {
+	if t.inputs.timeless(name) {
 		t.has(name, namesOf(entries), err)
 		return
 	}
@@ -241,67 +250,6 @@ func (t *Target) measured(name string, u Usage, ok bool) {
 		i.TotalBytes, i.FreeBytes = 0, 0
 	}
 	t.inputs.add(i)
-}
-
-// Unchanged looks again at what an input of a plugin on this target tells of, and
-// reports whether it is the same. It opens nothing but files below /proc and
-// /sys.
-func (t *Target) Unchanged(i *pluginv1.Input) bool {
-	name := i.GetPath()
-	switch i.GetKind() {
-	case pluginv1.Input_KIND_ABSENT, pluginv1.Input_KIND_DENIED:
-		_, err := identityAt(t.host(name))
-		return err != nil && refusal(err) == i.GetKind()
-	case pluginv1.Input_KIND_TYPE:
-		id, err := t.identity(name)
-		return err == nil && id.mode == i.GetMode()
-	case pluginv1.Input_KIND_CONTENT:
-		id, err := t.identity(name)
-		return err == nil && id == identity{i.GetMode(), i.GetDevice(), i.GetInode(), i.GetSize(), i.GetMtimeNs(), i.GetCtimeNs()}
-	case pluginv1.Input_KIND_LINK:
-		text, err := os.Readlink(t.host(name))
-		return err == nil && string(digestOf([]byte(text), nil)) == string(i.GetDigest())
-	case pluginv1.Input_KIND_DIGEST:
-		return string(t.digestNow(name)) == string(i.GetDigest())
-	case pluginv1.Input_KIND_SPACE:
-		u, _ := t.Statfs(name)
-		return u == Usage{i.GetTotalBytes(), i.GetFreeBytes()}
-	}
-	return false
-}
-
-// The type of a link in st_mode, the same on all systems with links.
-const (
-	typeMask = 0xf000
-	typeLink = 0xa000
-)
-
-// identity looks at what is at a path. In the private root of a plugin, what was
-// granted stands in the place of a link that leads to it.
-func (t *Target) identity(name string) (identity, error) {
-	id, err := identityAt(t.host(name))
-	if err != nil || id.mode&typeMask != typeLink {
-		return id, err
-	}
-	resolved, err := t.Resolve(name)
-	if err != nil {
-		return identity{}, err
-	}
-	return identityAt(t.host(resolved))
-}
-
-// digestNow is the digest of a file or of the names in a directory.
-func (t *Target) digestNow(name string) []byte {
-	info, err := os.Lstat(t.host(name))
-	switch {
-	case err != nil || !t.pseudo(name):
-		return nil
-	case info.IsDir():
-		entries, err := os.ReadDir(t.host(name))
-		return digestOf(namesOf(entries), err)
-	}
-	data, err := t.ReadFile(name)
-	return digestOf(data, err)
 }
 
 // identity is what changes whenever a file does.

@@ -64,6 +64,7 @@ func TestInputs(t *testing.T) {
 		{"remembered link", func(t *Target) { t.Exists("/link"); t.ReadText("/link/file") }, "LINK /link; CONTENT /real/file"},
 		{"list", func(t *Target) { _, _ = t.ReadDir("/a/b") }, "TYPE /a; CONTENT /a/b"},
 		{"list with sizes", func(t *Target) { sizes(t, "/a/b") }, "CONTENT /a/b; CONTENT /a/b/file"},
+		{"list of at most", func(t *Target) { _, _, _ = t.List("/a/b", 1) }, "CONTENT /a/b"},
 		{"glob", func(t *Target) { t.Glob("/a/*/file") }, "CONTENT /a; CONTENT /a/b/file"},
 		{"absent", func(t *Target) { t.Exists("/a/none/deeper") }, "ABSENT /a/none"},
 		{"below a file", func(t *Target) { t.Exists("/a/b/file/none") }, "CONTENT /a/b/file; ABSENT /a/b/file/none"},
@@ -204,6 +205,34 @@ func TestGrantedThroughALink(t *testing.T) {
 	}
 }
 
+func TestList(t *testing.T) {
+	root := inputTree(t)
+	if err := os.WriteFile(filepath.Join(root, "a/b/more"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	target := &Target{Root: root}
+	for most, want := range map[int]bool{0: true, 1: true, 2: false, 9: false} {
+		entries, more, err := target.List("/a/b", most)
+		if err != nil || more != want || len(entries) != min(most, 2) {
+			t.Errorf("at most %d: %v, more: %v, %v", most, entries, more, err)
+		}
+	}
+	if entries, more, err := target.List("/link", 1); err != nil || more || len(entries) != 1 || entries[0].Name() != "file" {
+		t.Errorf("through a link: %v, %v, %v", entries, more, err)
+	}
+	for _, name := range []string{"/none", "/a/b/file"} {
+		if _, _, err := target.List(name, 1); err == nil {
+			t.Errorf("%s was listed", name)
+		}
+	}
+}
+
+func TestKeep(t *testing.T) {
+	if got := keep(Keep(time.Minute, Collector{Name: "a"}, Collector{Name: "b"})); got != time.Minute {
+		t.Errorf("kept for %v", got)
+	}
+}
+
 func TestReads(t *testing.T) {
 	var r Reads
 	s := NewSet([]Fact{{Address: "a", Value: []byte("1")}, {Address: "e[k].v", Value: []byte("2")}}).Noting(&r)
@@ -217,5 +246,24 @@ func TestReads(t *testing.T) {
 	s.All()
 	if !r.ToProto().GetAll() {
 		t.Error("the whole set was read")
+	}
+}
+
+// TestAnswersAreToldApart: no key of one group counts as one of another.
+func TestAnswersAreToldApart(t *testing.T) {
+	set := func(addresses ...string) Set {
+		var out []Fact
+		for _, a := range addresses {
+			out = append(out, Fact{Address: a, Value: []byte("1")})
+		}
+		return NewSet(out)
+	}
+	asked := &pluginv1.FactReads{Groups: []string{"a", "b"}}
+	one, other := set("a[group b].x"), set("b[group b].x")
+	if string(one.Answers(asked)) == string(other.Answers(asked)) {
+		t.Error("two sets of facts give the same answers")
+	}
+	if string(one.Answers(asked)) != string(set("a[group b].x", "c[y].x").Answers(asked)) {
+		t.Error("a group that nobody asked for counts")
 	}
 }

@@ -88,10 +88,12 @@ func (s Set) Answers(r *pluginv1.FactReads) []byte {
 		_, _ = h.Write(binary.AppendUvarint(nil, uint64(len(data))))
 		_, _ = h.Write(data)
 	}
+	count := func(n int) { _, _ = h.Write(binary.AppendUvarint(nil, uint64(n))) }
 	addresses := r.GetAddresses()
 	if r.GetAll() {
 		addresses = s.Addresses()
 	}
+	count(len(addresses))
 	for _, address := range addresses {
 		put([]byte(address))
 		f, ok := s.byAddress[address]
@@ -102,15 +104,17 @@ func (s Set) Answers(r *pluginv1.FactReads) []byte {
 		put([]byte("fact"))
 		put(f.Value)
 		put([]byte(f.Unknown))
+		count(len(f.Evidence))
 		for _, e := range EvidenceToProto(f.Evidence) {
 			data, _ := proto.MarshalOptions{Deterministic: true}.Marshal(e) // strings that text has made valid
 			put(data)
 		}
-		put(nil)
 	}
 	for _, group := range r.GetGroups() {
-		put([]byte("group " + group))
-		for _, key := range s.Instances(group) {
+		keys := s.Instances(group)
+		put([]byte(group))
+		count(len(keys))
+		for _, key := range keys {
 			put([]byte(key))
 		}
 	}

@@ -48,8 +48,12 @@ type Target struct {
 	// KernelLogUnknown says why there is no KernelLog: not granted, not
 	// permitted, not recorded.
 	KernelLogUnknown string
+	// OpenFiles is the soft limit of open files of the examined process where
+	// ProcessDir tells another one, as of a host that raised its own; else 0.
+	OpenFiles int64
 
 	links sync.Map // directory → resolved directory
+	times sync.Map // device → timesKind
 	// inputs records what is asked; nil records nothing.
 	inputs *inputs
 }
@@ -79,7 +83,7 @@ func TargetFromProto(p *pluginv1.Target) *Target {
 		Root: p.GetRoot(), Live: p.GetLive(), ProcessDir: p.GetProcessDir(), Env: p.GetEnv(),
 		Pythons: p.GetPythons(), ProjectDir: p.GetProjectDir(), Home: p.GetHome(),
 		OS: p.GetOs(), Arch: p.GetArch(), Filesystems: map[string]Usage{},
-		KernelLog: p.GetKernelLog(), KernelLogUnknown: p.GetKernelLogUnknown(),
+		KernelLog: p.GetKernelLog(), KernelLogUnknown: p.GetKernelLogUnknown(), OpenFiles: p.GetOpenFiles(),
 	}
 	for name, u := range p.GetFilesystems() {
 		t.Filesystems[name] = Usage{Total: u.GetTotalBytes(), Free: u.GetFreeBytes()}
@@ -97,15 +101,20 @@ func (t *Target) ReadFile(name string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, MaxFileBytes+1))
-	if err == nil && len(data) > MaxFileBytes {
-		err = ErrTooLarge
-	}
+	data, err := readBounded(f)
 	t.has(resolved, data, err)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", name, err)
 	}
 	return data, nil
+}
+
+func readBounded(f io.Reader) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(f, MaxFileBytes+1))
+	if err == nil && len(data) > MaxFileBytes {
+		err = ErrTooLarge
+	}
+	return data, err
 }
 
 // ReadText reads a small file and trims the space around it; "" when it cannot
@@ -119,10 +128,12 @@ func (t *Target) ReadText(name string) string {
 }
 
 // Open opens a regular file or a directory for reading. Devices, sockets and
-// pipes are refused, since reading one may block or act.
+// pipes are refused, since reading one may block or act. What is read of a
+// directory, or of a file of /proc or /sys, leaves no trace, so that no facts are
+// kept then: use List, and ReadFile.
 func (t *Target) Open(name string) (*os.File, error) {
 	f, resolved, err := t.open(name)
-	if err == nil && t.inputs != nil && (t.pseudo(resolved) || isDir(f)) {
+	if err == nil && t.inputs != nil && (isDir(f) || t.inputs.timeless(resolved)) {
 		t.inputs.forget(resolved + " was opened, and what is read of it leaves no trace")
 	}
 	return f, err
@@ -159,6 +170,28 @@ func (t *Target) ReadDir(name string) ([]fs.DirEntry, error) {
 	entries, err := os.ReadDir(t.host(resolved))
 	t.lists(resolved, entries, err)
 	return t.noted(resolved, entries), t.rename(err, name)
+}
+
+// List is ReadDir for a directory of any size: it gives at most so many entries,
+// in name order, and whether there are more. Which are left out the system
+// decides.
+func (t *Target) List(name string, most int) (entries []fs.DirEntry, more bool, err error) {
+	f, resolved, err := t.open(name)
+	if err != nil {
+		return nil, false, err
+	}
+	defer f.Close()
+	entries, err = f.ReadDir(most + 1)
+	if errors.Is(err, io.EOF) {
+		err = nil // an empty directory
+	}
+	more = len(entries) > most
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	if t.inputs != nil && more && t.inputs.timeless(resolved) {
+		t.inputs.forget(resolved + " was listed in part")
+	}
+	t.lists(resolved, entries, err)
+	return t.noted(resolved, entries[:min(len(entries), most)]), more, t.rename(err, name)
 }
 
 // Stat describes what name leads to.
