@@ -97,9 +97,6 @@ func privateFacts() Facts {
 	}
 }
 
-// private are the secrets of privateFacts.
-var private = []string{"/home/ada", "ada", "gpu-box7", "s3cr3tpass", "3f2504e0", "1650921004711", "10.20.30.40", "corp-name"}
-
 func TestRedactFacts(t *testing.T) {
 	f := NewRedactor(ada).Facts(privateFacts())
 	if !f.Redacted {

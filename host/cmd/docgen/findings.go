@@ -5,7 +5,9 @@ package main
 import (
 	"cmp"
 	"slices"
+	"strings"
 
+	"github.com/bulkhead-ml/bulkhead/host/doctor"
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
 )
 
@@ -20,11 +22,21 @@ func findings(plugins []*pluginv1.DescribeResponse) []finding {
 	var out []finding
 	for _, d := range plugins {
 		for _, c := range d.GetChecks() {
-			out = append(out, finding{c, d.GetName()})
+			out = append(out, finding{c, "plugin " + d.GetName()})
 		}
+	}
+	for _, p := range doctor.Pages() {
+		out = append(out, finding{hostCheck(p), "of the host itself"})
 	}
 	slices.SortFunc(out, func(a, b finding) int { return cmp.Compare(a.GetCode(), b.GetCode()) })
 	return out
+}
+
+// hostCheck is a page of the host's own in the form of a check.
+func hostCheck(p doctor.Page) *pluginv1.CheckDescription {
+	return &pluginv1.CheckDescription{Code: p.Code, Title: p.Title, Area: p.Area, Documentation: &pluginv1.Documentation{
+		Meaning: p.Doc.Meaning, Detection: p.Doc.Detection, Cause: p.Doc.Cause, Fix: p.Doc.Fix, Verify: p.Doc.Verify, References: p.Doc.References,
+	}}
 }
 
 func findingFile(f finding) string { return "findings/" + f.GetCode() + ".md" }
@@ -52,12 +64,20 @@ func findingPage(f finding) string {
 	if refs := doc.GetReferences(); len(refs) > 0 {
 		out.line("\n## References\n")
 		for _, ref := range refs {
-			out.line("- <%s>", ref)
+			out.line("- %s", reference(ref))
 		}
 	}
-	out.line("\nArea %s, plugin %s.", f.GetArea(), f.plugin)
+	out.line("\nArea %s, %s.", f.GetArea(), f.plugin)
 	if needs := f.GetNeeds(); len(needs) > 0 {
 		out.line("The check is skipped where one of these facts was not observed: %s.", codes(needs))
 	}
 	return out.String()
+}
+
+// reference is a link, or the words for what has none.
+func reference(ref string) string {
+	if strings.HasPrefix(ref, "https://") || strings.HasPrefix(ref, "http://") {
+		return "<" + ref + ">"
+	}
+	return prose(ref)
 }
