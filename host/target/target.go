@@ -22,7 +22,8 @@
 //
 // # What grants lead to
 //
-// Expand looks at the machine at one moment. In a foreign root every lookup
+// Expand looks at the machine at one moment, which plugins that start together
+// share by a Look. In a foreign root every lookup
 // stays in the root: links lead where they would lead on that machine. A glob
 // gives at most 10,000 paths, always the same ones, and all grants of a plugin
 // together four times as many. A path that leads to a whole system, to the whole

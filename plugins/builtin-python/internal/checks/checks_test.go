@@ -241,6 +241,19 @@ var cases = []struct {
 		m.dist("jaxlib", "0.4.35")
 		m.dist("jax-cuda12-plugin", "0.4.34")
 	}, []want{{"jax.cuda-plugin-mismatch", check.Error, "jax-cuda12-plugin 0.4.34 beside jaxlib 0.4.35"}}},
+	{"jax plugin without its runtime", func(m *machine) {
+		m.dist("jaxlib", "0.6.2")
+		m.dist("jax-cuda12-plugin", "0.6.2", "jax-cuda12-pjrt==0.6.2")
+	}, []want{{"python.dependency-conflict", check.Warning, "jax-cuda12-pjrt==0.6.2, which is not installed"}}},
+	{"jax plugin with another runtime", func(m *machine) {
+		m.dist("jaxlib", "0.6.2")
+		m.dist("jax-cuda12-plugin", "0.6.2", "jax-cuda12-pjrt==0.6.2")
+		m.dist("jax-cuda12-pjrt", "0.6.1")
+	}, []want{{"jax.cuda-plugin-mismatch", check.Error, "jax-cuda12-pjrt 0.6.1 beside jaxlib 0.6.2"}}},
+	{"jax plugin with another runtime, without jaxlib", func(m *machine) {
+		m.dist("jax-cuda12-plugin", "0.6.2", "jax-cuda12-pjrt==0.6.2")
+		m.dist("jax-cuda12-pjrt", "0.6.1")
+	}, []want{{"jax.cuda-plugin-mismatch", check.Error, "requires jax-cuda12-pjrt==0.6.2, and 0.6.1 is installed"}}},
 }
 
 func TestMachines(t *testing.T) {

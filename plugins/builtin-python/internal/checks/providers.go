@@ -139,10 +139,15 @@ func sameNumbers(a, b string) bool {
 	return leadingNumbers(a) == leadingNumbers(b)
 }
 
+// jaxParts are the CUDA parts of JAX.
+var jaxParts = []string{"jax-cuda12-plugin", "jax-cuda12-pjrt", "jax-cuda13-plugin", "jax-cuda13-pjrt"}
+
+func isJAXPart(name string) bool { return slices.Contains(jaxParts, name) }
+
 // jaxPlugins lists the installed CUDA parts of JAX.
 func jaxPlugins(e *environment) []observed.Package {
 	var out []observed.Package
-	for _, name := range []string{"jax-cuda12-plugin", "jax-cuda12-pjrt", "jax-cuda13-plugin", "jax-cuda13-pjrt"} {
+	for _, name := range jaxParts {
 		if p, ok := e.installed(name); ok {
 			out = append(out, p)
 		}
@@ -155,7 +160,7 @@ var jaxPluginMismatch = check.Check{
 	Needs: []string{need(observed.Packages)},
 	Doc: check.Doc{
 		Meaning:    "The CUDA plugin of JAX is of another release than jaxlib; JAX ignores it and falls back to the CPU.",
-		Detection:  "The versions of jax-cudaNN-plugin and jax-cudaNN-pjrt are compared with that of jaxlib.",
+		Detection:  "The versions of jax-cudaNN-plugin and jax-cudaNN-pjrt are compared with that of jaxlib, and with what they require of each other.",
 		Cause:      "One of them was upgraded alone.",
 		Fix:        "Install jax with its extra for CUDA in one command.",
 		Verify:     "Print jax.devices().",
@@ -165,30 +170,42 @@ var jaxPluginMismatch = check.Check{
 }
 
 func lookJAXPlugins(e *environment) {
-	jaxlib, ok := e.version("jaxlib")
-	if !ok {
-		return
-	}
-	var texts []string
-	var packages []observed.Package
-	extra := "cuda12"
-	for _, p := range jaxPlugins(e) {
-		if !sameNumbers(p.Version, jaxlib.String()) {
-			texts, packages = append(texts, p.Name+" "+p.Version), append(packages, p)
-			if strings.Contains(p.Name, "cuda13") {
-				extra = "cuda13"
-			}
-		}
-	}
+	texts, packages := e.jaxMismatches()
 	if len(texts) == 0 {
 		return
 	}
-	p, _ := e.installed("jaxlib")
+	extra := "cuda12"
+	for _, p := range packages {
+		if strings.Contains(p.Name, "cuda13") {
+			extra = "cuda13"
+		}
+	}
 	e.report(check.Finding{
-		Detail:   fmt.Sprintf("%s beside jaxlib %s.", strings.Join(texts, " and "), jaxlib),
-		Cause:    "jaxlib and its plugin were not installed together.",
-		Evidence: evidenceOf(e, append(packages, p)...),
+		Detail:   listed(texts) + ".",
+		Cause:    "The parts of JAX were not installed together.",
+		Evidence: evidenceOf(e, packages...),
 		Remedies: []check.Remedy{e.install("Install the parts of JAX together.", "--upgrade", "jax["+extra+"]")},
 		Verify:   []string{e.imports("import jax; print(jax.devices())")},
 	})
+}
+
+// jaxMismatches compares the CUDA parts with jaxlib, and where all agree with
+// that, or it is absent, with each other by what they require.
+func (e *environment) jaxMismatches() (texts []string, packages []observed.Package) {
+	if jaxlib, ok := e.installed("jaxlib"); ok {
+		for _, p := range jaxPlugins(e) {
+			if !sameNumbers(p.Version, jaxlib.Version) {
+				texts, packages = append(texts, p.Name+" "+p.Version+" beside jaxlib "+jaxlib.Version), append(packages, p)
+			}
+		}
+		if len(texts) > 0 {
+			return texts, append(packages, jaxlib)
+		}
+	}
+	for _, c := range e.conflicts() {
+		if namedElsewhere(c) == codeJAXMismatch {
+			texts, packages = append(texts, c.String()), append(packages, c.owner, c.found)
+		}
+	}
+	return texts, packages
 }

@@ -52,8 +52,8 @@ func namedElsewhere(c conflict) string {
 		return codeXFormers
 	case wanted == "numpy" && isNumPy2Conflict(c):
 		return codeNumPyABI
-	case strings.HasPrefix(owner, "jax") && strings.Contains(owner, "-p") && strings.HasPrefix(wanted, "jax"):
-		return codeJAXMismatch
+	case isJAXPart(owner) && (wanted == "jaxlib" || isJAXPart(wanted)) && c.found.Version != "":
+		return codeJAXMismatch // which compares versions; a part that is missing is an unmet requirement
 	}
 	return ""
 }

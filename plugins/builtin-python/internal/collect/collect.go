@@ -17,6 +17,7 @@ import (
 	"path"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/elfdeps"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/locate"
@@ -26,6 +27,7 @@ import (
 
 // Environments is the collector.
 var Environments = fact.Collector{
+	TTL:     10 * time.Minute,
 	Name:    "environments",
 	Summary: "Python environments, their packages and what their native libraries need",
 	Facts:   slices.Concat(descriptions, frameworkDescriptions, placeDescriptions, symbolDescriptions, fileDescriptions),

@@ -5,7 +5,6 @@ package collect
 import (
 	"context"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -33,8 +32,8 @@ func (o *observer) pythonPath(_ context.Context, _ *inventory) {
 }
 
 var (
-	versionedDir = regexp.MustCompile(`(?:^|/)python(3\.[0-9]+)(?:/|$)`)
-	extensionTag = regexp.MustCompile(`\.cpython-3([0-9]+)t?-[^/]*\.so$`)
+	versionedDir = pattern(`(?:^|/)python(3\.[0-9]+)(?:/|$)`)
+	extensionTag = pattern(`\.cpython-3([0-9]+)t?-[^/]*\.so$`)
 )
 
 func (o *observer) pythonPathEntry(dir string) observed.PythonPathEntry {
@@ -48,13 +47,13 @@ func (o *observer) pythonPathEntry(dir string) observed.PythonPathEntry {
 			e.Versions = append(e.Versions, version)
 		}
 	}
-	if m := versionedDir.FindStringSubmatch(dir); m != nil {
+	if m := versionedDir().FindStringSubmatch(dir); m != nil {
 		note(m[1], dir)
 	}
 	escaped := escapeGlob(dir)
 	for _, pattern := range []string{"*.cpython-3*.so", "*/*.cpython-3*.so"} {
 		for _, file := range o.target.Glob(path.Join(escaped, pattern)) {
-			if m := extensionTag.FindStringSubmatch(file); m != nil {
+			if m := extensionTag().FindStringSubmatch(file); m != nil {
 				note("3."+m[1], file)
 			}
 		}

@@ -12,10 +12,8 @@ package dist
 
 import (
 	"errors"
-	"io"
 	"io/fs"
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/pep508"
@@ -82,16 +80,7 @@ func List(t *fact.Target, site string) (Listing, error) {
 
 // readDir lists at most maxEntries of a directory in name order.
 func readDir(t *fact.Target, name string) ([]fs.DirEntry, error) {
-	f, err := t.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	entries, err := f.ReadDir(maxEntries)
-	if errors.Is(err, io.EOF) {
-		err = nil // an empty directory
-	}
-	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	entries, _, err := t.List(name, maxEntries)
 	return entries, err
 }
 

@@ -30,6 +30,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
 )
@@ -46,6 +47,9 @@ type Object struct {
 	Needs   map[string][]string
 	Machine elf.Machine
 	Class   elf.Class
+
+	once sync.Once
+	dirs searched
 }
 
 // Read reads one object of a target.

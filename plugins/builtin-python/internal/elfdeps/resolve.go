@@ -35,7 +35,7 @@ func (l *Loader) resolve(n *node, name string) (string, found) {
 		dirs []string
 		how  found
 	}{
-		{l.rpaths(n), fromRPath}, {l.libraryPath, fromEnvironment}, {expandAll(o.RunPath, o), fromRunPath},
+		{n.rpaths(), fromRPath}, {l.libraryPath, fromEnvironment}, {o.runPath(), fromRunPath},
 	} {
 		if file, ok := l.search(try.dirs, name, o); ok {
 			return file, try.how
@@ -53,20 +53,30 @@ func (l *Loader) resolve(n *node, name string) (string, found) {
 	return "", notFound
 }
 
-// rpaths lists DT_RPATH of an object and of its loaders. An object with
-// DT_RUNPATH has no use for any, and the list of a loader with DT_RUNPATH is
-// passed over.
-func (l *Loader) rpaths(n *node) []string {
+// rpaths lists DT_RPATH of an object and of its loaders, each directory once. An
+// object with DT_RUNPATH has no use for any, and the list of a loader with
+// DT_RUNPATH is passed over.
+func (n *node) rpaths() []string {
+	if n.listed {
+		return n.dirs
+	}
+	n.listed = true
 	if len(n.object.RunPath) > 0 {
 		return nil
 	}
-	var out []string
-	for ; n != nil; n = n.parent {
-		if len(n.object.RunPath) == 0 {
-			out = append(out, expandAll(n.object.RPath, n.object)...)
+	seen := map[string]bool{}
+	for at := n; at != nil; at = at.parent {
+		if len(at.object.RunPath) > 0 {
+			continue
+		}
+		for _, dir := range at.object.rPath() {
+			if !seen[dir] {
+				seen[dir] = true
+				n.dirs = append(n.dirs, dir)
+			}
 		}
 	}
-	return out
+	return n.dirs
 }
 
 func (l *Loader) search(dirs []string, name string, o *Object) (string, bool) {
@@ -111,6 +121,19 @@ func (l *Loader) fits(file string, o *Object) bool {
 	return err != nil || other.Machine == o.Machine && other.Class == o.Class
 }
 
+// rPath and runPath are the object's own lists of directories, with the loader's
+// tokens replaced.
+func (o *Object) rPath() []string   { return o.expanded().rPath }
+func (o *Object) runPath() []string { return o.expanded().runPath }
+
+// searched are lists of absolute directories.
+type searched struct{ rPath, runPath []string }
+
+func (o *Object) expanded() *searched {
+	o.once.Do(func() { o.dirs = searched{expandAll(o.RPath, o), expandAll(o.RunPath, o)} })
+	return &o.dirs
+}
+
 func expandAll(dirs []string, o *Object) []string {
 	out := make([]string, 0, len(dirs))
 	for _, dir := range dirs {
@@ -121,20 +144,53 @@ func expandAll(dirs []string, o *Object) []string {
 	return out
 }
 
-// expand replaces the loader's tokens.
+// expand replaces the loader's tokens, with and without braces.
 func expand(dir string, o *Object) string {
-	if !strings.Contains(dir, "$") {
+	before, rest, found := strings.Cut(dir, "$")
+	if !found {
 		return path.Clean(dir)
 	}
-	lib := "lib"
-	if o.Class == elf.ELFCLASS64 {
-		lib = "lib64"
+	var out strings.Builder
+	for found {
+		out.WriteString(before)
+		var value string
+		value, rest = replaceToken(rest, o)
+		out.WriteString(value)
+		before, rest, found = strings.Cut(rest, "$")
 	}
-	origin := path.Dir(o.Path)
-	return path.Clean(strings.NewReplacer(
-		"$ORIGIN", origin, "${ORIGIN}", origin, "$LIB", lib, "${LIB}", lib,
-		"$PLATFORM", platform(o.Machine), "${PLATFORM}", platform(o.Machine),
-	).Replace(dir))
+	out.WriteString(before)
+	return path.Clean(out.String())
+}
+
+// replaceToken returns what the token stands for that a text behind a "$" begins
+// with, and what follows it; "$" itself where there is none.
+func replaceToken(text string, o *Object) (value, rest string) {
+	for _, token := range tokens {
+		if rest, ok := strings.CutPrefix(text, token.name); ok {
+			return token.value(o), rest
+		}
+		if rest, ok := strings.CutPrefix(text, "{"+token.name+"}"); ok {
+			return token.value(o), rest
+		}
+	}
+	return "$", text
+}
+
+// tokens of ld.so(8).
+var tokens = []struct {
+	name  string
+	value func(*Object) string
+}{
+	{"ORIGIN", func(o *Object) string { return path.Dir(o.Path) }},
+	{"LIB", libraryDir},
+	{"PLATFORM", func(o *Object) string { return platform(o.Machine) }},
+}
+
+func libraryDir(o *Object) string {
+	if o.Class == elf.ELFCLASS64 {
+		return "lib64"
+	}
+	return "lib"
 }
 
 func platform(m elf.Machine) string {

@@ -102,6 +102,9 @@ const maxObjects = 400
 type node struct {
 	object *Object
 	parent *node
+	// dirs are its rpaths, once listed.
+	dirs   []string
+	listed bool
 }
 
 type walk struct {
@@ -232,7 +235,7 @@ func (w *walk) prefetch(level []*node) {
 			if w.loaded[path.Base(name)] {
 				continue
 			}
-			if file, ok := w.search(w.rpaths(n), name, n.object); ok && w.isInside(file) {
+			if file, ok := w.search(n.rpaths(), name, n.object); ok && w.isInside(file) {
 				files = append(files, file)
 			}
 		}
@@ -268,7 +271,9 @@ func (l *Loader) object(file string) (*Object, error) {
 }
 
 func (l *Loader) isInside(file string) bool {
-	return slices.ContainsFunc(l.inside, func(dir string) bool { return strings.HasPrefix(file, dir+"/") })
+	return slices.ContainsFunc(l.inside, func(dir string) bool {
+		return len(file) > len(dir) && file[len(dir)] == '/' && file[:len(dir)] == dir
+	})
 }
 
 // isDriver names the libraries that come with the GPU driver and not with any
