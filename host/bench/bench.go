@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/bulkhead-ml/bulkhead/host/probe"
@@ -57,7 +58,8 @@ type Result struct {
 	Skipped string `json:"skipped,omitempty"`
 }
 
-// ErrSkip is what every reason for leaving a benchmark out is, for errors.Is.
+// ErrSkip is what a reason is that lies in the machine: what a benchmark measures
+// is not there.
 var ErrSkip = errors.New("skipped")
 
 // Run measures all, one after the other: two at a time would measure each other.
@@ -73,6 +75,9 @@ func Run(ctx context.Context, all []Benchmark, o Options) ([]Result, error) {
 		}
 		out = append(out, b.measure(ctx, &o))
 	}
+	if ctx.Err() != nil { // the last one was cut off
+		return out, context.Cause(ctx)
+	}
 	return out, nil
 }
 
@@ -86,7 +91,7 @@ func (b Benchmark) measure(ctx context.Context, o *Options) Result {
 		r.Samples, err = rounds(ctx, round, o)
 	}
 	if err != nil {
-		r.Skipped, r.Samples = err.Error(), []float64{}
+		r.Skipped, r.Samples = strings.TrimPrefix(err.Error(), ErrSkip.Error()+": "), []float64{}
 		return r
 	}
 	r.Estimate = Estimated(r.Samples)
@@ -105,8 +110,11 @@ func rounds(ctx context.Context, round func(context.Context) (float64, error), o
 	var out []float64
 	begin := time.Now()
 	for i := range o.rounds() + 1 {
-		if len(out) >= minRounds && time.Since(begin) > o.budget() {
+		if len(out) >= minRounds && (ctx.Err() != nil || time.Since(begin) > o.budget()) {
 			break
+		}
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
 		}
 		sample, err := round(ctx)
 		if errors.Is(err, errEnough) && len(out) >= minRounds {

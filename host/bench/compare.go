@@ -54,8 +54,12 @@ func better(now, then Result) Estimate {
 	return Ratio(now.Samples, then.Samples)
 }
 
+// verdict of a ratio. Without one, as of samples that are none, nothing is
+// decided.
 func verdict(r Estimate) string {
 	switch {
+	case r == Estimate{}:
+		return Undecided
 	case r.High < 1-Tolerance:
 		return Regression
 	case r.Low > 1+Tolerance:

@@ -7,7 +7,8 @@ import os
 import sys
 import time
 
-KIND, ROUNDS = sys.argv[1], int(sys.argv[2])
+KIND, ROUNDS, BUDGET = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+LEAST = 4  # the first one is the warm-up of the benchmark
 SIZE, REPEAT = 256 << 20, 8
 
 
@@ -33,8 +34,10 @@ def main():
         "upload": lambda: cuda.cuMemcpyHtoDAsync_v2(a, host, size, None),
         "download": lambda: cuda.cuMemcpyDtoHAsync_v2(host, a, size, None),
     }
-    samples = []
+    samples, begin = [], time.perf_counter()
     for i in range(ROUNDS + 1):
+        if len(samples) >= LEAST and time.perf_counter() - begin > BUDGET:
+            break
         start = time.perf_counter()
         for _ in range(REPEAT):
             check(KIND, copies[KIND]())

@@ -3,6 +3,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,11 +25,18 @@ const randomReads = 512
 
 // scratch is a file of random bytes: a file system that compresses would answer
 // zeros from nowhere.
-func scratch(o *Options, fill bool) (*os.File, []byte, func(), error) {
-	file, err := os.CreateTemp(o.Dir, "bulkhead-bench-*")
+func scratch(ctx context.Context, o *Options, fill bool) (*os.File, []byte, func(), error) {
+	dir := cmp.Or(o.Dir, os.TempDir())
+	if inMemory(dir) {
+		return nil, nil, nil, fmt.Errorf("%w: %s lies in memory; name a directory on a disk with --dir", ErrSkip, dir)
+	}
+	file, err := os.CreateTemp(dir, "bulkhead-bench-*")
 	if err != nil {
 		return nil, nil, nil, err
 	}
+	// Without a name it is gone with this process, however that ends. Windows
+	// removes no open file.
+	_ = os.Remove(file.Name())
 	closer := func() {
 		_ = file.Close()
 		_ = os.Remove(file.Name())
@@ -37,7 +45,7 @@ func scratch(o *Options, fill bool) (*os.File, []byte, func(), error) {
 	random := rand.NewChaCha8([32]byte{1})
 	_, _ = random.Read(chunk) // never fails
 	if fill {
-		if err := writeAll(context.Background(), file, chunk); err != nil {
+		if err := writeAll(ctx, file, chunk); err != nil {
 			closer()
 			return nil, nil, nil, err
 		}
@@ -58,8 +66,8 @@ func writeAll(ctx context.Context, file *os.File, chunk []byte) error {
 	return file.Sync()
 }
 
-func prepareWrite(_ context.Context, o *Options) (func(context.Context) (float64, error), func(), error) {
-	file, chunk, closer, err := scratch(o, false)
+func prepareWrite(ctx context.Context, o *Options) (func(context.Context) (float64, error), func(), error) {
+	file, chunk, closer, err := scratch(ctx, o, false)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -70,8 +78,8 @@ func prepareWrite(_ context.Context, o *Options) (func(context.Context) (float64
 	}, closer, nil
 }
 
-func prepareRead(_ context.Context, o *Options) (func(context.Context) (float64, error), func(), error) {
-	file, chunk, closer, err := scratch(o, true)
+func prepareRead(ctx context.Context, o *Options) (func(context.Context) (float64, error), func(), error) {
+	file, chunk, closer, err := scratch(ctx, o, true)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -92,8 +100,8 @@ func prepareRead(_ context.Context, o *Options) (func(context.Context) (float64,
 	}, closer, nil
 }
 
-func prepareRandom(_ context.Context, o *Options) (func(context.Context) (float64, error), func(), error) {
-	file, _, closer, err := scratch(o, true)
+func prepareRandom(ctx context.Context, o *Options) (func(context.Context) (float64, error), func(), error) {
+	file, _, closer, err := scratch(ctx, o, true)
 	if err != nil {
 		return nil, nil, err
 	}

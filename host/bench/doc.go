@@ -24,7 +24,9 @@
 // A benchmark is one warm-up and then rounds, each a sample. What is reported is
 // the median, with a 95 % confidence interval by the bootstrap over rounds (2000
 // resamples from a fixed seed, so the same samples give the same interval). The
-// median, not the mean, since what disturbs a machine only makes it slower.
+// median, not the mean, since what disturbs a machine only makes it slower. Fewer
+// than six rounds have no 95 % interval of their median: what is reported is then
+// their whole range, which holds it in 94 % of cases for five, 75 % for three.
 //
 // A comparison is the ratio of the two medians, better above 1, with its interval
 // by the same bootstrap of both. It is a regression when the whole interval lies

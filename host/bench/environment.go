@@ -107,7 +107,7 @@ func runScript(ctx context.Context, o *Options, python, code string, args ...str
 		return nil, err
 	}
 	var samples []float64
-	if err := json.Unmarshal(answer, &samples); err != nil || len(samples) == 0 {
+	if err := json.Unmarshal(answer, &samples); err != nil || !measured(samples) {
 		return nil, fmt.Errorf("the script gave no samples: %.80q", answer)
 	}
 	return samples, nil

@@ -7,6 +7,7 @@ import sys
 import time
 
 MODULE, DEVICE, ROUNDS, BUDGET = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
+LEAST = 4  # the first one is the warm-up of the benchmark
 
 
 def numpy_product():
@@ -39,7 +40,7 @@ def main():
     n, product, corner = {"numpy": numpy_product, "torch": torch_product}[MODULE]()
     samples, begin = [], time.perf_counter()
     for i in range(ROUNDS + 1):
-        if len(samples) >= 3 and time.perf_counter() - begin > BUDGET:
+        if len(samples) >= LEAST and time.perf_counter() - begin > BUDGET:
             break
         start = time.perf_counter()
         c = product()

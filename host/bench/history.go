@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -26,9 +27,12 @@ type Subject struct {
 }
 
 // Same reports whether runs of both can be compared. A newer kernel is what one
-// may want to compare.
+// may want to compare, and leaves a little more or less of the memory.
 func (s Subject) Same(t Subject) bool {
-	s.Kernel, t.Kernel = "", ""
+	if more, less := max(s.Memory, t.Memory), min(s.Memory, t.Memory); more-less > more/32 {
+		return false
+	}
+	s.Kernel, t.Kernel, s.Memory, t.Memory = "", "", 0, 0
 	a, errA := json.Marshal(s)
 	b, errB := json.Marshal(t)
 	return errA == nil && errB == nil && bytes.Equal(a, b)
@@ -66,6 +70,9 @@ func (h History) Append(e Entry) error {
 	if err := os.MkdirAll(filepath.Dir(h.Path), 0o700); err != nil {
 		return err
 	}
+	if err := regular(h.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	file, err := os.OpenFile(h.Path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
@@ -95,7 +102,7 @@ func endsLine(file *os.File, size int64) bool {
 // Read returns the entries, oldest first, and how many lines are none: of another
 // version, or damaged. A file that is not there has no entries.
 func (h History) Read() (entries []Entry, skipped int, err error) {
-	file, err := os.Open(h.Path)
+	file, err := openRegular(h.Path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, 0, nil
 	}
@@ -103,22 +110,35 @@ func (h History) Read() (entries []Entry, skipped int, err error) {
 		return nil, 0, err
 	}
 	defer file.Close()
-	lines := bufio.NewScanner(file)
-	lines.Buffer(nil, maxEntryBytes)
-	for lines.Scan() {
-		e, err := parseEntry(lines.Bytes())
-		if err != nil {
-			skipped++
-			continue
+	lines := bufio.NewReaderSize(io.LimitReader(file, maxHistoryBytes+maxEntryBytes), maxEntryBytes)
+	for {
+		line, err := lines.ReadSlice('\n')
+		whole := !errors.Is(err, bufio.ErrBufferFull)
+		for errors.Is(err, bufio.ErrBufferFull) {
+			_, err = lines.ReadSlice('\n')
 		}
-		entries = append(entries, e)
+		if e, bad := parseEntry(line); bad == nil && whole {
+			entries = append(entries, e)
+		} else if len(line) > 0 {
+			skipped++
+		}
+		if errors.Is(err, io.EOF) {
+			return entries, skipped, nil
+		}
+		if err != nil {
+			return entries, skipped, err
+		}
 	}
-	return entries, skipped, lines.Err()
 }
 
 // ReadBaseline reads one entry from a file, as `bench --save` writes it.
 func ReadBaseline(name string) (Entry, error) {
-	data, err := os.ReadFile(name)
+	file, err := openRegular(name)
+	if err != nil {
+		return Entry{}, err
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, maxEntryBytes+1))
 	if err != nil {
 		return Entry{}, err
 	}
@@ -130,6 +150,22 @@ func ReadBaseline(name string) (Entry, error) {
 		return Entry{}, fmt.Errorf("%s: %w; write one with: bulkhead bench --save FILE", name, err)
 	}
 	return e, nil
+}
+
+// regular refuses what is no file: a FIFO would never open.
+func regular(name string) error {
+	info, err := os.Stat(name)
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is no regular file", name)
+	}
+	return err
+}
+
+func openRegular(name string) (*os.File, error) {
+	if err := regular(name); err != nil {
+		return nil, err
+	}
+	return os.Open(name)
 }
 
 func parseEntry(data []byte) (Entry, error) {

@@ -29,19 +29,24 @@ func Estimated(samples []float64) Estimate {
 	return estimate(median(samples), func() float64 { return median(resample(r, samples)) })
 }
 
-// Ratio estimates the median of a to that of b.
+// Ratio estimates the median of a to that of b. It is zero when a sample is no
+// measurement: not positive, or so large or small that a ratio has no number.
 func Ratio(a, b []float64) Estimate {
-	if len(a) == 0 || len(b) == 0 || median(b) == 0 {
+	if !measured(a) || !measured(b) {
 		return Estimate{}
 	}
 	r := source()
-	return estimate(median(a)/median(b), func() float64 {
-		below := median(resample(r, b))
-		if below == 0 {
-			return 0
+	return estimate(median(a)/median(b), func() float64 { return median(resample(r, a)) / median(resample(r, b)) })
+}
+
+// measured reports whether there are samples, and all could have been measured.
+func measured(samples []float64) bool {
+	for _, x := range samples {
+		if !(x > 1e-100 && x < 1e100) { // NaN is neither
+			return false
 		}
-		return median(resample(r, a)) / below
-	})
+	}
+	return len(samples) > 0
 }
 
 // estimate makes the interval from draws of a bootstrap.

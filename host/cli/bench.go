@@ -69,8 +69,14 @@ func (b *benchFlags) check() error {
 	switch {
 	case b.rounds < 3 || b.rounds > 1000:
 		return misuse("--rounds %d: give 3 to 1000; fewer than 3 samples have no interval", b.rounds)
-	case b.budget < 0:
-		return misuse("--budget %v is negative", b.budget)
+	case b.budget <= 0:
+		return misuse("--budget %v: give a time above 0, such as 10s", b.budget)
+	}
+	if info, err := os.Stat(b.dir); b.dir != "" && (err != nil || !info.IsDir()) {
+		return misuse("--dir %s is no directory; name one on the disk to measure", b.dir)
+	}
+	if b.save != "" {
+		return replaceable(b.save)
 	}
 	return nil
 }
@@ -223,7 +229,7 @@ func (a *app) finishBench(b *benchFlags, entry bench.Entry, base *bench.Entry, s
 	if b.baseline == baselineLast {
 		base = a.lastRun(history, entry)
 	}
-	rep := benchReport{Entry: entry, Comparisons: []bench.Comparison{}}
+	rep := benchReport{Entry: entry, Comparisons: []bench.Comparison{}, alone: b.baseline == baselineNone, cut: stopped != nil}
 	if base != nil {
 		rep.Baseline, rep.OtherMachine = &base.At, !entry.Machine.Same(base.Machine)
 		rep.Comparisons = bench.Compare(entry.Results, base.Results)
@@ -251,8 +257,9 @@ func (a *app) finishBench(b *benchFlags, entry bench.Entry, base *bench.Entry, s
 // did not measure.
 func (a *app) lastRun(h bench.History, now bench.Entry) *bench.Entry {
 	entries, skipped, err := h.Read()
-	if err != nil || skipped > 0 {
-		a.log.Debug("history of benchmarks", "skipped", skipped, "error", err)
+	a.log.Debug("history of benchmarks", "entries", len(entries), "skipped", skipped)
+	if err != nil {
+		a.warn("the runs before cannot be read: %v", err)
 	}
 	var out *bench.Entry
 	for _, e := range slices.Backward(entries) {

@@ -21,6 +21,9 @@ type benchReport struct {
 	Baseline     *time.Time         `json:"baseline,omitempty"`
 	OtherMachine bool               `json:"baseline_of_other_machine,omitempty"`
 	Comparisons  []bench.Comparison `json:"comparisons"`
+
+	alone bool // the user wants no comparison
+	cut   bool // it was ended before it was whole
 }
 
 // exitCode is 1 when something became slower. Another machine may be slower.
@@ -45,9 +48,13 @@ func (b benchReport) WriteText(w io.Writer, opt report.Options) error {
 	}
 	column := 18
 	for _, r := range b.Results {
-		column = max(column, min(len(r.Name), width(opt)-50))
+		column = max(column, min(len(r.Name), width(opt)-59))
 	}
 	for _, r := range b.Results {
+		if r.Skipped != "" {
+			writeTerm(w, opt, 0, column+2, r.Name, "skipped: "+r.Skipped)
+			continue
+		}
 		name := report.CleanLine(r.Name)
 		if len(name) > column {
 			fmt.Fprintln(w, name)
@@ -59,9 +66,6 @@ func (b benchReport) WriteText(w io.Writer, opt report.Options) error {
 }
 
 func (b benchReport) line(r bench.Result, verdicts map[string]bench.Comparison) string {
-	if r.Skipped != "" {
-		return "skipped: " + report.CleanLine(r.Skipped)
-	}
 	text := fmt.Sprintf("%8s %-8s (%s to %s)", figure(r.Median), r.Unit, figure(r.Low), figure(r.High))
 	if c, ok := verdicts[r.Name]; ok && c.Verdict != bench.New {
 		text += fmt.Sprintf("  %s, x%.2f", c.Verdict, c.Ratio.Median)
@@ -70,8 +74,8 @@ func (b benchReport) line(r bench.Result, verdicts map[string]bench.Comparison) 
 }
 
 func (b benchReport) conclude(w io.Writer) error {
-	if b.Baseline == nil {
-		_, err := fmt.Fprintln(w, "\nThis is the first run here. The next one is compared to it.")
+	if text := b.uncompared(); text != "" {
+		_, err := fmt.Fprintln(w, "\n"+text)
 		return err
 	}
 	of := ""
@@ -91,6 +95,22 @@ func (b benchReport) conclude(w io.Writer) error {
 	_, err := fmt.Fprintf(w, "\n%s slower than the run%s of %s.\n",
 		count(slower, "benchmark is", "benchmarks are"), of, b.Baseline.Local().Format("2006-01-02 15:04"))
 	return err
+}
+
+// uncompared says why nothing is compared; "" when something is.
+func (b benchReport) uncompared() string {
+	measured := func(r bench.Result) bool { return r.Skipped == "" }
+	switch {
+	case !slices.ContainsFunc(b.Results, measured):
+		return "Nothing could be measured."
+	case b.Baseline != nil:
+		return ""
+	case b.alone:
+		return "Nothing is compared: --baseline none."
+	case b.cut:
+		return "The run was ended before it was whole, and is not remembered."
+	}
+	return "This is the first run here. The next one is compared to it."
 }
 
 // figure writes a number with three significant digits.

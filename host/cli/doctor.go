@@ -163,7 +163,7 @@ func (a *app) tell(d diagnosis) error {
 func (a *app) diagnosis(ctx context.Context, e *examination) (diagnosis, error) {
 	// A diagnosis is over in a moment and its heap is small: collecting it less
 	// often leaves the processors to the plugins.
-	defer debug.SetGCPercent(debug.SetGCPercent(400))
+	debug.SetGCPercent(400)
 	var none diagnosis
 	machine, err := e.where.machine()
 	if err != nil {
@@ -260,6 +260,10 @@ func (s *session) collect(ctx context.Context, e *examination, plugins []doctor.
 }
 
 func readSnapshot(name string) (report.Facts, error) {
+	// A FIFO in its place would never open.
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		return report.Facts{}, &failure{code: ExitConfig, summary: "The snapshot cannot be read", err: fmt.Errorf("%s is not a regular file", name)}
+	}
 	f, err := os.Open(name)
 	if err != nil {
 		return report.Facts{}, &failure{code: ExitConfig, summary: "The snapshot cannot be read", err: err}

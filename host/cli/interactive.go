@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/bulkhead-ml/bulkhead/host/report"
 )
@@ -74,7 +75,7 @@ func (i *interview) choose(e *examination) error {
 		case answer == "*":
 			e.where.all = true
 		case answer != "":
-			e.where.pythons = []string{answer}
+			e.where.pythons = []string{fromHome(answer)}
 		}
 	}
 	if e.depth.level == levelStatic && e.where.root == "" && e.where.snapshot == "" {
@@ -89,12 +90,22 @@ func (i *interview) choose(e *examination) error {
 	return nil
 }
 
+// fromHome is a path as a shell would have read it: nobody has read an answer.
+func fromHome(name string) string {
+	rest, ok := strings.CutPrefix(name, "~")
+	home, err := os.UserHomeDir()
+	if !ok || err != nil || rest != "" && rest[0] != '/' {
+		return name
+	}
+	return home + rest
+}
+
 // walk goes through the root causes.
 func (i *interview) walk(rep report.Doctor) error {
 	causes := rootFindings(rep)
 	for n, f := range causes {
 		i.say("")
-		i.say(fmt.Sprintf("%d of %d: %s", n+1, len(causes), findingLine(f)))
+		i.term(0, 4, fmt.Sprintf("%d of %d: %s", n+1, len(causes), findingLine(f)))
 		if err := i.one(f, n+1 < len(causes)); err != nil {
 			return err
 		}
@@ -135,7 +146,7 @@ func (i *interview) explain(code string) error { return i.app.explain(i.ctx, []s
 
 func (i *interview) fix(f report.Finding) {
 	for _, r := range f.Remedies {
-		i.say(fmt.Sprintf("%s (risk: %s)", report.CleanLine(r.Summary), r.Risk))
+		i.term(0, 2, fmt.Sprintf("%s (risk: %s)", r.Summary, r.Risk))
 		for _, line := range r.Preview {
 			i.say("    " + report.CleanLine(line))
 		}
@@ -144,7 +155,8 @@ func (i *interview) fix(f report.Finding) {
 		i.say("There is no ready remedy; e explains what can be done.")
 	}
 	for _, v := range f.Verify {
-		i.say("Then see that it is gone: " + report.CleanLine(v))
+		i.say("Then see that it is gone:")
+		i.say("    " + report.CleanLine(v))
 	}
 }
 
@@ -155,7 +167,7 @@ func (i *interview) evidence(f report.Finding) {
 			place = fmt.Sprintf("%s:%d", e.Path, e.Line)
 		}
 		parts := []string{e.Fact, place, e.Call, e.Value}
-		i.say("  " + report.CleanLine(strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), "  ")))
+		i.term(2, 6, strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), "  "))
 	}
 	if len(f.Evidence) == 0 {
 		i.say("  none")
@@ -178,13 +190,32 @@ func rootFindings(rep report.Doctor) []report.Finding {
 
 func (i *interview) say(text string) { fmt.Fprintln(i.app.stdout, text) }
 
+// term writes a paragraph, wrapped, whose first line begins at indent and the others
+// at from.
+func (i *interview) term(indent, from int, text string) {
+	head, rest, _ := strings.Cut(report.CleanLine(text), " ")
+	opt := i.app.textOptions(i.app.stdout)
+	columns := width(opt)
+	line := strings.Repeat(" ", indent) + head
+	for _, word := range strings.Fields(rest) {
+		if utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > columns {
+			i.say(line)
+			line = strings.Repeat(" ", from) + word
+			continue
+		}
+		line += " " + word
+	}
+	i.say(line)
+}
+
 // yes asks a question whose answer is no by default.
 func (i *interview) yes(question string) (bool, error) {
 	answer, err := i.ask(question + " [y/N]")
 	return strings.HasPrefix(strings.ToLower(answer), "y"), err
 }
 
-// ask reads one line; Ctrl-C, q and the end of the input end the interview.
+// ask reads one line; q and the end of the input end the interview, and Ctrl-C ends
+// the command.
 func (i *interview) ask(question string) (string, error) {
 	fmt.Fprint(i.app.stdout, question, " > ")
 	type read struct {
@@ -199,14 +230,14 @@ func (i *interview) ask(question string) (string, error) {
 	select {
 	case <-i.ctx.Done():
 		i.say("")
-		return "", errLeft
+		return "", exit(ExitInterrupted)
 	case r := <-got:
 		answer := strings.TrimSpace(r.line)
 		if r.err != nil && answer == "" {
 			i.say("")
 			return "", r.err
 		}
-		if answer == "q" || answer == "quit" {
+		if word := strings.ToLower(answer); word == "q" || word == "quit" {
 			return "", errLeft
 		}
 		return answer, nil

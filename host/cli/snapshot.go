@@ -160,8 +160,8 @@ func (a *app) observe(ctx context.Context, where *machineFlags, d *depth, use fu
 
 // saveFacts writes a snapshot to a file.
 func (a *app) saveFacts(file string, doc report.Facts) error {
-	if info, err := os.Stat(file); err == nil && info.IsDir() {
-		return misuse("%s is a directory; name a file in it", file)
+	if err := replaceable(file); err != nil {
+		return err
 	}
 	if err := writeFile(file, doc.WriteJSON); err != nil {
 		return failed("The snapshot could not be saved", err)
@@ -171,4 +171,17 @@ func (a *app) saveFacts(file string, doc report.Facts) error {
 		return a.result(doc)
 	}
 	return nil
+}
+
+// replaceable refuses what a file must not take the place of: a device would be
+// gone for every program.
+func replaceable(name string) error {
+	info, err := os.Stat(name)
+	switch {
+	case err != nil || info.Mode().IsRegular():
+		return nil
+	case info.IsDir():
+		return misuse("%s is a directory; name a file in it", name)
+	}
+	return misuse("%s is no regular file, and would be replaced by one; name another file", name)
 }

@@ -4,6 +4,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -48,6 +49,7 @@ func (a *app) watch(ctx context.Context, e *examination) error {
 		return err
 	}
 	a.warn("watching, every %v; Ctrl-C ends it", e.watch.every)
+	seen := sight{report: d.report}
 	for {
 		select {
 		case <-ctx.Done():
@@ -58,14 +60,70 @@ func (a *app) watch(ctx context.Context, e *examination) error {
 		if ctx.Err() != nil {
 			return exit(ExitInterrupted)
 		}
-		if err != nil {
-			return err
-		}
-		for _, line := range changes(d.report, next.report) {
+		for _, line := range seen.next(next.report, err) {
 			fmt.Fprintln(a.stdout, time.Now().Format(time.TimeOnly), line)
 		}
-		d = next
 	}
+}
+
+// sight is what a watch has told so far.
+type sight struct {
+	report  report.Doctor
+	trouble string
+}
+
+// next takes the report of a round, or why there is none, and returns what is new.
+// A round that sees nothing, or not everything, ends no watch and no finding: it
+// is told when it begins and when it is over.
+func (s *sight) next(rep report.Doctor, failed error) []string {
+	var out []string
+	trouble := troubleOf(rep, failed)
+	switch {
+	case trouble == s.trouble:
+	case trouble == "":
+		out = append(out, "ok    the diagnosis is whole again")
+	default:
+		out = append(out, "error "+trouble)
+	}
+	s.trouble = trouble
+	if failed != nil {
+		return out
+	}
+	if trouble != "" {
+		rep = s.kept(rep)
+	}
+	out = append(out, changes(s.report, rep)...)
+	s.report = rep
+	return out
+}
+
+// kept adds to a report that is not whole the findings that stood before.
+func (s *sight) kept(rep report.Doctor) report.Doctor {
+	rep.Findings = slices.Clone(rep.Findings)
+	for _, f := range s.report.Findings {
+		if !hasFinding(rep, f) {
+			rep.Findings = append(rep.Findings, f)
+		}
+	}
+	rep.Summary.Worst = s.report.Summary.Worst
+	return rep
+}
+
+// troubleOf says why a round did not see everything; "" when it did.
+func troubleOf(rep report.Doctor, failed error) string {
+	if failed != nil {
+		text := failed.Error()
+		if f, ok := errors.AsType[*failure](failed); ok && len(f.diags) > 0 {
+			text = f.diags[0].Summary + ": " + f.diags[0].Detail
+		}
+		return report.CleanLine("nothing could be examined: " + text)
+	}
+	for _, d := range rep.Diagnostics {
+		if d.Severity == report.Error {
+			return report.CleanLine(strings.TrimSpace(d.Plugin + " " + d.Summary))
+		}
+	}
+	return ""
 }
 
 // changes are the findings that came and went between two reports, the gravest

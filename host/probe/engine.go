@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -30,6 +31,9 @@ func sorted(list []string) []string {
 // engineProbe asks the engine where there is a socket or a command for one.
 func engineProbe(facts fact.Set, o *Options) []Probe {
 	endpoint := engineSocket(o.Env)
+	if endpoint == "" {
+		return nil
+	}
 	if _, err := os.Stat(endpoint); err != nil {
 		if _, installed := facts.Lookup("docker.client.path"); !installed {
 			return nil
@@ -38,11 +42,16 @@ func engineProbe(facts fact.Set, o *Options) []Probe {
 	return []Probe{{Address: DockerAddress, Title: "ask the container engine", Deadline: engineTime, run: askEngine(endpoint)}}
 }
 
-// engineSocket is the socket that the docker command would use. An engine at
-// another machine is not this machine's.
+// engineSocket is the socket that the docker command would use; "" when that
+// asks an engine by another way. An engine at another machine is not this
+// machine's.
 func engineSocket(env map[string]string) string {
-	if socket, ok := strings.CutPrefix(env["DOCKER_HOST"], "unix://"); ok {
-		return socket
+	if host := env["DOCKER_HOST"]; host != "" {
+		socket, ok := strings.CutPrefix(host, "unix://")
+		if !ok || !filepath.IsAbs(socket) {
+			return ""
+		}
+		return filepath.Clean(socket)
 	}
 	places := []string{"/var/run/docker.sock"}
 	if dir := env["XDG_RUNTIME_DIR"]; dir != "" {
@@ -65,8 +74,8 @@ func askEngine(socket string) func(context.Context, *Options) []fact.Fact {
 			t := talk{Engine: true, Asks: []ask{{Method: http.MethodGet, URL: "http://engine/version"}, {Method: http.MethodGet, URL: "http://engine/info"}}}
 			var s said
 			if s, err = converse(ctx, conn, t, o); err == nil {
-				d.OK, d.EngineInfo = s.Status == http.StatusOK && s.Error == "", s.Engine.cleaned()
-				d.Error = s.problem()
+				d.EngineInfo, d.Error = s.Engine.cleaned(), engineProblem(s)
+				d.OK = d.Error == ""
 			}
 		}
 		if err != nil {
@@ -120,8 +129,8 @@ func speakerSpec(t talk, connection *os.File, o *Options) (sandbox.Spec, error) 
 		return sandbox.Spec{}, err
 	}
 	spec := sandbox.Spec{
-		Exe: exe, Args: []string{name, Word, string(request)}, Inherit: []*os.File{connection},
-		Env: []string{"GOTRACEBACK=none"}, Floor: o.Floor,
+		Exe: exe, Args: []string{name, Word}, Inherit: []*os.File{connection},
+		Env: []string{"GOTRACEBACK=none", requestVariable + "=" + string(request)}, Floor: o.Floor,
 	}
 	if t.TLS != "" {
 		certificates(&spec, o.Env)
@@ -135,20 +144,44 @@ func (s said) problem() string {
 		return s.Error
 	}
 	if s.Status >= http.StatusBadRequest {
-		return http.StatusText(s.Status)
+		return statusText(s.Status)
 	}
 	return ""
 }
 
+// statusText says what a status means, the ones that somebody made up too.
+func statusText(status int) string {
+	return firstOf(http.StatusText(status), fmt.Sprintf("HTTP status %d", status))
+}
+
+// engineProblem is why an answer is not that of an engine that works.
+func engineProblem(s said) string {
+	switch problem := s.problem(); {
+	case problem != "":
+		return problem
+	case s.Status != http.StatusOK:
+		return "it answered " + statusText(s.Status)
+	case s.Engine.Version == "":
+		return "what answers there is no container engine: it names no version"
+	}
+	return ""
+}
+
+// maxWord bounds a word of an engine: an answer of the longest ones fits in what
+// is read of a probe.
+const maxWord = 400
+
 // cleaned makes a server's words fit for a report.
 func (e EngineInfo) cleaned() EngineInfo {
 	for _, s := range []*string{&e.Version, &e.API, &e.DefaultRuntime, &e.StorageDriver, &e.CgroupDriver, &e.CgroupVersion, &e.DataRoot} {
-		*s = clean(*s)
+		*s = word(*s)
 	}
 	for _, list := range [][]string{e.Runtimes, e.CDIDirs, e.CDIDevices, e.Warnings} {
 		for i := range list {
-			list[i] = clean(list[i])
+			list[i] = word(list[i])
 		}
 	}
 	return e
 }
+
+func word(s string) string { return clean(s[:min(len(s), maxWord)]) }

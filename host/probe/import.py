@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Imports one module and multiplies two matrices with it. Says what happened as
-# one JSON object on descriptor 3: standard output belongs to the module.
+# JSON objects on descriptor 3, one after each step: standard output belongs to the
+# module.
+import errno
 import importlib
 import json
 import os
@@ -11,17 +13,33 @@ OUT, MODULE, PROJECT = 3, sys.argv[1], sys.argv[2]
 
 
 def words(error):
-    text = "%s: %s" % (type(error).__name__, error) if str(error) else type(error).__name__
-    return text[:2000]
+    name = type(error).__name__
+    try:
+        text = str(error)
+    except BaseException:  # an exception that cannot say what it is
+        text = ""
+    return ("%s: %s" % (name, text) if text else name)[:2000]
 
 
-def first(error):
-    """The exception at the start of the chain that ended in this one."""
-    seen = set()
-    while id(error) not in seen:
-        seen.add(id(error))
-        error = error.__cause__ or error.__context__ or error
-    return error
+def chain(error):
+    """The exceptions that led to this one, the first at the end."""
+    seen = []
+    while error is not None and len(seen) < 100 and not any(error is e for e in seen):
+        seen.append(error)
+        error = error.__cause__ or error.__context__
+    return seen
+
+
+def refused(errors):
+    """Whether one of them is what the walls of a sandbox answer."""
+    return any(isinstance(e, OSError) and e.errno in (errno.EPERM, errno.EROFS) for e in errors)
+
+
+def attribute(module, name):
+    try:
+        return str(getattr(module, name, "") or "")
+    except BaseException:  # modules may compute their attributes
+        return ""
 
 
 def torch_product(torch):
@@ -105,15 +123,17 @@ def load(result):
     try:
         module = importlib.import_module(MODULE)
     except BaseException as error:
-        result["error"] = words(error)
-        if first(error) is not error:
-            result["cause"] = words(first(error))
+        errors = chain(error)
+        result["error"], result["refused"] = words(error), refused(errors)
+        if len(errors) > 1:
+            result["cause"] = words(errors[-1])
         return None
     finally:
         result["seconds"] = time.monotonic() - start
     result["ok"] = True
-    result["version"] = str(getattr(module, "__version__", ""))[:100]
-    result["path"] = str(getattr(module, "__file__", "") or "")[:4000]
+    result["multiplies"] = MODULE in PRODUCTS
+    result["version"] = attribute(module, "__version__")[:100]
+    result["path"] = attribute(module, "__file__")[:4000]
     return module
 
 
@@ -140,13 +160,15 @@ def say(answer):
 def main():
     # What Python puts first for `python -c` is the working directory, which is
     # the project for the person who starts a program there.
-    sys.path[0:1] = [PROJECT] if PROJECT else []
-    answer = {"import": {"ok": False, "seconds": 0}}
-    module = load(answer["import"])
+    if not getattr(sys.flags, "safe_path", False):
+        sys.path[0:1] = [PROJECT] if PROJECT else []
+    result = {"ok": False, "seconds": 0}
+    module = load(result)
+    say({"import": result})
     if module is not None and MODULE in PRODUCTS:
-        answer["tensor"] = {"ok": False, "gpu": False, "seconds": 0}
-        multiply(module, answer["tensor"])
-    say(answer)
+        result = {"ok": False, "gpu": False, "seconds": 0}
+        multiply(module, result)
+        say({"tensor": result})
 
 
 main()

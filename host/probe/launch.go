@@ -38,11 +38,11 @@ type outcome struct {
 // launch runs a program to its end. Its answer is what it writes to the first
 // descriptor after the standard streams and the spec's own.
 func launch(ctx context.Context, spec sandbox.Spec) (outcome, error) {
-	private, err := os.MkdirTemp("", "bulkhead-probe-")
+	private, remove, err := privateDir()
 	if err != nil {
 		return outcome{}, err
 	}
-	defer os.RemoveAll(private)
+	defer remove()
 	answer, err := newSink(maxAnswer)
 	if err != nil {
 		return outcome{}, err
@@ -70,11 +70,7 @@ func wait(ctx context.Context, p *sandbox.Process, answer, stderr *sink) (outcom
 	select {
 	case <-p.Done():
 	case <-ctx.Done():
-		if out.deadline = errors.Is(ctx.Err(), context.DeadlineExceeded); !out.deadline {
-			p.Kill()
-			<-p.Done()
-			return out, errors.New("the diagnosis was ended while this was tried")
-		}
+		out.deadline = errors.Is(ctx.Err(), context.DeadlineExceeded)
 		p.Kill()
 	}
 	select {
@@ -82,6 +78,9 @@ func wait(ctx context.Context, p *sandbox.Process, answer, stderr *sink) (outcom
 		out.exit = *p.Exit()
 	case <-time.After(settle):
 		return out, fmt.Errorf("the process is still there %v after it was killed", settle)
+	}
+	if ctx.Err() != nil && !out.deadline {
+		return out, errors.New("the diagnosis was ended while this was tried")
 	}
 	out.answer, out.stderr = answer.text(), stderr.text()
 	return out, nil
@@ -101,6 +100,8 @@ func (o outcome) died() string {
 		return "it was ended for the system call " + e.Call
 	case e.Signal != 0:
 		return fmt.Sprintf("it was ended by signal %d (%v)%s", int(e.Signal), e.Signal, o.lastWords())
+	case e.Code == 0:
+		return "it ended by itself, without an answer that can be read" + o.lastWords()
 	}
 	return fmt.Sprintf("it ended with exit status %d%s", e.Code, o.lastWords())
 }

@@ -36,7 +36,7 @@ type Options struct {
 	Floor sandbox.Level
 	// Network is the user's consent to probes that leave the machine.
 	Network bool
-	// Deadline of each probe; 0 means the probe's own.
+	// Deadline shortens that of each probe; 0 leaves the probe its own.
 	Deadline time.Duration
 	// Parallel is how many probes run at the same time; 0 means half of the
 	// processors: a framework uses several while it is imported.
@@ -106,7 +106,7 @@ func (p Probe) try(ctx context.Context, o *Options) []fact.Fact {
 		return []fact.Fact{unknown(p.Address, "the diagnosis was ended before this was tried")}
 	}
 	deadline := p.Deadline
-	if o.Deadline > 0 {
+	if o.Deadline > 0 && o.Deadline < deadline {
 		deadline = o.Deadline
 	}
 	limited, cancel := context.WithTimeout(ctx, deadline)

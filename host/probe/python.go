@@ -3,15 +3,14 @@
 package probe
 
 import (
+	"bytes"
 	"context"
 	_ "embed" // the scripts
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/bulkhead-ml/bulkhead/host/plugin"
 	"github.com/bulkhead-ml/bulkhead/host/sandbox"
@@ -57,26 +56,67 @@ func importing(prefix, python, module, project string) func(context.Context, *Op
 	}
 }
 
+// answer is what an import tells, in one object or more, as it gets on: a crash in
+// the product takes nothing from the import before it.
+type answer struct {
+	Import *struct {
+		Import
+		// Refused says that the system refused something as a sandbox does.
+		Refused bool `json:"refused"`
+		// Multiplies says that a product comes next.
+		Multiplies bool `json:"multiplies"`
+	} `json:"import"`
+	Tensor *Tensor `json:"tensor"`
+}
+
+// parseAnswer reads what was told until it makes no sense.
+func parseAnswer(text []byte) (a answer) {
+	for d := json.NewDecoder(bytes.NewReader(text)); ; {
+		var part answer
+		if d.Decode(&part) != nil {
+			return a
+		}
+		if a.Import == nil {
+			a.Import = part.Import
+		}
+		if a.Import != nil && a.Tensor == nil {
+			a.Tensor = part.Tensor
+		}
+	}
+}
+
 // imported turns an outcome into facts.
 func imported(prefix, module, at, tensorAt string, out outcome) []fact.Fact {
-	var answer struct {
-		Import *Import `json:"import"`
-		Tensor *Tensor `json:"tensor"`
+	a := parseAnswer(out.answer)
+	i := Import{Error: out.died()}
+	if a.Import != nil {
+		i = a.Import.Import
 	}
-	if err := json.Unmarshal(out.answer, &answer); err != nil || answer.Import == nil {
-		answer.Import, answer.Tensor = &Import{Error: out.died()}, nil
-	}
-	i := answer.Import
 	i.Prefix, i.Module, i.PeakBytes = prefix, module, out.exit.PeakBytes
 	i.Error, i.Cause, i.Path, i.Version = clean(i.Error), clean(i.Cause), clean(i.Path), clean(i.Version)
+	if a.Import != nil && a.Import.Refused && !i.OK {
+		return []fact.Fact{unknown(at, "the sandbox may have refused what the import wanted: "+i.Error)}
+	}
 	call := fmt.Sprintf("import %s in %s", module, prefix)
 	facts := []fact.Fact{known(at, i, call, firstOf(i.Error, "ok"))}
-	if t := answer.Tensor; t != nil {
-		t.Prefix, t.Module = prefix, module
-		t.Error, t.Device, t.GPUError = clean(t.Error), clean(t.Device), clean(t.GPUError)
-		facts = append(facts, known(tensorAt, t, "product of two matrices with "+module, firstOf(t.Error, t.Device)))
+	if a.Import != nil && i.OK && a.Import.Multiplies {
+		facts = append(facts, multiplied(prefix, module, tensorAt, a.Tensor, out))
 	}
 	return facts
+}
+
+// multiplied is the fact about the product. What the limits of the probe ended
+// says nothing about the framework.
+func multiplied(prefix, module, at string, t *Tensor, out outcome) fact.Fact {
+	switch {
+	case t == nil && (out.deadline || out.exit.OutOfMemory || out.exit.Exceeded != "" || out.exit.Call != ""):
+		return unknown(at, out.died())
+	case t == nil:
+		t = &Tensor{Error: out.died()}
+	}
+	t.Prefix, t.Module = prefix, module
+	t.Error, t.Device, t.GPUError = clean(t.Error), clean(t.Device), clean(t.GPUError)
+	return known(at, t, "product of two matrices with "+module, firstOf(t.Error, t.Device))
 }
 
 // driver is the probe of NVML and CUDA's driver library.
@@ -111,7 +151,7 @@ func (s script) run(ctx context.Context, o *Options) (outcome, error) {
 	spec := sandbox.Spec{
 		Exe: exe, Args: slices.Concat([]string{interpreter.Path, "-B", "-c", s.code}, s.args),
 		Env: s.environment(o, interpreter), DirEnv: caches, Binds: s.binds(o, interpreter),
-		Proc: true, Identity: sandbox.SameUID, Limits: frameworkLimits, Floor: o.Floor,
+		Proc: true, Identity: sandbox.SameUID, Limits: frameworkLimits(), Floor: o.Floor,
 	}
 	stayInPlace(&spec)
 	return launch(ctx, spec)
@@ -129,99 +169,19 @@ func stayInPlace(spec *sandbox.Spec) {
 	}
 }
 
+// maxMemory of an import, in bytes.
+const maxMemory = 16 << 30
+
 // frameworkLimits are wide: an import of torch maps tens of gigabytes for CUDA
-// and starts a thread for each processor.
-var frameworkLimits = sandbox.Limits{
-	DataBytes: 16 << 30, AddressSpaceBytes: sandbox.Unlimited, GroupMemoryBytes: 16 << 30, FileBytes: 256 << 20,
-	OpenFiles: 4096, Processes: 4096, ScratchBytes: 256 << 20, ScratchInodes: 1 << 16,
-}
-
-// caches are the variables by which frameworks find a place to write to: the
-// home is not writable in a sandbox.
-var caches = []string{
-	"TMPDIR", "XDG_CACHE_HOME", "MPLCONFIGDIR", "NUMBA_CACHE_DIR", "TRITON_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR",
-	"CUDA_CACHE_PATH", "HF_HOME",
-}
-
-// passed are the variables of the examined process that change what an import
-// does, by name or by prefix.
-var passed = []string{
-	"PATH", "LD_LIBRARY_PATH", "LD_PRELOAD", "LANG", "LC_*", "PYTHON*", "CUDA_*", "NVIDIA_*", "NCCL_*", "CUDNN_*", "OMP_*", "MKL_*",
-	"OPENBLAS_*", "KMP_*", "XLA_*", "TF_*", "JAX_*", "TORCH_*", "PYTORCH_*", "BNB_*", "KERAS_*", "HIP_*", "ROCR_*", "ORT_*", "VIRTUAL_ENV", "CONDA_PREFIX",
-}
-
-// environment is what the examined process would give to the interpreter.
-func (s script) environment(o *Options, i *plugin.Interpreter) []string {
-	env := []string{"HOME=" + o.Home, "HF_HUB_OFFLINE=1", "PYTHONDONTWRITEBYTECODE=1"}
-	library := o.Env["LD_LIBRARY_PATH"]
-	for _, pair := range i.Env {
-		if dir, ok := strings.CutPrefix(pair, "LD_LIBRARY_PATH="); ok {
-			library = strings.TrimPrefix(library+":"+dir, ":") // after the user's own
-			continue
-		}
-		env = append(env, pair)
+// and starts a thread for each processor. It gets no more than half of the
+// machine's memory, so that the work that runs beside it stays.
+func frameworkLimits() sandbox.Limits {
+	memory := uint64(maxMemory)
+	if half := machineMemory() / 2; half > 0 {
+		memory = min(memory, half)
 	}
-	if library != "" {
-		env = append(env, "LD_LIBRARY_PATH="+library)
+	return sandbox.Limits{
+		DataBytes: memory, AddressSpaceBytes: sandbox.Unlimited, GroupMemoryBytes: memory, FileBytes: 256 << 20,
+		OpenFiles: 4096, Processes: 4096, ScratchBytes: 256 << 20, ScratchInodes: 1 << 16,
 	}
-	for name, value := range o.Env {
-		if name != "LD_LIBRARY_PATH" && slices.ContainsFunc(passed, func(p string) bool { return matches(p, name) }) {
-			env = append(env, name+"="+value)
-		}
-	}
-	slices.Sort(env)
-	return env
-}
-
-func matches(pattern, name string) bool {
-	prefix, open := strings.CutSuffix(pattern, "*")
-	return name == pattern || open && strings.HasPrefix(name, prefix)
-}
-
-// binds are the files that an import may need, at their own places.
-func (s script) binds(o *Options, i *plugin.Interpreter) []sandbox.Bind {
-	var dirs []string
-	dirs = append(dirs, i.Optional...)
-	for _, name := range []string{"LD_LIBRARY_PATH", "PYTHONPATH"} {
-		dirs = append(dirs, strings.Split(o.Env[name], ":")...)
-	}
-	if o.Home != "" {
-		dirs = append(dirs, o.Home+"/.local/lib/python"+i.Version) // packages of the user
-	}
-	dirs = append(dirs, s.project, "/usr/local/cuda", "/sys/devices/system", "/sys/bus/pci/devices", "/sys/module/nvidia", "/etc/OpenCL", "/run/opengl-driver")
-	dirs = append(dirs, glob("/usr/local/cuda-*", "/usr/lib/gcc")...)
-	binds := make([]sandbox.Bind, 0, len(dirs)+len(i.Libraries))
-	for _, library := range i.Libraries {
-		binds = append(binds, sandbox.Bind{Source: library, Access: sandbox.Library})
-	}
-	seen := slices.Clone(i.Libraries)
-	slices.Sort(dirs)
-	for _, dir := range dirs {
-		if !filepath.IsAbs(dir) || covered(dir, seen) {
-			continue
-		}
-		seen = append(seen, filepath.Clean(dir))
-		binds = append(binds, sandbox.Bind{Source: filepath.Clean(dir), Access: sandbox.Library, Optional: true})
-	}
-	for _, node := range glob("/dev/nvidia*", "/dev/nvidia-caps/*", "/dev/dxg", "/dev/kfd", "/dev/dri/renderD*") {
-		if info, err := os.Stat(node); err == nil && info.Mode()&os.ModeDevice != 0 {
-			binds = append(binds, sandbox.Bind{Source: node, Access: sandbox.Device, Optional: true})
-		}
-	}
-	return binds
-}
-
-func covered(name string, by []string) bool {
-	return slices.ContainsFunc(by, func(dir string) bool {
-		return filepath.Clean(name) == dir || strings.HasPrefix(name, strings.TrimSuffix(dir, "/")+"/")
-	})
-}
-
-func glob(patterns ...string) []string {
-	var out []string
-	for _, p := range patterns {
-		found, _ := filepath.Glob(p) // the patterns are ours
-		out = append(out, found...)
-	}
-	return out
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/url"
@@ -36,12 +37,18 @@ func reachProbes(_ fact.Set, o *Options) []Probe {
 	return out
 }
 
+// untried is the stage of what this package does not speak: no fault of the machine.
+const untried = "untried"
+
 func reaching(name, address string) func(context.Context, *Options) []fact.Fact {
 	return func(ctx context.Context, o *Options) []fact.Fact {
 		begin := time.Now()
 		r := reach(ctx, address, o)
 		r.Seconds = time.Since(begin).Seconds()
 		at := fact.At(ReachAddress, name, "")
+		if r.Stage == untried {
+			return []fact.Fact{unknown(at, r.Error)}
+		}
 		return []fact.Fact{known(at, r, "HEAD "+r.URL, firstOf(r.Error, http.StatusText(r.Status)))}
 	}
 }
@@ -51,24 +58,20 @@ func reaching(name, address string) func(context.Context, *Options) []fact.Fact 
 func reach(ctx context.Context, address string, o *Options) Reach {
 	r := Reach{URL: withoutSecrets(address)}
 	u, err := url.Parse(address)
-	if err != nil || u.Host == "" {
-		r.Stage, r.Error = "name", "this is no address of a server"
+	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" {
+		r.Stage, r.Error = "name", "this is no address of a web server"
 		return r
 	}
-	t := talk{Asks: []ask{{Method: http.MethodHead, URL: "http://" + u.Host + cmp.Or(u.EscapedPath(), "/")}}}
-	port := "80"
-	if u.Scheme == "https" {
-		t.TLS, port = u.Hostname(), "443"
+	t, near, proxy, err := route(u, o.Env)
+	if errors.Is(err, errUntried) {
+		r.Stage, r.Error = untried, err.Error()
+		return r
 	}
-	far := net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), port))
-	near := far
-	if proxy := proxyOf(u, o.Env); proxy != nil {
-		r.Proxy = withoutSecrets(proxy.String())
-		near, t.Proxy = net.JoinHostPort(proxy.Hostname(), cmp.Or(proxy.Port(), "80")), far
-		if proxy.User != nil {
-			t.Authorization = "Basic " + base64.StdEncoding.EncodeToString([]byte(proxy.User.String()))
-		}
+	if err != nil {
+		r.Stage, r.Error = "proxy", err.Error()
+		return r
 	}
+	r.Proxy = proxy
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "tcp", near)
 	if err != nil {
@@ -85,6 +88,27 @@ func reach(ctx context.Context, address string, o *Options) Reach {
 	return r
 }
 
+// route is what to say, and where to connect to, for an address: the place itself
+// or a proxy, which is told without its password.
+func route(u *url.URL, env map[string]string) (t talk, near, told string, err error) {
+	t.Asks = []ask{{Method: http.MethodHead, URL: "http://" + u.Host + cmp.Or(u.EscapedPath(), "/")}}
+	port := "80"
+	if u.Scheme == "https" {
+		t.TLS, port = u.Hostname(), "443"
+	}
+	near = net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), port))
+	proxy, err := proxyOf(u, env)
+	if err != nil || proxy == nil {
+		return t, near, "", err
+	}
+	t.Proxy, near = near, net.JoinHostPort(proxy.Hostname(), cmp.Or(proxy.Port(), "80"))
+	if proxy.User != nil {
+		password, _ := proxy.User.Password()
+		t.Authorization = "Basic " + base64.StdEncoding.EncodeToString([]byte(proxy.User.Username()+":"+password))
+	}
+	return t, near, proxy.Scheme + "://" + proxy.Host, nil
+}
+
 // dialStage tells a name that does not resolve from a host that does not answer.
 func dialStage(err error) string {
 	if _, ok := errors.AsType[*net.DNSError](err); ok {
@@ -93,18 +117,24 @@ func dialStage(err error) string {
 	return "connect"
 }
 
-// proxyOf is the proxy for an address by the examined process's variables.
-func proxyOf(u *url.URL, env map[string]string) *url.URL {
+var errUntried = errors.New("not tried, only one of the kind http")
+
+// proxyOf is the proxy for an address by the examined process's variables; nil
+// for none.
+func proxyOf(u *url.URL, env map[string]string) (*url.URL, error) {
 	get := func(name string) string { return cmp.Or(env[name], env[strings.ToLower(name)]) }
 	cfg := httpproxy.Config{HTTPProxy: get("HTTP_PROXY"), HTTPSProxy: get("HTTPS_PROXY"), NoProxy: get("NO_PROXY")}
 	if all := get("ALL_PROXY"); all != "" {
 		cfg.HTTPProxy, cfg.HTTPSProxy = cmp.Or(cfg.HTTPProxy, all), cmp.Or(cfg.HTTPSProxy, all)
 	}
 	proxy, err := cfg.ProxyFunc()(u)
-	if err != nil {
-		return nil
+	switch {
+	case err != nil, proxy != nil && (proxy.Hostname() == "" || strings.Trim(proxy.Path, "/") != ""):
+		return nil, errors.New("the address of the proxy cannot be read; see HTTPS_PROXY, HTTP_PROXY and ALL_PROXY") // the error would tell its password
+	case proxy != nil && proxy.Scheme != "http":
+		return nil, fmt.Errorf("a proxy of the kind %q is %w", clean(proxy.Scheme), errUntried)
 	}
-	return proxy
+	return proxy, nil
 }
 
 // withoutSecrets is an address without user, password and query.

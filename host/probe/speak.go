@@ -14,6 +14,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -21,6 +22,10 @@ import (
 
 // Word is the argument that makes a program of ours the speaker.
 const Word = "bulkhead-probe-speaker"
+
+// requestVariable holds the request. The arguments of a process can be read by
+// everybody on a machine, and a request may hold the password of a proxy.
+const requestVariable = "BULKHEAD_PROBE_REQUEST"
 
 // Descriptors of a speaker.
 const (
@@ -31,7 +36,9 @@ const (
 // talk is what a speaker is asked to do on its connection.
 type talk struct {
 	// Proxy is the "host:port" to ask the proxy at the other end for; "" without
-	// a proxy. Authorization is the header for it.
+	// a proxy. With TLS it is asked for a connection, without for the page, as
+	// every client does: proxies give no connection to port 80. Authorization is
+	// the header for it.
 	Proxy         string `json:"proxy,omitempty"`
 	Authorization string `json:"authorization,omitempty"`
 	// TLS is the name that the certificate must have; "" without TLS.
@@ -68,12 +75,12 @@ const (
 // MaybeSpeak turns this process into a speaker when it was started to be one,
 // and then never returns.
 func MaybeSpeak() {
-	if len(os.Args) != 3 || os.Args[1] != Word {
+	if len(os.Args) != 2 || os.Args[1] != Word {
 		return
 	}
 	var t talk
 	out := said{Stage: "start"}
-	if err := json.Unmarshal([]byte(os.Args[2]), &t); err != nil {
+	if err := json.Unmarshal([]byte(os.Getenv(requestVariable)), &t); err != nil {
 		out.Error = err.Error()
 	} else if conn, err := net.FileConn(os.NewFile(connectionFD, "connection")); err != nil {
 		out.Error = err.Error()
@@ -87,7 +94,7 @@ func MaybeSpeak() {
 
 // speak has the whole conversation on a connection.
 func speak(conn net.Conn, t talk) said {
-	if t.Proxy != "" {
+	if t.Proxy != "" && t.TLS != "" {
 		var err error
 		if conn, err = tunnel(conn, t); err != nil {
 			return said{Stage: "proxy", Error: err.Error()}
@@ -119,6 +126,7 @@ func tunnel(conn net.Conn, t talk) (net.Conn, error) {
 		return nil, err
 	}
 	if answer.StatusCode != http.StatusOK {
+		_ = answer.Body.Close()
 		return nil, fmt.Errorf("the proxy answered %s", answer.Status)
 	}
 	return &early{Conn: conn, reader: reader}, nil
@@ -145,10 +153,16 @@ func exchange(conn net.Conn, t talk) said {
 			return conn, nil
 		},
 	}
+	if t.Proxy != "" && t.TLS == "" {
+		transport.Proxy = http.ProxyURL(&url.URL{Scheme: "http", Host: "proxy"}) // which conn leads to
+	}
 	client := &http.Client{Transport: transport, Timeout: time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	var out said
 	var body []byte
 	for _, a := range t.Asks {
+		if transport.Proxy != nil && t.Authorization != "" {
+			a.Header = map[string]string{"Proxy-Authorization": t.Authorization}
+		}
 		status, text, err := a.send(client, body)
 		if err != nil {
 			return said{Stage: "http", Error: err.Error()}
@@ -158,6 +172,7 @@ func exchange(conn net.Conn, t talk) said {
 			out.Engine.read(a.URL, text)
 		}
 	}
+	out.Engine = out.Engine.cleaned()
 	out.Text = strings.ToValidUTF8(string(body[:min(len(body), maxShown)]), "\ufffd")
 	return out
 }
