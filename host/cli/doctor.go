@@ -231,7 +231,11 @@ func (a *app) share() time.Duration { return a.flags.timeout * 2 / 5 }
 // diagnose runs the doctor on the session's machine or on a snapshot.
 func (s *session) diagnose(ctx context.Context, e *examination, opt doctor.Options) (report.Doctor, error) {
 	opt.Cache = s.cache(e.fresh)
-	plugins, err := s.doctors(ctx, s.lazyPlugin)
+	start := s.doctorPlugin
+	if opt.Cache != nil {
+		start = s.lazyPlugin
+	}
+	plugins, err := s.doctors(ctx, start)
 	if err != nil {
 		return report.Doctor{}, err
 	}

@@ -17,7 +17,7 @@ import (
 func (a *app) snapshotCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "snapshot",
-		Short: "Save what can be observed about a machine, and diagnose it elsewhere",
+		Short: "Save what can be observed, and diagnose it elsewhere",
 		Long: "A snapshot is one JSON file with every fact of a machine and its evidence. It\n" +
 			"can be shown, kept, sent to somebody else and diagnosed on any machine.",
 		Args: exactly(0, "one of the commands save, show and check"),

@@ -3,12 +3,12 @@
 package config
 
 import (
-	"regexp"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2"
 
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 	"github.com/bulkhead-ml/bulkhead/registry/manifest"
 )
 
@@ -92,11 +92,11 @@ func (s section) grants() ([]string, []Range) {
 	return entries, ranges
 }
 
-var builtinSource = regexp.MustCompile(`^builtin/[a-z0-9][a-z0-9-]*$`)
+var builtinSource = pattern.Lazy(`^builtin/[a-z0-9][a-z0-9-]*$`)
 
 // executable resolves the source of a plugin when it is a path.
 func (s section) executable(source string) Path {
-	if source == "" || builtinSource.MatchString(source) {
+	if source == "" || builtinSource().MatchString(source) {
 		return Path{}
 	}
 	for _, prefix := range []string{"./", "../", "/", `.\`, `..\`} {
@@ -127,11 +127,11 @@ func (s section) version() string {
 	return text
 }
 
-var digestPattern = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+var digestPattern = pattern.Lazy(`^sha256:[0-9a-f]{64}$`)
 
 func (s section) digest() string {
 	text := strings.ToLower(s.text("digest"))
-	if text == "" || digestPattern.MatchString(text) {
+	if text == "" || digestPattern().MatchString(text) {
 		return text
 	}
 	s.l.errorf(s.rangeFor("digest"), "Invalid digest",
@@ -139,7 +139,7 @@ func (s section) digest() string {
 	return ""
 }
 
-var codePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]*\.[a-z0-9][a-z0-9_-]*$`)
+var codePattern = pattern.Lazy(`^[a-z0-9][a-z0-9_-]*\.[a-z0-9][a-z0-9_-]*$`)
 
 func (l *loader) checks() {
 	for _, b := range l.blocks["check"] {
@@ -153,7 +153,7 @@ func (l *loader) checks() {
 			Range:    rangeOf(b.DefRange),
 			config:   s.config(),
 		}
-		if !codePattern.MatchString(code) {
+		if !codePattern().MatchString(code) {
 			l.errorf(b.LabelRanges[0], "Invalid code",
 				"%q is not the code of a check, such as \"torch.cpu-wheel-on-gpu-host\".", shorten(code))
 			continue

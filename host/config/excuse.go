@@ -3,12 +3,13 @@
 package config
 
 import (
-	"regexp"
 	"strings"
 	"time"
 	"unicode"
 
 	"github.com/hashicorp/hcl/v2"
+
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 )
 
 // Skip leaves checks out, for a reason that stands in the report.
@@ -44,7 +45,7 @@ var HostCodes = []string{
 }
 
 // excusedCode is the form of the codes that skips and waivers name.
-var excusedCode = regexp.MustCompile(`^(require\.[A-Za-z][A-Za-z0-9_-]{0,55}|[a-z0-9][a-z0-9_-]*\.(\*|[a-z0-9][a-z0-9_-]*))$`)
+var excusedCode = pattern.Lazy(`^(require\.[A-Za-z][A-Za-z0-9_-]{0,55}|[a-z0-9][a-z0-9_-]*\.(\*|[a-z0-9][a-z0-9_-]*))$`)
 
 // skips reads skip blocks, of the top level or of a suite.
 func (l *loader) skips(blocks hcl.Blocks) []*Skip {
@@ -76,7 +77,7 @@ func (l *loader) waivers() {
 // excusable reports a code of a wrong form, or the name of a requirement that
 // is not there.
 func (l *loader) excusable(code string, at hcl.Range) bool {
-	if !excusedCode.MatchString(code) {
+	if !excusedCode().MatchString(code) {
 		l.errorf(at, "Invalid code", "%q is not the code of a check such as \"gpu.persistence-off\", a group such as \"gpu.*\" or \"require.NAME\".", shorten(code))
 		return false
 	}

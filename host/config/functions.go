@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -18,6 +17,8 @@ import (
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
 	"github.com/zclconf/go-cty/cty/function/stdlib"
+
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 )
 
 // functions are what expressions may call. None reads files, the environment
@@ -184,11 +185,11 @@ func namesPreRelease(specifier string) bool {
 	return false
 }
 
-var sizePattern = regexp.MustCompile(`^([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*([KMGTP]i?)?B?$`)
+var sizePattern = pattern.Lazy(`^([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*([KMGTP]i?)?B?$`)
 
 // parseBytes reads "64MiB" (powers of 1024), "64MB" (powers of 1000) or "64".
 func parseBytes(text string) (*big.Float, error) {
-	m := sizePattern.FindStringSubmatch(strings.TrimSpace(text))
+	m := sizePattern().FindStringSubmatch(strings.TrimSpace(text))
 	if m == nil {
 		return nil, fmt.Errorf("%q is not a size such as 64MiB, 1.5GiB or 500MB", shorten(text))
 	}

@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"maps"
 	"math/big"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
 	"github.com/zclconf/go-cty/cty/function/stdlib"
+
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 )
 
 // collectionFunctions are for conditions over many facts. What each may give is
@@ -163,7 +164,7 @@ func holds(list []cty.Value, v cty.Value) bool {
 // otherwise ask for gigabytes of spaces.
 const maxFormatWidth = 200
 
-var formatWidth = regexp.MustCompile(`%%|%[^%a-zA-Z]*?(\d+)?(?:\.(\d+))?[a-zA-Z]`)
+var formatWidth = pattern.Lazy(`%%|%[^%a-zA-Z]*?(\d+)?(?:\.(\d+))?[a-zA-Z]`)
 
 // formatFunc is stdlib's format with bounded widths.
 var formatFunc = function.New(&function.Spec{
@@ -171,7 +172,7 @@ var formatFunc = function.New(&function.Spec{
 	VarParam: &function.Parameter{Name: "args", Type: cty.DynamicPseudoType, AllowNull: true},
 	Type:     function.StaticReturnType(cty.String),
 	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-		for _, m := range formatWidth.FindAllStringSubmatch(args[0].AsString(), -1) {
+		for _, m := range formatWidth().FindAllStringSubmatch(args[0].AsString(), -1) {
 			for _, width := range m[1:] {
 				if n, err := strconv.Atoi(width); width != "" && (err != nil || n > maxFormatWidth) {
 					return cty.UnknownVal(cty.String), function.NewArgError(0, fmt.Errorf("the width in %q is above %d", shorten(m[0]), maxFormatWidth))

@@ -13,7 +13,7 @@ func TestLabels(t *testing.T) {
 		"clean": true, "a-b_c9": true, strings.Repeat("k", 56): true,
 		"": false, "9a": false, "_a": false, "a.b": false, "a b": false, "kl\u00e9": false, "k\u202e": false, strings.Repeat("k", 57): false,
 	} {
-		if validLabel.MatchString(name) != want {
+		if validLabel().MatchString(name) != want {
 			t.Errorf("%q: want %v", name, want)
 		}
 	}

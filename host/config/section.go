@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/big"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +13,8 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
+
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 )
 
 // section is one block on its way into the configuration. Its methods read
@@ -245,7 +246,7 @@ func (l *loader) resolvePath(text string, at hcl.Range) Path {
 
 // validLabel is the form of a block's name: an identifier that is also a file
 // name everywhere, since results are saved under it.
-var validLabel = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,55}$`)
+var validLabel = pattern.Lazy(`^[A-Za-z][A-Za-z0-9_-]{0,55}$`)
 
 // label reads the block's name, which must be fit to be referred to.
 func (l *loader) label(b *hcl.Block, kind string) (string, bool) {
@@ -255,7 +256,7 @@ func (l *loader) label(b *hcl.Block, kind string) (string, bool) {
 // labelIn is label for a name that is unique within something only.
 func (l *loader) labelIn(b *hcl.Block, kind, within string) (string, bool) {
 	name := b.Labels[0]
-	if !validLabel.MatchString(name) {
+	if !validLabel().MatchString(name) {
 		l.errorf(b.LabelRanges[0], "Invalid name",
 			"%q cannot be referred to. Names have letters, digits, dashes and underscores, start with a letter and are at most 56 long.", shorten(name))
 		return name, false

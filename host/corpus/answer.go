@@ -6,10 +6,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"path"
-	"regexp"
 	"strings"
 
 	"github.com/bulkhead-ml/bulkhead/host/report"
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 )
 
 // answer is what a tool said about a machine.
@@ -120,15 +120,15 @@ func (f Finding) matches(got report.Finding) bool {
 }
 
 var (
-	failureWord = regexp.MustCompile(`(?i)\b(errors?|warnings?|critical|fatal|failed|failures?|broken)\b`)
-	deniedWord  = regexp.MustCompile(`(?i)\b(no|0|zero|without)\s+(\w+\s+(and|or)\s+)?(errors?|warnings?|critical|fatal|failed|failures?|broken)\b`)
+	failureWord = pattern.Lazy(`(?i)\b(errors?|warnings?|critical|fatal|failed|failures?|broken)\b`)
+	deniedWord  = pattern.Lazy(`(?i)\b(no|0|zero|without)\s+(\w+\s+(and|or)\s+)?(errors?|warnings?|critical|fatal|failed|failures?|broken)\b`)
 )
 
 // alarm returns the first line of a text that speaks of failure, or "".
 func alarm(text string) string {
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
-		if failureWord.MatchString(deniedWord.ReplaceAllString(line, "")) {
+		if failureWord().MatchString(deniedWord().ReplaceAllString(line, "")) {
 			return line
 		}
 	}

@@ -5,10 +5,11 @@ package doctor
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/bulkhead-ml/bulkhead/host/factcache"
 	"github.com/bulkhead-ml/bulkhead/host/report"
@@ -126,8 +127,13 @@ type assignment struct {
 	codes   map[string][]string
 }
 
-// codeForm is the form of a code: visible words joined by dots.
-var codeForm = regexp.MustCompile(`^[^\s.\pC]+(\.[^\s.\pC]+)+$`)
+// isCode reports whether a code has its form: visible words joined by dots.
+func isCode(code string) bool {
+	words := strings.Split(code, ".")
+	return len(words) > 1 && !slices.ContainsFunc(words, func(word string) bool {
+		return word == "" || strings.ContainsFunc(word, func(r rune) bool { return r == ' ' || unicode.Is(unicode.C, r) })
+	})
+}
 
 // assign gives each selected code to the first plugin that described it.
 func (s Selection) assign(plugins []Plugin, out *Checked) assignment {
@@ -137,7 +143,7 @@ func (s Selection) assign(plugins []Plugin, out *Checked) assignment {
 		refused := refusals{plugin: p.Name, what: "check"}
 		for _, c := range p.Description.GetChecks() {
 			code := c.GetCode()
-			if len(code) > maxLineBytes || !codeForm.MatchString(code) {
+			if len(code) > maxLineBytes || !isCode(code) {
 				refused.add("a code has the form group.name", code)
 				continue
 			}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/bulkhead-ml/bulkhead/host/report"
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
 )
 
@@ -77,7 +78,7 @@ type verdict struct {
 // importing matches the commands that show that an import is mended, as
 // `/opt/venv/bin/python -c "import torch"`; what follows the import is the
 // third group.
-var importing = regexp.MustCompile(`^(?:env (?:-u \w+ )+)?'?([^'"]+?)'? -c "import ([\w.]+(?:, ?[\w.]+)*)((?:; ?.*)?)"$`)
+var importing = pattern.Lazy(`^(?:env (?:-u \w+ )+)?'?([^'"]+?)'? -c "import ([\w.]+(?:, ?[\w.]+)*)((?:; ?.*)?)"$`)
 
 // verdictOf reads a finding's verdict from the command that would show that it
 // is gone: whatever it is called, it is wrong when that command succeeds.
@@ -86,7 +87,7 @@ func verdictOf(f report.Finding) (verdict, bool) {
 		return verdict{}, false
 	}
 	for _, command := range f.Verify {
-		m := importing.FindStringSubmatch(command)
+		m := importing().FindStringSubmatch(command)
 		if m == nil {
 			continue
 		}
@@ -115,16 +116,16 @@ type blame struct {
 // blames read the errors of the dynamic loader and of Python's import. The
 // formats are those of glibc's elf/dl-*.c and of CPython's importlib.
 var blames = []struct {
-	form  *regexp.Regexp
+	form  func() *regexp.Regexp
 	words string
 }{
-	{regexp.MustCompile(`(\S+): cannot open shared object file`), "the library %s is missing"},
-	{regexp.MustCompile("version [`'](\\S+)' not found"), "a library lacks the version %s"},
-	{regexp.MustCompile(`undefined symbol: ([^\s,]+)`), "the symbol %s is defined nowhere"},
-	{regexp.MustCompile(`No module named ['"]([^'"]+)['"]`), "the module %s is not installed"},
-	{regexp.MustCompile(`cannot import name ['"]([^'"]+)['"]`), "the name %s is not there"},
-	{regexp.MustCompile(`(\S+): (?:invalid ELF header|file too short|wrong ELF class\S*)`), "the library %s is damaged"},
-	{regexp.MustCompile(`(\S+\.dylib)`), "the library %s is missing"},
+	{pattern.Lazy(`(\S+): cannot open shared object file`), "the library %s is missing"},
+	{pattern.Lazy("version [`'](\\S+)' not found"), "a library lacks the version %s"},
+	{pattern.Lazy(`undefined symbol: ([^\s,]+)`), "the symbol %s is defined nowhere"},
+	{pattern.Lazy(`No module named ['"]([^'"]+)['"]`), "the module %s is not installed"},
+	{pattern.Lazy(`cannot import name ['"]([^'"]+)['"]`), "the name %s is not there"},
+	{pattern.Lazy(`(\S+): (?:invalid ELF header|file too short|wrong ELF class\S*)`), "the library %s is damaged"},
+	{pattern.Lazy(`(\S+\.dylib)`), "the library %s is missing"},
 }
 
 // blameOf finds what an import failed of. The cause goes before the error: it is
@@ -132,7 +133,7 @@ var blames = []struct {
 func blameOf(p ProbeImport) blame {
 	for _, text := range []string{p.Cause, p.Error} {
 		for _, b := range blames {
-			if m := b.form.FindStringSubmatch(text); m != nil {
+			if m := b.form().FindStringSubmatch(text); m != nil {
 				return blame{words: fmt.Sprintf(b.words, bounded(baseName(m[1]), 100)), name: baseName(m[1])}
 			}
 		}

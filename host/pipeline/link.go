@@ -6,14 +6,15 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/agext/levenshtein"
+
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 )
 
-var nodeName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$`)
+var nodeName = pattern.Lazy(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$`)
 
 // link draws the edges and checks everything that needs no file and no plugin.
 func link(p Pipeline) (*Plan, []*Problem) {
@@ -72,7 +73,7 @@ func (n *Node) public() *PlannedNode {
 func (n *Node) check() []*Problem {
 	var problems []*Problem
 	add := func(p *Problem) { problems = append(problems, p) }
-	if !nodeName.MatchString(n.Name) {
+	if !nodeName().MatchString(n.Name) {
 		add(problemf(n.Name, "Node name that cannot be used", "%q must be 1 to 64 letters, digits, '_', '-' or '.', and begin with a letter, a digit or '_'.", n.Name))
 	}
 	if n.Budget < 0 || n.Timeout < 0 || n.Retries < 0 {

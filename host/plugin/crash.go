@@ -3,8 +3,9 @@
 package plugin
 
 import (
-	"regexp"
 	"strings"
+
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 )
 
 const (
@@ -57,8 +58,8 @@ var cppCrashes = []string{
 }
 
 var (
-	rustPanic = regexp.MustCompile(`^thread '.*'(?: \(\d+\))? panicked at `)
-	assertion = regexp.MustCompile(`^[^ ]+: .+:\d+: .*Assertion .* failed\.$`)
+	rustPanic = pattern.Lazy(`^thread '.*'(?: \(\d+\))? panicked at `)
+	assertion = pattern.Lazy(`^[^ ]+: .+:\d+: .*Assertion .* failed\.$`)
 )
 
 const traceback = "Traceback (most recent call last):"
@@ -70,9 +71,9 @@ func startsCrash(line string) runtimeOf {
 		return goRuntime
 	case strings.HasPrefix(line, traceback), strings.HasPrefix(line, "Fatal Python error: "):
 		return pythonRuntime
-	case rustPanic.MatchString(line), strings.HasPrefix(line, "memory allocation of "):
+	case rustPanic().MatchString(line), strings.HasPrefix(line, "memory allocation of "):
 		return rustRuntime
-	case hasPrefix(line, cppCrashes), assertion.MatchString(line):
+	case hasPrefix(line, cppCrashes), assertion().MatchString(line):
 		return cppRuntime
 	}
 	return noRuntime

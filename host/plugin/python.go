@@ -8,9 +8,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 )
 
 // A Python is two trees of files: the base installation with its standard
@@ -152,7 +153,7 @@ func parseVenv(text string) map[string]string {
 	return cfg
 }
 
-var versioned = regexp.MustCompile(`^python(3\.\d+)t?$`)
+var versioned = pattern.Lazy(`^python(3\.\d+)t?$`)
 
 // findBase finds the prefix above the base installation's bin, and the version:
 // by the binary's name where several are installed, else by the only library.
@@ -168,7 +169,7 @@ func (p *python) findBase(home string) error {
 	var found []string
 	for _, prefix := range candidates {
 		for _, version := range libraries(prefix) {
-			if match := versioned.FindStringSubmatch(filepath.Base(p.binary)); match != nil && match[1] != version {
+			if match := versioned().FindStringSubmatch(filepath.Base(p.binary)); match != nil && match[1] != version {
 				continue
 			}
 			p.prefix, p.version = prefix, version

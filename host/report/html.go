@@ -13,6 +13,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/bulkhead-ml/bulkhead/sdk/check"
@@ -27,25 +28,30 @@ var pageSource string
 
 // pagePolicy lets the page show its own style and do nothing else: no script,
 // no picture, no font, no connection, no form.
-var pagePolicy = fmt.Sprintf("default-src 'none'; style-src 'sha256-%s'; base-uri 'none'; form-action 'none'", styleHash())
+func pagePolicy() string {
+	return fmt.Sprintf("default-src 'none'; style-src 'sha256-%s'; base-uri 'none'; form-action 'none'", styleHash())
+}
 
 func styleHash() string {
 	sum := sha256.Sum256([]byte(pageStyle))
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// pages escapes by context (html/template), after line and text have cleaned.
-var pages = template.Must(template.New("page").Funcs(template.FuncMap{
-	"line": CleanLine, "text": Clean, "place": place, "duration": duration, "level": level,
-	"style":    func() template.CSS { return template.CSS(pageStyle) },
-	"policy":   func() string { return pagePolicy },
-	"word":     func(status string) string { word, _ := markOf(status); return word },
-	"class":    classOf,
-	"json":     func(raw json.RawMessage) string { return string(raw) },
-	"percent":  func(f float64) string { return fmt.Sprintf("%.0f %%", 100*f) },
-	"risky":    func(risk string) bool { return risk == "medium" || risk == "high" },
-	"commands": commandBlocks,
-}).Parse(pageSource))
+// pages escapes by context (html/template), after line and text have cleaned. It
+// is parsed for the first page: most reports are read in a terminal.
+var pages = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("page").Funcs(template.FuncMap{
+		"line": CleanLine, "text": Clean, "place": place, "duration": duration, "level": level,
+		"style":    func() template.CSS { return template.CSS(pageStyle) },
+		"policy":   pagePolicy,
+		"word":     func(status string) string { word, _ := markOf(status); return word },
+		"class":    classOf,
+		"json":     func(raw json.RawMessage) string { return string(raw) },
+		"percent":  func(f float64) string { return fmt.Sprintf("%.0f %%", 100*f) },
+		"risky":    func(risk string) bool { return risk == "medium" || risk == "high" },
+		"commands": commandBlocks,
+	}).Parse(pageSource))
+})
 
 // classOf is the style of a status; the word is always written beside it.
 func classOf(status string) string {
@@ -172,7 +178,7 @@ func weighty(ds []Diagnostic) []Diagnostic {
 
 func writePage(w io.Writer, what, name string, data any) error {
 	var b bytes.Buffer
-	if err := pages.ExecuteTemplate(&b, name, data); err != nil {
+	if err := pages().ExecuteTemplate(&b, name, data); err != nil {
 		return fmt.Errorf("encoding %s as HTML: %w", what, err)
 	}
 	if _, err := w.Write(b.Bytes()); err != nil {

@@ -10,10 +10,10 @@ import (
 // replaceAddresses replaces the IP addresses of machines.
 func (r *Redactor) replaceAddresses(s string) string {
 	if strings.Count(s, ":") >= 2 {
-		s = replaceAt(ipv6, s, func(from, to int) string { return r.ipv6At(s, from, to) })
+		s = replaceAt(ipv6(), s, func(from, to int) string { return r.ipv6At(s, from, to) })
 	}
 	if strings.Count(s, ".") >= 3 {
-		s = replaceAt(ipv4, s, func(from, to int) string { return r.ipv4At(s, from, to) })
+		s = replaceAt(ipv4(), s, func(from, to int) string { return r.ipv4At(s, from, to) })
 	}
 	return s
 }

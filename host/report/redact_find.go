@@ -10,6 +10,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 )
 
 // nameFinder matches pseudonyms, which stay, and the names and secrets that
@@ -97,9 +99,9 @@ func inPath(s string, from int) bool {
 // pseudonymForm matches the pseudonyms that have no form of their own.
 const pseudonymForm = `<(?:user|host|email|serial|secret)[0-9]+>`
 
-var pseudonymOnly = regexp.MustCompile("^(?:" + pseudonymForm + ")$")
+var pseudonymOnly = pattern.Lazy("^(?:" + pseudonymForm + ")$")
 
-func isPseudonym(s string) bool { return strings.HasPrefix(s, "<") && pseudonymOnly.MatchString(s) }
+func isPseudonym(s string) bool { return strings.HasPrefix(s, "<") && pseudonymOnly().MatchString(s) }
 
 // set makes a set of words.
 func set(words string) map[string]bool {

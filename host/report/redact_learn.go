@@ -16,9 +16,9 @@ func (r *Redactor) learn(key, s string) string {
 		r.learnSecret(s)
 	case kind == "user" && !strings.ContainsAny(s, "/\\:{}"):
 		r.learnName(userName, s)
-	case kind == "host" && hostForm.MatchString(s) && !isAddress(s):
+	case kind == "host" && hostForm().MatchString(s) && !isAddress(s):
 		r.learnHost(s)
-	case kind == "serial" && !strings.Contains(s, " ") && len(s) >= 4 && !uuid.MatchString(s):
+	case kind == "serial" && !strings.Contains(s, " ") && len(s) >= 4 && !uuid().MatchString(s):
 		r.learnName(serialName, s)
 	}
 	for _, found := range matches(uuid, s, "-") {
@@ -77,10 +77,10 @@ func (r *Redactor) learnVersions(key, s string) {
 	if strings.Count(s, ".") < 3 {
 		return
 	}
-	for _, m := range ipv4.FindAllStringIndex(s, -1) {
+	for _, m := range ipv4().FindAllStringIndex(s, -1) {
 		before, after := nearby(s[:m[0]]), s[m[1]:]
 		named := strings.Contains(key, "version") || strings.Contains(key, "release")
-		if (named || beforeVersion.MatchString(before) || afterVersion.MatchString(after)) && !networked(before, after) {
+		if (named || beforeVersion().MatchString(before) || afterVersion().MatchString(after)) && !networked(before, after) {
 			r.versions[s[m[0]:m[1]]] = true
 		}
 	}
@@ -90,7 +90,7 @@ func (r *Redactor) learnVersions(key, s string) {
 func nearby(before string) string { return before[max(0, len(before)-80):] }
 
 func networked(before, after string) bool {
-	return beforeAddress.MatchString(before) || afterAddress.MatchString(after)
+	return beforeAddress().MatchString(before) || afterAddress().MatchString(after)
 }
 
 // factWords gathers the vocabulary of facts: the words of their addresses and

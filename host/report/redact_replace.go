@@ -18,10 +18,10 @@ func (r *Redactor) replace(key, s string) string {
 func (r *Redactor) replaceSecrets(s string) string {
 	secret := func(found string) string { return r.pseudonym("secret", found) }
 	if strings.Contains(s, "PRIVATE KEY") {
-		s = privateKey.ReplaceAllStringFunc(s, secret)
+		s = privateKey().ReplaceAllStringFunc(s, secret)
 	}
 	if strings.Contains(s, "://") {
-		s = submatch(urlLogin, s, func(m []string) string {
+		s = submatch(urlLogin(), s, func(m []string) string {
 			if m[2] == "git" || isPseudonym(m[2]) {
 				return m[0]
 			}
@@ -29,7 +29,7 @@ func (r *Redactor) replaceSecrets(s string) string {
 		})
 	}
 	if hasAny(s, "earer", "EARER", "uthorization", "UTHORIZATION") {
-		s = submatch(bearer, s, func(m []string) string { return m[1] + secret(m[2]) })
+		s = submatch(bearer(), s, func(m []string) string { return m[1] + secret(m[2]) })
 	}
 	named := func(m []string) string {
 		if !secretAssignment(m[1], m[2], m[3]) {
@@ -38,10 +38,10 @@ func (r *Redactor) replaceSecrets(s string) string {
 		return m[1] + m[2] + secret(m[3])
 	}
 	if hasAny(s, "=", ":") {
-		s = submatch(assignment, s, named)
+		s = submatch(assignment(), s, named)
 	}
 	if strings.Contains(s, "--") {
-		s = submatch(option, s, named)
+		s = submatch(option(), s, named)
 	}
 	return s
 }
@@ -49,7 +49,7 @@ func (r *Redactor) replaceSecrets(s string) string {
 // replaceIdentifiers replaces mail addresses, UUIDs, GUIDs and MAC addresses.
 func (r *Redactor) replaceIdentifiers(s string) string {
 	if strings.Contains(s, "@") {
-		s = mail.ReplaceAllStringFunc(s, func(found string) string {
+		s = mail().ReplaceAllStringFunc(s, func(found string) string {
 			if notMail(found) {
 				return found
 			}
@@ -59,20 +59,20 @@ func (r *Redactor) replaceIdentifiers(s string) string {
 	if !hasAny(s, "-", ":") {
 		return s
 	}
-	s = uuid.ReplaceAllStringFunc(s, r.uuidFor)
+	s = uuid().ReplaceAllStringFunc(s, r.uuidFor)
 	if hasAny(s, "GPU-", "MIG-") {
-		s = submatch(shortUUID, s, func(m []string) string { return m[1] + r.abbreviated(m[2]) })
+		s = submatch(shortUUID(), s, func(m []string) string { return m[1] + r.abbreviated(m[2]) })
 	}
 	if len(s) < len("00:00:00:00:00:00") {
 		return s
 	}
-	s = mac.ReplaceAllStringFunc(s, func(found string) string {
+	s = mac().ReplaceAllStringFunc(s, func(found string) string {
 		if flat := strings.ToLower(strings.ReplaceAll(found, "-", ":")); !strings.HasPrefix(flat, "02:00:00:") && strings.Trim(flat, "0:") != "" && strings.Trim(flat, "f:") != "" {
 			return r.pseudonym("mac", flat)
 		}
 		return found
 	})
-	return guid.ReplaceAllStringFunc(s, func(found string) string {
+	return guid().ReplaceAllStringFunc(s, func(found string) string {
 		if strings.HasPrefix(found, "0200:0000:") || strings.Trim(found, "0:") == "" {
 			return found
 		}

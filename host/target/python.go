@@ -7,9 +7,10 @@ import (
 	"bytes"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 )
 
 // AllPythons among Machine.Pythons stands for every environment that is found.
@@ -37,7 +38,7 @@ func (m *Machine) pythonPaths(t *tree) []string {
 func (m *Machine) pythonPath(t *tree, p string) []string {
 	prefix := prefixOf(t, p)
 	out := m.under(prefix, "")
-	if len(out) == 0 && pythonName.MatchString(path.Base(p)) {
+	if len(out) == 0 && pythonName().MatchString(path.Base(p)) {
 		return systemPython(t, path.Clean(filepath.ToSlash(p)), "")
 	}
 	home := venvHome(t, prefix)
@@ -55,7 +56,7 @@ func (m *Machine) pythonPath(t *tree, p string) []string {
 }
 
 // pythonName matches the file names of interpreters.
-var pythonName = regexp.MustCompile(`^python[0-9.]*t?(\.exe)?$`)
+var pythonName = pattern.Lazy(`^python[0-9.]*t?(\.exe)?$`)
 
 // holdsPython reports whether a directory has an interpreter: an environment may
 // come from anybody, and the home that it names must not be just any directory.
@@ -66,7 +67,7 @@ func holdsPython(t *tree, dir string) bool {
 	listed, err := t.list(dir, maxListed)
 	return err == nil && slices.ContainsFunc(listed, func(name string) bool {
 		info, err := t.stat(path.Join(dir, name))
-		return pythonName.MatchString(name) && err == nil && info.Mode().IsRegular()
+		return pythonName().MatchString(name) && err == nil && info.Mode().IsRegular()
 	})
 }
 
@@ -75,7 +76,7 @@ func holdsPython(t *tree, dir string) bool {
 func holdsLibrary(t *tree, dir string) bool {
 	for _, lib := range []string{"lib", "lib64"} {
 		listed, _ := t.list(path.Join(dir, lib), maxListed)
-		if slices.ContainsFunc(listed, pythonName.MatchString) {
+		if slices.ContainsFunc(listed, pythonName().MatchString) {
 			return true
 		}
 	}
@@ -104,7 +105,7 @@ func systemPython(t *tree, at, prefix string) []string {
 		}
 		at = path.Clean(to)
 		add(at)
-		if !pythonName.MatchString(path.Base(at)) {
+		if !pythonName().MatchString(path.Base(at)) {
 			return nil // a link to something else
 		}
 	}

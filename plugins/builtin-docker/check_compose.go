@@ -6,10 +6,10 @@ import (
 	"cmp"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-docker/internal/compose"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-docker/internal/tables"
 	"github.com/bulkhead-ml/bulkhead/sdk/check"
@@ -133,7 +133,7 @@ var composeShmSmall = check.Check{
 }
 
 // launchers start several processes that share memory, or a script that trains.
-var launchers = regexp.MustCompile(`(^|[\s"'/\[,])(torchrun|accelerate|deepspeed|[\w./-]*train[\w-]*\.py)($|[\s"',\]])|torch\.distributed\.(run|launch)`)
+var launchers = pattern.Lazy(`(^|[\s"'/\[,])(torchrun|accelerate|deepspeed|[\w./-]*train[\w-]*\.py)($|[\s"',\]])|torch\.distributed\.(run|launch)`)
 
 func runComposeShm(c *check.Context) {
 	var settings composeShmSettings
@@ -174,7 +174,7 @@ func runComposeShm(c *check.Context) {
 func sharesMemory(c *check.Context, name string, s compose.Service) bool {
 	image, built := serviceImage(c, name, s)
 	torch := image.Torch || slices.ContainsFunc(built.Installs, func(in install) bool { _, ok := torchOf(in); return ok })
-	return s.Build == "" && image.Torch || torch && launchers.MatchString(s.Command+" "+built.Commands)
+	return s.Build == "" && image.Torch || torch && launchers().MatchString(s.Command+" "+built.Commands)
 }
 
 var composeRuntime = check.Check{

@@ -4,10 +4,10 @@ package main
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 	"github.com/bulkhead-ml/bulkhead/sdk/check"
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
 )
@@ -255,14 +255,14 @@ func hasControlNode(c *check.Context) bool {
 	return slices.ContainsFunc(nodes, func(n deviceNode) bool { return n.Path == "/dev/nvidiactl" })
 }
 
-var gpuNode = regexp.MustCompile(`^/dev/nvidia\d+$`)
+var gpuNode = pattern.Lazy(`^/dev/nvidia\d+$`)
 
 // asksForNone reports whether the container was told to have the driver and no
 // GPU, and has none.
 func asksForNone(c *check.Context) bool {
 	nodes, _ := fact.Get[[]deviceNode](c.Facts, "gpu.device_nodes")
 	return c.Facts.String("docker.container.visible_devices") == "none" &&
-		!slices.ContainsFunc(nodes, func(n deviceNode) bool { return gpuNode.MatchString(n.Path) })
+		!slices.ContainsFunc(nodes, func(n deviceNode) bool { return gpuNode().MatchString(n.Path) })
 }
 
 func gpuRequest(kind string) check.Remedy {

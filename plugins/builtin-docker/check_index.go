@@ -5,10 +5,10 @@ package main
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-docker/internal/tables"
 	"github.com/bulkhead-ml/bulkhead/sdk/check"
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
@@ -95,8 +95,8 @@ func torchOf(in install) (requirement, bool) {
 }
 
 var (
-	torchIndex = regexp.MustCompile(`download\.pytorch\.org/whl/(?:nightly/|test/)?(cu\d{2,3}|cpu)`)
-	cudaLabel  = regexp.MustCompile(`^cu(\d{2,3})$`)
+	torchIndex = pattern.Lazy(`download\.pytorch\.org/whl/(?:nightly/|test/)?(cu\d{2,3}|cpu)`)
+	cudaLabel  = pattern.Lazy(`^cu(\d{2,3})$`)
 )
 
 // wheelCUDA tells for which CUDA the wheel of a command is, "cpu", or "" where
@@ -106,7 +106,7 @@ func wheelCUDA(s stage, in install, torch requirement) (cuda, from string) {
 		return labelCUDA(torch.local), "the release " + torch.pinned + "+" + torch.local
 	}
 	for _, index := range in.Indexes {
-		if m := torchIndex.FindStringSubmatch(index); m != nil {
+		if m := torchIndex().FindStringSubmatch(index); m != nil {
 			return labelCUDA(m[1]), index
 		}
 	}
@@ -128,7 +128,7 @@ func labelCUDA(label string) string {
 	if label == "cpu" {
 		return "cpu"
 	}
-	m := cudaLabel.FindStringSubmatch(label)
+	m := cudaLabel().FindStringSubmatch(label)
 	if m == nil {
 		return ""
 	}

@@ -13,5 +13,5 @@ import (
 )
 
 func TestContract(t *testing.T) {
-	plugintest.Test(t, plugintest.InProcess(plugin.Info{Name: "docker", Tables: tables.Versions()}, fact.Serve(collectors()...), check.Serve(checks()...)))
+	plugintest.Test(t, plugintest.InProcess(plugin.Info{Name: "docker", Tables: tables.Versions}, fact.Serve(collectors()...), check.Serve(checks()...)))
 }

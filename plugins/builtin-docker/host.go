@@ -6,9 +6,9 @@ import (
 	"context"
 	"fmt"
 	"path"
-	"regexp"
 	"strings"
 
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-docker/internal/mountinfo"
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
 )
@@ -95,7 +95,7 @@ type toolkitConfig struct {
 
 const toolkitConfigFile = "/etc/nvidia-container-runtime/config.toml"
 
-var tomlValue = regexp.MustCompile(`^([A-Za-z-]+)\s*=\s*"?([A-Za-z-]+)"?\s*(?:#.*)?$`)
+var tomlValue = pattern.Lazy(`^([A-Za-z-]+)\s*=\s*"?([A-Za-z-]+)"?\s*(?:#.*)?$`)
 
 // collectToolkitConfig reads two values of the file; both stand on a line of
 // their own in every file that the toolkit writes.
@@ -112,7 +112,7 @@ func collectToolkitConfig(t *fact.Target, r *fact.Recorder) {
 		if strings.HasPrefix(line, "[") {
 			table = strings.Trim(line, "[] ")
 		}
-		m := tomlValue.FindStringSubmatch(line)
+		m := tomlValue().FindStringSubmatch(line)
 		switch {
 		case m == nil:
 		case table == "nvidia-container-cli" && m[1] == "no-cgroups":

@@ -3,17 +3,17 @@
 package main
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-docker/internal/tables"
 	"github.com/bulkhead-ml/bulkhead/sdk/check"
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
 )
 
 // frameworks are distributions that use GPUs.
-var frameworks = regexp.MustCompile(`^(torch|tensorflow|jax|jaxlib|keras|cupy|mxnet|paddlepaddle|onnxruntime|vllm|sglang|triton|deepspeed|ray|numba|cudf|cuml|rapids|nvidia|xgboost|lightgbm|bitsandbytes|llama-cpp-python)(-|$)`)
+var frameworks = pattern.Lazy(`^(torch|tensorflow|jax|jaxlib|keras|cupy|mxnet|paddlepaddle|onnxruntime|vllm|sglang|triton|deepspeed|ray|numba|cudf|cuml|rapids|nvidia|xgboost|lightgbm|bitsandbytes|llama-cpp-python)(-|$)`)
 
 // bare are distributions that come with an interpreter.
 var bare = []string{"pip", "setuptools", "wheel", "packaging", "distro-info", "python-apt", "unattended-upgrades"}
@@ -30,7 +30,7 @@ func withoutML(c *check.Context) bool {
 		}
 		for _, p := range packages {
 			name := normalized(p.Name)
-			if frameworks.MatchString(name) {
+			if frameworks().MatchString(name) {
 				return false
 			}
 			if !slices.Contains(bare, name) {
@@ -46,7 +46,7 @@ func withoutML(c *check.Context) bool {
 func projectAsksML(c *check.Context) bool {
 	asked, _ := fact.Get[[]struct{ Name string }](c.Facts, "python.project_requirements")
 	return slices.ContainsFunc(asked, func(p struct{ Name string }) bool {
-		return frameworks.MatchString(normalized(p.Name))
+		return frameworks().MatchString(normalized(p.Name))
 	})
 }
 
@@ -72,7 +72,7 @@ func stageWantsGPU(s stage) bool {
 	return tables.ParseImage(s.Base).GPU || slices.ContainsFunc(s.Installs, func(in install) bool {
 		return slices.ContainsFunc(in.Requirements, func(text string) bool {
 			r, ok := parseRequirement(text)
-			return ok && frameworks.MatchString(r.name)
+			return ok && frameworks().MatchString(r.name)
 		})
 	})
 }

@@ -24,7 +24,7 @@ import (
 )
 
 func main() {
-	plugin.Serve(plugin.Info{Name: "docker", Tables: tables.Versions()}, fact.Serve(collectors()...), check.Serve(checks()...))
+	plugin.Serve(plugin.Info{Name: "docker", Tables: tables.Versions}, fact.Serve(collectors()...), check.Serve(checks()...))
 }
 
 func collectors() []fact.Collector {

@@ -3,8 +3,9 @@
 package main
 
 import (
-	"regexp"
 	"strings"
+
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 )
 
 // requirement is what a check asks of a requirement on a command line.
@@ -21,17 +22,17 @@ type requirement struct {
 }
 
 var (
-	requirementText = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[([A-Za-z0-9._,\s-]*)\])?\s*(?:(==|>=|<=|~=|!=|<|>|===)\s*([A-Za-z0-9.*+!_-]+))?`)
-	separators      = regexp.MustCompile(`[-_.]+`)
+	requirementText = pattern.Lazy(`^([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[([A-Za-z0-9._,\s-]*)\])?\s*(?:(==|>=|<=|~=|!=|<|>|===)\s*([A-Za-z0-9.*+!_-]+))?`)
+	separators      = pattern.Lazy(`[-_.]+`)
 )
 
 // normalized spells a name as PEP 503 does.
-func normalized(name string) string { return strings.ToLower(separators.ReplaceAllString(name, "-")) }
+func normalized(name string) string { return strings.ToLower(separators().ReplaceAllString(name, "-")) }
 
 // parseRequirement reads "name[extra]==1.2"; false for a path, an address or a
 // variable.
 func parseRequirement(text string) (requirement, bool) {
-	m := requirementText.FindStringSubmatch(text)
+	m := requirementText().FindStringSubmatch(text)
 	if m == nil || strings.ContainsAny(text, "/$@\\") {
 		return requirement{}, false
 	}

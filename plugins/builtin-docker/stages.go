@@ -3,10 +3,10 @@
 package main
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-docker/internal/dockerfile"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-docker/internal/shell"
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
@@ -81,12 +81,12 @@ func collectStages(r *fact.Recorder, name string, data []byte) {
 
 // cudaWords are parts of commands that bring libraries of CUDA, or that install
 // from a file which is not looked at and may.
-var cudaWords = regexp.MustCompile(`cudnn|cuda-?toolkit|libcublas|cuda-(?:libraries|runtime|nvrtc|cudart|compat|\d)|local/cuda|\bcuda_\d|install[^;&|]*\scuda(?:\s|$)|` +
+var cudaWords = pattern.Lazy(`cudnn|cuda-?toolkit|libcublas|cuda-(?:libraries|runtime|nvrtc|cudart|compat|\d)|local/cuda|\bcuda_\d|install[^;&|]*\scuda(?:\s|$)|` +
 	`(?:conda|mamba)\s(?:[^;&|]*\s)?(?:env\s+(?:create|update)|-f|--file|-n\s+\S+\s+-f)\b|(?:uv|pdm|pipenv|pixi|poetry)\s+(?:sync|install)\b`)
 
 func bringsCUDA(p dockerfile.Stage) bool {
 	return slices.ContainsFunc(p.Copied, func(word string) bool { return strings.Contains(word, "cuda") }) ||
-		slices.ContainsFunc(p.Scripts, func(s dockerfile.Script) bool { return cudaWords.MatchString(s.Text) })
+		slices.ContainsFunc(p.Scripts, func(s dockerfile.Script) bool { return cudaWords().MatchString(s.Text) })
 }
 
 func installsOf(p dockerfile.Stage) []install {

@@ -29,7 +29,7 @@ import (
 )
 
 func main() {
-	plugin.Serve(plugin.Info{Name: "gpu", Tables: tables.Versions()}, services()...)
+	plugin.Serve(plugin.Info{Name: "gpu", Tables: tables.Versions}, services()...)
 }
 
 func services() []plugin.Service {

@@ -29,7 +29,7 @@ import (
 func dial(t *testing.T) *grpc.ClientConn {
 	t.Helper()
 	listener := bufconn.Listen(1 << 20)
-	server := plugin.NewServer(plugin.Info{Name: "gpu", Tables: tables.Versions()}, services()...)
+	server := plugin.NewServer(plugin.Info{Name: "gpu", Tables: tables.Versions}, services()...)
 	go server.Serve(listener)
 	t.Cleanup(server.Stop)
 	conn, err := grpc.NewClient("passthrough:///plugin", grpc.WithTransportCredentials(insecure.NewCredentials()),

@@ -4,9 +4,9 @@ package main
 
 import (
 	"context"
-	"regexp"
 	"strings"
 
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-system/internal/tables"
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
 )
@@ -51,7 +51,7 @@ const cloudIDFile = "/run/cloud-init/cloud-id"
 // cloudInitNames are cloud-init's names of clouds where they differ from ours.
 var cloudInitNames = map[string]string{"gce": "gcp", "aliyun": "alibaba"}
 
-var cloudID = regexp.MustCompile(`^[a-z][a-z0-9-]{1,40}$`)
+var cloudID = pattern.Lazy(`^[a-z][a-z0-9-]{1,40}$`)
 
 // collectCloud asks the firmware first: it cannot be left over from an image
 // that was moved, as the files of cloud-init can.
@@ -66,7 +66,7 @@ func collectCloud(t *fact.Target, r *fact.Recorder, dmi map[string]string) {
 		return
 	}
 	id := t.ReadText(cloudIDFile)
-	if len(dmi) > 0 || !cloudID.MatchString(id) || id == "nocloud" || id == "none" || id == "unknown" || id == "not-run" {
+	if len(dmi) > 0 || !cloudID().MatchString(id) || id == "nocloud" || id == "none" || id == "unknown" || id == "not-run" {
 		return
 	}
 	if name, ok := cloudInitNames[id]; ok {

@@ -4,10 +4,10 @@ package main
 
 import (
 	"context"
-	"regexp"
 	"strconv"
 	"strings"
 
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
 )
 
@@ -48,11 +48,11 @@ type slurmJob struct {
 	None bool `json:"none"`
 }
 
-var jobID = regexp.MustCompile(`^\d{1,20}$`)
+var jobID = pattern.Lazy(`^\d{1,20}$`)
 
 func collectSlurm(t *fact.Target, r *fact.Recorder) {
 	id := t.Env["SLURM_JOB_ID"]
-	if !jobID.MatchString(id) {
+	if !jobID().MatchString(id) {
 		return
 	}
 	visible, chosen := t.Env["CUDA_VISIBLE_DEVICES"]
@@ -99,13 +99,13 @@ func (j *slurmJob) gpus(env map[string]string) {
 	}
 }
 
-var gpuCount = regexp.MustCompile(`^(?:[\w.-]+:)*(\d{1,6})$`)
+var gpuCount = pattern.Lazy(`^(?:[\w.-]+:)*(\d{1,6})$`)
 
 // typedCount adds up "4", "a100:4" and "a100:2,v100:2"; false for other text.
 func typedCount(text string) (int64, bool) {
 	total := int64(0)
 	for part := range strings.SplitSeq(text, ",") {
-		m := gpuCount.FindStringSubmatch(strings.TrimSpace(part))
+		m := gpuCount().FindStringSubmatch(strings.TrimSpace(part))
 		if m == nil {
 			return 0, false
 		}

@@ -3,16 +3,16 @@
 package main
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 	"github.com/bulkhead-ml/bulkhead/sdk/check"
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
 )
 
 // frameworks are distributions that use GPUs, or processes that share memory.
-var frameworks = regexp.MustCompile(`^(torch|tensorflow|jax|jaxlib|keras|cupy|mxnet|paddlepaddle|onnxruntime|vllm|sglang|triton|deepspeed|ray|numba|cudf|cuml|rapids|nvidia|xgboost|lightgbm|mlx|bitsandbytes|llama-cpp-python)(-|$)`)
+var frameworks = pattern.Lazy(`^(torch|tensorflow|jax|jaxlib|keras|cupy|mxnet|paddlepaddle|onnxruntime|vllm|sglang|triton|deepspeed|ray|numba|cudf|cuml|rapids|nvidia|xgboost|lightgbm|mlx|bitsandbytes|llama-cpp-python)(-|$)`)
 
 // bare are distributions that come with an interpreter.
 var bare = []string{"pip", "setuptools", "wheel", "packaging", "distro-info", "python-apt", "unattended-upgrades"}
@@ -29,7 +29,7 @@ func withoutML(c *check.Context) bool {
 		}
 		for _, p := range packages {
 			name := strings.ToLower(strings.ReplaceAll(p.Name, "_", "-"))
-			if frameworks.MatchString(name) {
+			if frameworks().MatchString(name) {
 				return false
 			}
 			if !slices.Contains(bare, name) {
@@ -45,6 +45,6 @@ func withoutML(c *check.Context) bool {
 func projectAsksML(c *check.Context) bool {
 	asked, _ := fact.Get[[]struct{ Name string }](c.Facts, "python.project_requirements")
 	return slices.ContainsFunc(asked, func(p struct{ Name string }) bool {
-		return frameworks.MatchString(strings.ToLower(strings.ReplaceAll(p.Name, "_", "-")))
+		return frameworks().MatchString(strings.ToLower(strings.ReplaceAll(p.Name, "_", "-")))
 	})
 }

@@ -28,7 +28,7 @@ import (
 )
 
 func main() {
-	plugin.Serve(plugin.Info{Name: "system", Tables: tables.Versions()}, fact.Serve(collectors()...), check.Serve(checks()...))
+	plugin.Serve(plugin.Info{Name: "system", Tables: tables.Versions}, fact.Serve(collectors()...), check.Serve(checks()...))
 }
 
 func collectors() []fact.Collector {

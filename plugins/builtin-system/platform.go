@@ -4,9 +4,9 @@ package main
 
 import (
 	"context"
-	"regexp"
 	"strings"
 
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-system/internal/procfs"
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
 )
@@ -65,7 +65,7 @@ func collectRelease(t *fact.Target, r *fact.Recorder) {
 const kernelFile = "/proc/sys/kernel/osrelease"
 
 // wsl1Kernel is the emulated kernel of WSL 1, which has no driver interface.
-var wsl1Kernel = regexp.MustCompile(`^4\.4\.0-\d+-Microsoft$`)
+var wsl1Kernel = pattern.Lazy(`^4\.4\.0-\d+-Microsoft$`)
 
 func collectKernel(t *fact.Target, r *fact.Recorder) {
 	kernel := t.ReadText(kernelFile)
@@ -78,7 +78,7 @@ func collectKernel(t *fact.Target, r *fact.Recorder) {
 	wsl := strings.Contains(lower, "microsoft") || strings.Contains(lower, "wsl2") // the latter where the user built it
 	r.Add("os.wsl", wsl, evidence)
 	switch {
-	case wsl && wsl1Kernel.MatchString(kernel):
+	case wsl && wsl1Kernel().MatchString(kernel):
 		r.Add("os.wsl_version", 1, evidence)
 	case wsl && (strings.Contains(lower, "wsl2") || strings.Contains(lower, "microsoft-standard")):
 		r.Add("os.wsl_version", 2, evidence)
@@ -143,7 +143,7 @@ var cgroupNames = []struct{ part, kind string }{
 }
 
 // dockerScope is the unit of a container, and not of a service named docker-so-and-so.
-var dockerScope = regexp.MustCompile(`/docker-[0-9a-f]+\.scope`)
+var dockerScope = pattern.Lazy(`/docker-[0-9a-f]+\.scope`)
 
 func cgroupSigns(t *fact.Target) []sign {
 	data, err := t.ReadFile(processFile(t, "cgroup"))
@@ -152,7 +152,7 @@ func cgroupSigns(t *fact.Target) []sign {
 	}
 	for _, m := range procfs.Memberships(data) {
 		for _, name := range cgroupNames {
-			if strings.Contains(m.Path, name.part) || name.kind == "docker" && dockerScope.MatchString(m.Path) {
+			if strings.Contains(m.Path, name.part) || name.kind == "docker" && dockerScope().MatchString(m.Path) {
 				return []sign{{kind: name.kind, evidence: fact.File(processFile(t, "cgroup"), m.Line, m.Path)}}
 			}
 		}

@@ -3,9 +3,10 @@
 package manifest
 
 import (
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 )
 
 // What the examined process's directory shows of others, of its memory, of its
@@ -17,7 +18,7 @@ var processPrivate = treesOf(
 
 // systemProc matches the names in /proc that are of the system and of no
 // process.
-var systemProc = regexp.MustCompile(`^[a-z_-]+$`)
+var systemProc = pattern.Lazy(`^[a-z_-]+$`)
 
 // refuseProcess keeps plugins from looking into processes.
 func refuseProcess(place, rest string) string {
@@ -26,7 +27,7 @@ func refuseProcess(place, rest string) string {
 	case place == process && (len(parts) == 0 || HasGlob(parts[0]) || touches(rest, processPrivate)):
 		return "this shows the memory, the files, the command line or the whole environment of the process; name another of its files, or use env grants"
 	case place == "" && len(parts) > 0 && overlap(parts[:1], []string{"proc"}) && len(parts) > 1 &&
-		(!systemProc.MatchString(parts[1]) || slices.Contains([]string{"self", "thread-self", "kcore", "kmsg", "vmcore"}, parts[1])):
+		(!systemProc().MatchString(parts[1]) || slices.Contains([]string{"self", "thread-self", "kcore", "kmsg", "vmcore"}, parts[1])):
 		return "this shows the processes or the memory of the machine; " + process + " is the one that is examined"
 	}
 	return ""

@@ -153,7 +153,7 @@ func (t *Target) open(name string) (*os.File, string, error) {
 		return nil, "", &fs.PathError{Op: "open", Path: name, Err: fmt.Errorf("not a regular file (%s)", info.Mode().Type())}
 	}
 	t.looked(resolved, info, nil, false)
-	f, err := os.Open(t.host(resolved))
+	f, err := openFile(t.host(resolved))
 	return f, resolved, t.rename(err, name)
 }
 

@@ -40,8 +40,10 @@ type Info struct {
 	Name string
 	// Version is semantic; empty means that of the SDK.
 	Version string
-	// Tables lists the knowledge tables that the plugin carries, name to version.
-	Tables map[string]string
+	// Tables lists the knowledge tables that the plugin carries, name to version;
+	// nil for none. It is asked when the plugin describes itself, which a host
+	// that knows the executable spares it.
+	Tables func() map[string]string
 }
 
 // Service is one part of a plugin: collectors, checks or kernels. The packages
@@ -121,7 +123,7 @@ func (p *pluginServer) Describe(context.Context, *pluginv1.DescribeRequest) (*pl
 		Name:       p.info.Name,
 		Version:    p.info.Version,
 		SdkVersion: version.Version,
-		Tables:     tables(p.info.Tables),
+		Tables:     p.info.tables(),
 	}
 	if out.Version == "" {
 		out.Version = version.Version

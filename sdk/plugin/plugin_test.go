@@ -68,7 +68,7 @@ func dial(t *testing.T, info Info, services ...Service) *grpc.ClientConn {
 }
 
 func TestDescribe(t *testing.T) {
-	conn := dial(t, Info{Name: "x", Tables: map[string]string{"b": "2", "a": "1"}}, newHolding())
+	conn := dial(t, Info{Name: "x", Tables: func() map[string]string { return map[string]string{"b": "2", "a": "1"} }}, newHolding())
 	d, err := pluginv1.NewPluginServiceClient(conn).Describe(t.Context(), &pluginv1.DescribeRequest{})
 	if err != nil {
 		t.Fatal(err)

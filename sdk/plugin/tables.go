@@ -10,7 +10,11 @@ import (
 )
 
 // tables lists knowledge tables in name order, so that descriptions compare equal.
-func tables(versions map[string]string) []*pluginv1.TableDescription {
+func (i Info) tables() []*pluginv1.TableDescription {
+	if i.Tables == nil {
+		return nil
+	}
+	versions := i.Tables()
 	var out []*pluginv1.TableDescription
 	for _, name := range slices.Sorted(maps.Keys(versions)) {
 		out = append(out, &pluginv1.TableDescription{Name: name, Version: versions[name]})

@@ -6,11 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
 )
 
@@ -22,11 +22,11 @@ var describeRules = []rule{
 }
 
 var (
-	pluginName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,62}$`)
-	semver     = regexp.MustCompile(`^\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?$`)
-	checkCode  = regexp.MustCompile(`^[a-z][a-z0-9-]*\.[a-z0-9][a-z0-9-]*$`)
-	kernelName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
-	address    = regexp.MustCompile(`^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*$`)
+	pluginName = pattern.Lazy(`^[a-z][a-z0-9-]{0,62}$`)
+	semver     = pattern.Lazy(`^\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?$`)
+	checkCode  = pattern.Lazy(`^[a-z][a-z0-9-]*\.[a-z0-9][a-z0-9-]*$`)
+	kernelName = pattern.Lazy(`^[a-z][a-z0-9_]*$`)
+	address    = pattern.Lazy(`^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*$`)
 )
 
 var compartments = []string{"data", "infrastructure", "algorithms", "mlops"}
@@ -42,17 +42,17 @@ func describeValid(b *bench) error {
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	wrong(pluginName.MatchString(d.GetName()), "plugin name %q is not lower-case letters, digits and dashes", d.GetName())
-	wrong(semver.MatchString(d.GetVersion()), "version %q is not MAJOR.MINOR.PATCH", d.GetVersion())
+	wrong(pluginName().MatchString(d.GetName()), "plugin name %q is not lower-case letters, digits and dashes", d.GetName())
+	wrong(semver().MatchString(d.GetVersion()), "version %q is not MAJOR.MINOR.PATCH", d.GetVersion())
 	wrong(len(d.GetChecks())+len(d.GetKernels())+len(d.GetCollectors()) > 0, "the plugin offers nothing")
 	seen := map[string]bool{}
 	for _, c := range d.GetChecks() {
-		wrong(checkCode.MatchString(c.GetCode()), "check code %q is not group.name", c.GetCode())
+		wrong(checkCode().MatchString(c.GetCode()), "check code %q is not group.name", c.GetCode())
 		wrong(!seen[c.GetCode()], "check %q stands twice", c.GetCode())
 		seen[c.GetCode()] = true
 	}
 	for _, k := range d.GetKernels() {
-		wrong(kernelName.MatchString(k.GetName()), "kernel name %q is not lower-case letters, digits and underscores", k.GetName())
+		wrong(kernelName().MatchString(k.GetName()), "kernel name %q is not lower-case letters, digits and underscores", k.GetName())
 		wrong(!seen[k.GetName()], "kernel %q stands twice", k.GetName())
 		wrong(slices.Contains(compartments, k.GetCompartment()), "kernel %q has compartment %q, not one of %v", k.GetName(), k.GetCompartment(), compartments)
 		wrong(k.GetFits() || k.GetTransforms(), "kernel %q neither fits nor transforms", k.GetName())
@@ -60,7 +60,7 @@ func describeValid(b *bench) error {
 	}
 	for _, c := range d.GetCollectors() {
 		for _, f := range c.GetFacts() {
-			wrong(address.MatchString(f.GetAddress()), "collector %q: fact address %q is not dotted words", c.GetName(), f.GetAddress())
+			wrong(address().MatchString(f.GetAddress()), "collector %q: fact address %q is not dotted words", c.GetName(), f.GetAddress())
 		}
 	}
 	return errors.Join(errs...)

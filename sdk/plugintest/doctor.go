@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -16,6 +15,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
 )
@@ -96,7 +96,7 @@ func collectOn(b *bench, files map[string]string) error {
 	})
 }
 
-var instanceKey = regexp.MustCompile(`\[[^\]]*\]`)
+var instanceKey = pattern.Lazy(`\[[^\]]*\]`)
 
 // undescribed names facts that the description does not list.
 func undescribed(d *pluginv1.DescribeResponse, facts []*pluginv1.Fact) error {
@@ -107,7 +107,7 @@ func undescribed(d *pluginv1.DescribeResponse, facts []*pluginv1.Fact) error {
 		}
 	}
 	for _, f := range facts {
-		if a := instanceKey.ReplaceAllString(f.GetAddress(), ""); !known[a] {
+		if a := instanceKey().ReplaceAllString(f.GetAddress(), ""); !known[a] {
 			return fmt.Errorf("fact %s is recorded, and no collector describes %s", f.GetAddress(), a)
 		}
 	}

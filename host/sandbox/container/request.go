@@ -7,10 +7,11 @@ import (
 	"fmt"
 	"os"
 	"path"
-	"regexp"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 )
 
 // Places in a container.
@@ -117,7 +118,7 @@ func (e *Error) Error() string { return fmt.Sprintf("%s: %s: %v", e.Runtime, e.S
 // Unwrap returns the reason.
 func (e *Error) Unwrap() error { return e.Err }
 
-var fileName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,128}$`)
+var fileName = pattern.Lazy(`^[A-Za-z0-9_.-]{1,128}$`)
 
 // reserved are the places that a container has of its own.
 var reserved = []string{ProgramPath, PrivateDir, SecretsDir, ScratchDir, "/proc", "/dev", "/sys"}
@@ -137,7 +138,7 @@ func (r *Request) check() error {
 		return err
 	}
 	for _, s := range r.Secrets {
-		if !fileName.MatchString(s.Name) || s.Name == "." || s.Name == ".." {
+		if !fileName().MatchString(s.Name) || s.Name == "." || s.Name == ".." {
 			return fmt.Errorf("the secret %q must have a plain file name", s.Name)
 		}
 	}

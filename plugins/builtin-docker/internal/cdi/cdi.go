@@ -12,9 +12,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"regexp"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 )
 
 // Spec is one specification.
@@ -49,7 +50,7 @@ type edits struct {
 
 // driverLibrary asks for three digits: libcuda.so.1.1 of WSL and Jetson names no
 // driver.
-var driverLibrary = regexp.MustCompile(`/lib(?:cuda|nvidia-ml)\.so\.(\d{3,}\.\d+(?:\.\d+)?)$`)
+var driverLibrary = pattern.Lazy(`/lib(?:cuda|nvidia-ml)\.so\.(\d{3,}\.\d+(?:\.\d+)?)$`)
 
 // maxBytes bounds a specification; those of eight GPUs have some 30 KiB.
 const maxBytes = 1 << 20
@@ -82,7 +83,7 @@ func Parse(data []byte) (spec Spec, err error) {
 
 func (s *Spec) readMounts(e edits, data []byte) {
 	for _, m := range e.Mounts {
-		found := driverLibrary.FindStringSubmatch(m.HostPath)
+		found := driverLibrary().FindStringSubmatch(m.HostPath)
 		if s.DriverVersion != "" || found == nil {
 			continue
 		}

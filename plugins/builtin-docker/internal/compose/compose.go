@@ -15,12 +15,13 @@ package compose
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 )
 
 // MaxBytes bounds a file; those of large projects have some 20 KiB.
@@ -254,13 +255,13 @@ func text(node *yaml.Node) string {
 	return strings.Join(words, " ")
 }
 
-var variable = regexp.MustCompile(`\$\{[A-Za-z_][A-Za-z0-9_]*(?::?-([^${}]*))?[^{}]*\}|\$[A-Za-z_][A-Za-z0-9_]*`)
+var variable = pattern.Lazy(`\$\{[A-Za-z_][A-Za-z0-9_]*(?::?-([^${}]*))?[^{}]*\}|\$[A-Za-z_][A-Za-z0-9_]*`)
 
 // expand puts the defaults of variables in; "" where one has none.
 func expand(value string) string {
 	known := true
-	out := variable.ReplaceAllStringFunc(value, func(found string) string {
-		m := variable.FindStringSubmatch(found)
+	out := variable().ReplaceAllStringFunc(value, func(found string) string {
+		m := variable().FindStringSubmatch(found)
 		known = known && m[1] != ""
 		return m[1]
 	})
@@ -270,11 +271,11 @@ func expand(value string) string {
 	return out
 }
 
-var sized = regexp.MustCompile(`^(\d{1,12}(?:\.\d{1,6})?)\s*([a-z]*)$`)
+var sized = pattern.Lazy(`^(\d{1,12}(?:\.\d{1,6})?)\s*([a-z]*)$`)
 
 // size reads "64m", "2gb" or a number of bytes.
 func size(value string) (int64, bool) {
-	m := sized.FindStringSubmatch(strings.ToLower(strings.TrimSpace(value)))
+	m := sized().FindStringSubmatch(strings.ToLower(strings.TrimSpace(value)))
 	if m == nil {
 		return 0, false
 	}

@@ -13,10 +13,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 )
 
 // Config is what a doctor reads of the file.
@@ -119,11 +120,11 @@ func (c Config) knows(name string) bool {
 		slices.ContainsFunc(c.Runtimes, func(r Runtime) bool { return r.Name == name })
 }
 
-var sized = regexp.MustCompile(`^(\d{1,12})\s*([kmgt]?)i?b?$`)
+var sized = pattern.Lazy(`^(\d{1,12})\s*([kmgt]?)i?b?$`)
 
 // bytesOf reads "8G" or "512m"; 0 for other text.
 func bytesOf(text string) int64 {
-	m := sized.FindStringSubmatch(strings.ToLower(strings.TrimSpace(text)))
+	m := sized().FindStringSubmatch(strings.ToLower(strings.TrimSpace(text)))
 	if m == nil {
 		return 0
 	}

@@ -19,10 +19,10 @@ package dockerfile
 import (
 	"encoding/json"
 	"path"
-	"regexp"
 	"sort"
 	"strings"
 
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-docker/internal/shell"
 )
 
@@ -119,12 +119,12 @@ type parser struct {
 	globals map[string]string
 }
 
-var directive = regexp.MustCompile(`^#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(.+?)\s*$`)
+var directive = pattern.Lazy(`^#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(.+?)\s*$`)
 
 // directives reads the comments at the top that are no comments.
 func (p *parser) directives() {
 	for _, line := range p.lines {
-		m := directive.FindStringSubmatch(strings.TrimSpace(line))
+		m := directive().FindStringSubmatch(strings.TrimSpace(line))
 		if m == nil {
 			return
 		}
@@ -148,7 +148,7 @@ func (p *parser) instruction() {
 	}
 	switch strings.ToUpper(keyword) {
 	case "FROM":
-		p.posix = p.escape == '\\' && !windowsImage.MatchString(rest.Text)
+		p.posix = p.escape == '\\' && !windowsImage().MatchString(rest.Text)
 		p.from(rest)
 	case "ARG", "ENV":
 		p.variables(strings.ToUpper(keyword), rest.Text)
@@ -169,7 +169,7 @@ func (p *parser) instruction() {
 }
 
 // windowsImage matches Microsoft's base images, whose shell is cmd.
-var windowsImage = regexp.MustCompile(`(?i)windows|nanoserver|servercore`)
+var windowsImage = pattern.Lazy(`(?i)windows|nanoserver|servercore`)
 
 func (p *parser) setShell(text string) {
 	var words []string

@@ -3,8 +3,9 @@
 package dockerfile
 
 import (
-	"regexp"
 	"strings"
+
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 )
 
 // Stage is one build stage, from its FROM to the next.
@@ -109,13 +110,13 @@ func (p *parser) variables(keyword, text string) {
 	}
 }
 
-var variable = regexp.MustCompile(`\$(?:\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|([A-Za-z_][A-Za-z0-9_]*))`)
+var variable = pattern.Lazy(`\$(?:\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|([A-Za-z_][A-Za-z0-9_]*))`)
 
 // expand puts variables into the image of a FROM; "" where one has no value.
 func expand(text string, values map[string]string) string {
 	known := true
-	out := variable.ReplaceAllStringFunc(text, func(found string) string {
-		m := variable.FindStringSubmatch(found)
+	out := variable().ReplaceAllStringFunc(text, func(found string) string {
+		m := variable().FindStringSubmatch(found)
 		value := values[m[1]+m[3]]
 		if value == "" {
 			value = m[2]

@@ -4,9 +4,10 @@ package shell
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 )
 
 // Lost is a version constraint that the shell takes for a redirection:
@@ -89,7 +90,7 @@ func commands(tokens []Token) [][]Token {
 }
 
 var (
-	assignment = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*=`)
+	assignment = pattern.Lazy(`^[A-Za-z_][A-Za-z0-9_]*=`)
 	// before are words that stand before a command without being it.
 	before = []string{"if", "then", "else", "elif", "do", "while", "until", "!", "{", "time", "sudo", "env", "exec", "command", "nohup", "nice"}
 )
@@ -109,7 +110,7 @@ func commandWords(command []Token) []Token {
 		switch {
 		case slices.Contains(before, text):
 			passed = true
-		case assignment.MatchString(text):
+		case assignment().MatchString(text):
 		case passed && strings.HasPrefix(text, "-"):
 		default:
 			return words
@@ -120,8 +121,8 @@ func commandWords(command []Token) []Token {
 }
 
 var (
-	pipName    = regexp.MustCompile(`^pip(\d(\.\d+)?)?$`)
-	pythonName = regexp.MustCompile(`^(python|pypy)(\d(\.\d+)?)?$`)
+	pipName    = pattern.Lazy(`^pip(\d(\.\d+)?)?$`)
+	pythonName = pattern.Lazy(`^(python|pypy)(\d(\.\d+)?)?$`)
 )
 
 // installer names the package installer that a command runs; "" for none.
@@ -132,9 +133,9 @@ func installer(words []Token) string {
 	name := path.Base(words[0].Text)
 	args := words[1:]
 	switch {
-	case pipName.MatchString(name):
+	case pipName().MatchString(name):
 		return subcommand("pip", args, "install", "download", "wheel")
-	case pythonName.MatchString(name):
+	case pythonName().MatchString(name):
 		return afterModule(args)
 	}
 	switch name {
@@ -181,7 +182,7 @@ var shells = []string{"sh", "bash", "dash", "ash", "zsh", "ksh"}
 // IsShell reports whether a program is a POSIX-like shell.
 func IsShell(program string) bool { return slices.Contains(shells, path.Base(program)) }
 
-var commandFlag = regexp.MustCompile(`^-[a-z]*c$`)
+var commandFlag = pattern.Lazy(`^-[a-z]*c$`)
 
 // innerScript returns the word after sh -c.
 func innerScript(words []Token) (Token, bool) {
@@ -189,7 +190,7 @@ func innerScript(words []Token) (Token, bool) {
 		return Token{}, false
 	}
 	for i, w := range words[1:] {
-		if commandFlag.MatchString(w.Text) && i+2 < len(words) {
+		if commandFlag().MatchString(w.Text) && i+2 < len(words) {
 			return words[i+2], true
 		}
 	}

@@ -2,19 +2,21 @@
 
 package shell
 
-import "regexp"
+import (
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
+)
 
 var (
 	// versionTarget is a file name that is part of a version constraint; with a
 	// variable only after "=", since "> $LOG" is an honest redirection.
-	versionTarget = regexp.MustCompile(`^(=?\d[\w.*+!,=~-]*|=\$[\w{}.*:-]+,?|=)$`)
-	version       = regexp.MustCompile(`^\d[\w.*+!,=~-]*$`)
+	versionTarget = pattern.Lazy(`^(=?\d[\w.*+!,=~-]*|=\$[\w{}.*:-]+,?|=)$`)
+	version       = pattern.Lazy(`^\d[\w.*+!,=~-]*$`)
 	// project is the name of a package, with extras.
-	project = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9._,-]*\])?$`)
+	project = pattern.Lazy(`^[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9._,-]*\])?$`)
 	// outputName is a file for output whose name begins with a digit.
-	outputName = regexp.MustCompile(`^\d.*\.(log|txt|out|err|json)$`)
+	outputName = pattern.Lazy(`^\d.*\.(log|txt|out|err|json)$`)
 	// file names end like these; "> 2" after one of them is left alone.
-	fileName = regexp.MustCompile(`\.(txt|toml|in|cfg|lock|whl|gz|zip|ya?ml)$`)
+	fileName = pattern.Lazy(`\.(txt|toml|in|cfg|lock|whl|gz|zip|ya?ml)$`)
 )
 
 // lostIn lists the lost constraints of one installer command.
@@ -53,7 +55,7 @@ func isComparison(command []Token, i int) bool {
 		return false
 	}
 	target := command[i+1]
-	return target.Kind == Word && !target.Quoted && versionTarget.MatchString(target.Text) && !outputName.MatchString(target.Text)
+	return target.Kind == Word && !target.Quoted && versionTarget().MatchString(target.Text) && !outputName().MatchString(target.Text)
 }
 
 // nameBefore returns the word before the redirection and whether they touch.
@@ -62,7 +64,7 @@ func nameBefore(command []Token, i int) (name Token, adjacent, ok bool) {
 		return Token{}, false, false
 	}
 	name = command[i-1]
-	if !project.MatchString(name.Text) {
+	if !project().MatchString(name.Text) {
 		return Token{}, false, false
 	}
 	return name, name.End == command[i].Start, true
@@ -74,10 +76,10 @@ func nameBefore(command []Token, i int) (name Token, adjacent, ok bool) {
 func spacedConstraint(command []Token, i int, name Token) bool {
 	target := command[i+1].Text
 	if target[0] == '=' {
-		return target != "=" || i+2 < len(command) && command[i+2].Kind == Word && version.MatchString(command[i+2].Text)
+		return target != "=" || i+2 < len(command) && command[i+2].Kind == Word && version().MatchString(command[i+2].Text)
 	}
 	optionValue := i >= 2 && len(command[i-2].Text) > 0 && command[i-2].Text[0] == '-'
-	return !optionValue && !fileName.MatchString(name.Text)
+	return !optionValue && !fileName().MatchString(name.Text)
 }
 
 // extend appends the redirections and the spaced version that belong to the
@@ -88,7 +90,7 @@ func (l *Lost) extend(tokens []Token) int {
 		l.Requirement += tokens[used].Text + tokens[used+1].Text
 		l.End = tokens[used+1].End
 		used += 2
-		if tokens[used-1].Text == "=" && used < len(tokens) && version.MatchString(tokens[used].Text) {
+		if tokens[used-1].Text == "=" && used < len(tokens) && version().MatchString(tokens[used].Text) {
 			l.Requirement += tokens[used].Text
 			l.End = tokens[used].End
 			used++

@@ -6,10 +6,10 @@ import (
 	"encoding/binary"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-gpu/internal/facts"
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
 )
@@ -98,8 +98,8 @@ func (m *machine) accessControl(order []string, above map[string][]string) {
 }
 
 var (
-	pciName  = regexp.MustCompile(`^[0-9a-fA-F]{4,8}:[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7]$`)
-	rootName = regexp.MustCompile(`^pci[0-9a-fA-F]{4,8}:[0-9a-fA-F]{2}$`)
+	pciName  = pattern.Lazy(`^[0-9a-fA-F]{4,8}:[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7]$`)
+	rootName = pattern.Lazy(`^pci[0-9a-fA-F]{4,8}:[0-9a-fA-F]{2}$`)
 )
 
 // ancestors lists the directories of the bridges above a device, the nearest
@@ -110,7 +110,7 @@ func (m *machine) ancestors(address string) []string {
 		return nil
 	}
 	var out []string
-	for dir := path.Dir(real); pciName.MatchString(path.Base(dir)) && len(out) < maxAncestors; dir = path.Dir(dir) {
+	for dir := path.Dir(real); pciName().MatchString(path.Base(dir)) && len(out) < maxAncestors; dir = path.Dir(dir) {
 		out = append(out, dir)
 	}
 	slices.Reverse(out)
@@ -124,7 +124,7 @@ func (m *machine) hostBridge(address string) string {
 		return ""
 	}
 	for word := range strings.SplitSeq(real, "/") {
-		if rootName.MatchString(word) {
+		if rootName().MatchString(word) {
 			return word
 		}
 	}

@@ -4,10 +4,10 @@ package collect
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-gpu/internal/facts"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-gpu/internal/ldcache"
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
@@ -37,7 +37,7 @@ func (m *machine) compilerOnPath() {
 
 // libraryName is a library by the name under which programs load it, with the
 // major of its interface.
-var libraryName = regexp.MustCompile(`^lib(?:cudnn|nccl)\.so\.\d{1,3}$`)
+var libraryName = pattern.Lazy(`^lib(?:cudnn|nccl)\.so\.\d{1,3}$`)
 
 // mathLibraries records the copies of cuDNN and NCCL outside of Python
 // environments, in the order in which the loader finds them.
@@ -61,7 +61,7 @@ func (m *machine) copies(stem string, cache []ldcache.Entry) []facts.Library {
 	var out []facts.Library
 	add := func(name, origin string) {
 		known := slices.ContainsFunc(out, func(l facts.Library) bool { return l.Path == name })
-		if libraryName.MatchString(path.Base(name)) && !known && len(out) < maxToolkits {
+		if libraryName().MatchString(path.Base(name)) && !known && len(out) < maxToolkits {
 			out = append(out, m.library(path.Base(name), name, origin))
 		}
 	}

@@ -6,9 +6,9 @@ import (
 	"bytes"
 	"io"
 	"path"
-	"regexp"
 	"strings"
 
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-gpu/internal/facts"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-gpu/internal/tables"
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
@@ -65,9 +65,9 @@ func (m *machine) moduleOf(dir string) string {
 
 // moduleFile is the name of the driver's main module: nvidia.ko, or what
 // Debian's alternatives make of it, nvidia-current.ko and nvidia-tesla-470.ko.
-var moduleFile = regexp.MustCompile(`^nvidia(?:-(?:current|tesla|legacy)(?:-open|-[0-9]{1,3}(?:xx)?){0,2})?\.ko(?:\.xz|\.zst|\.gz)?$`)
+var moduleFile = pattern.Lazy(`^nvidia(?:-(?:current|tesla|legacy)(?:-open|-[0-9]{1,3}(?:xx)?){0,2})?\.ko(?:\.xz|\.zst|\.gz)?$`)
 
-func isModuleFile(base string) bool { return moduleFile.MatchString(base) }
+func isModuleFile(base string) bool { return moduleFile().MatchString(base) }
 
 // moduleInIndex finds nvidia.ko in modules.dep, whose lines are "path: needs".
 func moduleInIndex(data []byte) string {

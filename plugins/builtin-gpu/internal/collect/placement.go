@@ -4,10 +4,10 @@ package collect
 
 import (
 	"path"
-	"regexp"
 	"strconv"
 	"strings"
 
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-gpu/internal/facts"
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
 )
@@ -96,14 +96,14 @@ func (m *machine) served() {
 	}
 	out := []string{}
 	for _, e := range entries[:min(len(entries), maxPCI)] {
-		if pciName.MatchString(e.Name()) {
+		if pciName().MatchString(e.Name()) {
 			out = append(out, strings.ToLower(e.Name()))
 		}
 	}
 	m.record.Add(facts.Served, out, fact.File(dir, 0, strings.Join(out, " ")))
 }
 
-var migPath = regexp.MustCompile(`/gpu(\d{1,4})/mig/(gi\d{1,4}/ci\d{1,4})$`)
+var migPath = pattern.Lazy(`/gpu(\d{1,4})/mig/(gi\d{1,4}/ci\d{1,4})$`)
 
 // migCapabilities records the compute instances of GPUs in MIG mode.
 func (m *machine) migCapabilities() {
@@ -113,7 +113,7 @@ func (m *machine) migCapabilities() {
 	out := []facts.MIGCapability{}
 	var seen []fact.Evidence
 	for _, name := range m.Glob(procDriver + "/capabilities/gpu*/mig/gi*/ci*") {
-		match := migPath.FindStringSubmatch(name)
+		match := migPath().FindStringSubmatch(name)
 		if match == nil || len(out) >= maxPCI {
 			continue
 		}

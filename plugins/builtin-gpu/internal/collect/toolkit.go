@@ -7,11 +7,11 @@ import (
 	"encoding/json"
 	"os"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-gpu/internal/facts"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-gpu/internal/tables"
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
@@ -99,7 +99,7 @@ func parseVersionText(data []byte) string {
 }
 
 // gccLimit is the compiler check that stands in every toolkit's own header.
-var gccLimit = regexp.MustCompile(`gcc versions later than (\d{1,3}) are not supported`)
+var gccLimit = pattern.Lazy(`gcc versions later than (\d{1,3}) are not supported`)
 
 // maxGCC reads from a toolkit's header which GCC it accepts; 0 when unknown.
 func (m *machine) maxGCC(dir string) int {
@@ -109,7 +109,7 @@ func (m *machine) maxGCC(dir string) int {
 		if err != nil {
 			continue
 		}
-		if match := gccLimit.FindSubmatch(data); match != nil {
+		if match := gccLimit().FindSubmatch(data); match != nil {
 			n, _ := strconv.Atoi(string(match[1]))
 			return n
 		}

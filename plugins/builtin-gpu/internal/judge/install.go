@@ -3,10 +3,10 @@
 package judge
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-gpu/internal/facts"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-gpu/internal/tables"
 	"github.com/bulkhead-ml/bulkhead/sdk/check"
@@ -214,7 +214,7 @@ func (s *scene) headersPackage() string {
 
 // ubuntuModule finds the branch in the place of Ubuntu's compiled modules:
 // "kernel/nvidia-535srv-open/nvidia.ko".
-var ubuntuModule = regexp.MustCompile(`/kernel/nvidia-(\d{3})`)
+var ubuntuModule = pattern.Lazy(`/kernel/nvidia-(\d{3})`)
 
 // buildModule proposes the way in which this machine's module came about, for
 // the running kernel.
@@ -224,7 +224,7 @@ func (s *scene) buildModule(modules []facts.Module, dkms bool) check.Remedy {
 		return slices.ContainsFunc(modules, func(m facts.Module) bool { return strings.Contains(m.Path, part) })
 	}
 	for _, m := range modules {
-		if match := ubuntuModule.FindStringSubmatch(m.Path); match != nil && !dkms && s.distribution() == "ubuntu" {
+		if match := ubuntuModule().FindStringSubmatch(m.Path); match != nil && !dkms && s.distribution() == "ubuntu" {
 			return command(id, "Install the module that Ubuntu compiles for this kernel.", check.Medium,
 				"sudo apt install linux-modules-nvidia-"+match[1]+"-$(uname -r)   # where it was of a server or open flavour: its name has -server or -open before the kernel", "sudo modprobe nvidia")
 		}

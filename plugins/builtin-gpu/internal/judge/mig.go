@@ -111,7 +111,7 @@ func (s *scene) migFault(entries []string) (check.Severity, string) {
 		if n, err := strconv.Atoi(entry); err == nil && s.allMIG() && n >= len(s.devices) {
 			return check.Warning, fmt.Sprintf("%d is counted as a GPU, of which there are %d; instances are named by UUID", n, len(s.devices))
 		}
-		if !migUUID.MatchString(entry) {
+		if !migUUID().MatchString(entry) {
 			continue
 		}
 		named++

@@ -4,11 +4,11 @@ package judge
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-gpu/internal/facts"
 	"github.com/bulkhead-ml/bulkhead/sdk/check"
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
@@ -84,8 +84,8 @@ func (s *scene) visibleFault(value string) (check.Severity, string) {
 }
 
 var (
-	gpuUUID = regexp.MustCompile(`^GPU-[0-9a-fA-F-]{1,36}$`)
-	migUUID = regexp.MustCompile(`^MIG-`)
+	gpuUUID = pattern.Lazy(`^GPU-[0-9a-fA-F-]{1,36}$`)
+	migUUID = pattern.Lazy(`^MIG-`)
 )
 
 // entryFault says what is wrong with one entry.
@@ -98,9 +98,9 @@ func (s *scene) entryFault(entry string) string {
 		return fmt.Sprintf("there is no GPU %d, since this machine has %s, counted from 0", n, count(limit, "GPU"))
 	}
 	switch {
-	case migUUID.MatchString(entry):
+	case migUUID().MatchString(entry):
 		return ""
-	case !gpuUUID.MatchString(entry):
+	case !gpuUUID().MatchString(entry):
 		return fmt.Sprintf("%q is neither a number nor a UUID that starts with GPU- or MIG-", entry)
 	}
 	return s.uuidFault(entry)

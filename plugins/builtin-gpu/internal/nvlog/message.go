@@ -3,10 +3,10 @@
 package nvlog
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-gpu/internal/facts"
 )
 
@@ -14,10 +14,10 @@ import (
 const lost = 79
 
 var (
-	xidLine     = regexp.MustCompile(`^NVRM: Xid \((?:PCI:)?([0-9a-fA-F:.]{7,20})(?: [^)]{0,64})?\):? (\d{1,4})\b,?(.*)`)
-	sxidLine    = regexp.MustCompile(`^nvidia-nvswitch\d{1,3}: SXid \((?:PCI:)?([0-9a-fA-F:.]{7,20})\):? (\d{1,6})\b,?(.*)`)
-	addressText = regexp.MustCompile(`\b(?:([0-9a-fA-F]{4,8}):)?([0-9a-fA-F]{2}):([0-9a-fA-F]{2})(?:\.[0-7])?\b`)
-	fabricLine  = regexp.MustCompile(`fabric manager NVIDIA GPU driver interface version (\d[\d.]{2,20}\d) don't match with driver version (\d[\d.]{2,20}\d)`)
+	xidLine     = pattern.Lazy(`^NVRM: Xid \((?:PCI:)?([0-9a-fA-F:.]{7,20})(?: [^)]{0,64})?\):? (\d{1,4})\b,?(.*)`)
+	sxidLine    = pattern.Lazy(`^nvidia-nvswitch\d{1,3}: SXid \((?:PCI:)?([0-9a-fA-F:.]{7,20})\):? (\d{1,6})\b,?(.*)`)
+	addressText = pattern.Lazy(`\b(?:([0-9a-fA-F]{4,8}):)?([0-9a-fA-F]{2}):([0-9a-fA-F]{2})(?:\.[0-7])?\b`)
+	fabricLine  = pattern.Lazy(`fabric manager NVIDIA GPU driver interface version (\d[\d.]{2,20}\d) don't match with driver version (\d[\d.]{2,20}\d)`)
 )
 
 // phrases are the messages without a number, in the order in which they are
@@ -34,7 +34,7 @@ var phrases = []struct{ words, kind string }{
 
 // classify fills in an event from its message; false when it is none.
 func classify(e *facts.LogEvent, message string) bool {
-	if numbered(e, facts.EventXid, xidLine.FindStringSubmatch(message)) || numbered(e, facts.EventSXid, sxidLine.FindStringSubmatch(message)) {
+	if numbered(e, facts.EventXid, xidLine().FindStringSubmatch(message)) || numbered(e, facts.EventSXid, sxidLine().FindStringSubmatch(message)) {
 		return true
 	}
 	text, ok := strings.CutPrefix(message, "NVRM: ")
@@ -70,7 +70,7 @@ func numbered(e *facts.LogEvent, kind string, match []string) bool {
 // firstAddress finds a PCI address and spells it as sysfs does: a domain of
 // four digits, lower case, function 0.
 func firstAddress(text string) string {
-	m := addressText.FindStringSubmatch(text)
+	m := addressText().FindStringSubmatch(text)
 	if m == nil {
 		return ""
 	}
@@ -92,7 +92,7 @@ func Fabric(text string) (Event, bool) {
 	for line := range strings.SplitSeq(text, "\n") {
 		number++
 		line = line[:min(len(line), maxLine)]
-		m := fabricLine.FindStringSubmatch(line)
+		m := fabricLine().FindStringSubmatch(line)
 		if m == nil {
 			continue
 		}

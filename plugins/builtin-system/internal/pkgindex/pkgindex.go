@@ -13,9 +13,10 @@ package pkgindex
 
 import (
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 )
 
 // Setting is one address or switch.
@@ -85,8 +86,8 @@ func appendValues(out []Setting, line int, key string, values []string) []Settin
 }
 
 var (
-	table  = regexp.MustCompile(`^\[{1,2}\s*([A-Za-z0-9_.-]+)\s*\]{1,2}$`)
-	quoted = regexp.MustCompile(`"([^"\\]*)"|'([^']*)'`)
+	table  = pattern.Lazy(`^\[{1,2}\s*([A-Za-z0-9_.-]+)\s*\]{1,2}$`)
+	quoted = pattern.Lazy(`"([^"\\]*)"|'([^']*)'`)
 )
 
 // UV reads a uv.toml; with prefix "tool.uv" it reads a pyproject.toml.
@@ -98,7 +99,7 @@ func UV(data []byte, prefix string) []Setting {
 		if line == "" || line[0] == '#' {
 			continue
 		}
-		if m := table.FindStringSubmatch(line); m != nil {
+		if m := table().FindStringSubmatch(line); m != nil {
 			section, key = m[1], ""
 			continue
 		}
@@ -133,7 +134,7 @@ func uvKey(section, key, prefix string) string {
 // uvValues lists the strings of a value, or the word of a switch.
 func uvValues(value string) []string {
 	var out []string
-	for _, m := range quoted.FindAllStringSubmatch(value, maxSettings) {
+	for _, m := range quoted().FindAllStringSubmatch(value, maxSettings) {
 		out = append(out, m[1]+m[2])
 	}
 	if word, _, _ := strings.Cut(value, " "); out == nil && (word == "true" || word == "false") {
@@ -142,7 +143,7 @@ func uvValues(value string) []string {
 	return out
 }
 
-func withoutStrings(value string) string { return quoted.ReplaceAllString(value, "") }
+func withoutStrings(value string) string { return quoted().ReplaceAllString(value, "") }
 
 // WithoutUser replaces the user and the password of an address by ***, and drops
 // its query, which may hold a token. Text that is no address loses everything

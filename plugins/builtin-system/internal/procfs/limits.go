@@ -4,9 +4,10 @@ package procfs
 
 import (
 	"math"
-	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 )
 
 // Unlimited is the value of a limit that does not limit.
@@ -37,10 +38,10 @@ func Limits(data []byte) map[string]Limit {
 }
 
 // limitRow matches a name, then the soft and the hard value.
-var limitRow = regexp.MustCompile(`^(Max [a-z -]*[a-z]) +(unlimited|\d+) +(unlimited|\d+)( |$)`)
+var limitRow = pattern.Lazy(`^(Max [a-z -]*[a-z]) +(unlimited|\d+) +(unlimited|\d+)( |$)`)
 
 func limitLine(line string) (string, Limit, bool) {
-	m := limitRow.FindStringSubmatch(line)
+	m := limitRow().FindStringSubmatch(line)
 	if m == nil {
 		return "", Limit{}, false
 	}
