@@ -22,7 +22,7 @@ import (
 	"github.com/bulkhead-ml/bulkhead/sdk/plugin"
 )
 
-var info = plugin.Info{Name: "python", Tables: tables.Versions()}
+var info = plugin.Info{Name: "python", Tables: tables.Versions}
 
 func main() {
 	plugin.Serve(info, fact.Serve(collect.Environments), check.Serve(checks.All()...))

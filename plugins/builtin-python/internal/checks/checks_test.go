@@ -102,6 +102,15 @@ var cases = []struct {
 	{"conflict: missing", func(m *machine) {
 		m.dist("datasets", "3.0.0", "pyarrow>=15.0.0")
 	}, []want{{"python.dependency-conflict", check.Warning, "which is not installed"}}},
+	{"conflict: extra that torch asks for", func(m *machine) {
+		m.dist("torch", "2.11.0", "cuda-toolkit[cublas,cufft]==13.0.2")
+		m.dist("cuda-toolkit", "13.0.2", `nvidia-cublas==13.1.0.3; extra == "cublas"`, `nvidia-cufft==12.0.0.61; extra == "cufft"`, `nvidia-cuda-nvcc; extra == "nvcc"`)
+		m.dist("nvidia-cublas", "13.0.0.19")
+	}, []want{{"torch.nvidia-pins", check.Error, "requires nvidia-cublas==13.1.0.3, and 13.0.0.19 is installed; cuda-toolkit 13.0.2 requires nvidia-cufft==12.0.0.61, which is not"}}},
+	{"conflict: extra that another package asks for", func(m *machine) {
+		m.dist("cupy-cuda13x", "14.0.0", "cuda-toolkit[cublas]==13.*")
+		m.dist("cuda-toolkit", "13.0.2", `nvidia-cublas==13.1.0.3; extra == "cublas"`, `nvidia-cufft==12.0.0.61; extra == "cufft"`)
+	}, []want{{"python.dependency-conflict", check.Warning, "requires nvidia-cublas==13.1.0.3, which is not installed"}}},
 	{"conflict: local version satisfies a pin", func(m *machine) {
 		m.dist("xformers", "0.0.28", "torch==2.5.1")
 		m.dist("torch", "2.5.1+cu124")

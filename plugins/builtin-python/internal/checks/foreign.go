@@ -49,18 +49,31 @@ func lookPythonPath(e *environment) {
 
 // foreignHarm is an error where the directory hides a package that the
 // environment has; else only its own packages fail to load, as those of ROS do.
+// Either way modules are named as the traceback will.
 func (e *environment) foreignHarm(entry observed.PythonPathEntry) (check.Severity, string) {
 	var hidden []string
 	shadows, _ := get[[]observed.Shadow](e, observed.Shadows)
 	for _, s := range shadows {
 		if path.Dir(s.Path) == entry.Path && s.Distribution != "" {
-			hidden = append(hidden, s.Distribution)
+			hidden = append(hidden, hiddenText(s))
 		}
 	}
-	if len(hidden) == 0 {
-		return check.Warning, " It hides none of the environment's packages."
+	if len(hidden) > 0 {
+		return check.Error, " It hides the installed " + listed(unique(hidden)) + "."
 	}
-	return check.Error, " It hides the installed " + strings.Join(unique(hidden)[:min(len(unique(hidden)), maxShown)], ", ") + "."
+	text := " It hides none of the environment's packages."
+	if len(entry.Modules) > 0 {
+		text += " Imported from it: " + listed(entry.Modules) + "."
+	}
+	return check.Warning, text
+}
+
+// hiddenText is the module, with the distribution where that is named otherwise.
+func hiddenText(s observed.Shadow) string {
+	if pep508.Normalize(s.Module) == pep508.Normalize(s.Distribution) {
+		return s.Module
+	}
+	return s.Module + " of " + s.Distribution
 }
 
 // foreignPaths lists the directories of PYTHONPATH that are for other versions

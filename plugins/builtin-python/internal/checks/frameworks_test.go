@@ -4,6 +4,7 @@ package checks
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/fakeenv"
@@ -49,7 +50,7 @@ func (m *machine) onnxruntimeGPU(version string) {
 }
 
 func (m *machine) nvidia(part, version, library string) {
-	m.InstallLibrary(m.site, "nvidia-"+part+"-cu12", version, "nvidia/"+part+"/lib/"+library, fakeenv.Library{Soname: library})
+	m.InstallLibrary(m.site, "nvidia-"+part+"-cu12", version, "nvidia/"+strings.ReplaceAll(part, "-", "_")+"/lib/"+library, fakeenv.Library{Soname: library})
 }
 
 func (m *machine) tensorflow(name string, cuda bool) {

@@ -74,6 +74,7 @@ func (e *environment) conflicts() []conflict {
 }
 
 func findConflicts(index map[string][]observed.Package) []conflict {
+	toolkit := torchAsksForToolkit(index)
 	var out []conflict
 	for _, all := range index {
 		if all[0].Scope == locate.ScopeBase || distributionOwned(all[0]) {
@@ -81,12 +82,24 @@ func findConflicts(index map[string][]observed.Package) []conflict {
 		}
 		for _, text := range all[0].Requires {
 			if c, bad := violates(index, all[0], text); bad {
+				c.forTorch = toolkit && pep508.Normalize(c.owner.Name) == cudaToolkit
 				out = append(out, c)
 			}
 		}
 	}
 	slices.SortFunc(out, func(a, b conflict) int { return strings.Compare(a.String(), b.String()) })
 	return out
+}
+
+// cudaToolkit is the package by whose extras torch requires CUDA since 2.11.
+const cudaToolkit = "cuda-toolkit"
+
+func torchAsksForToolkit(index map[string][]observed.Package) bool {
+	torch := index["torch"]
+	return len(torch) > 0 && slices.ContainsFunc(torch[0].Requires, func(text string) bool {
+		r, err := pep508.Parse(text)
+		return err == nil && pep508.Normalize(r.Name) == cudaToolkit
+	})
 }
 
 // distributionOwned reports whether the package manager of the operating system

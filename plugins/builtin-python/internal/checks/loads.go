@@ -88,7 +88,7 @@ func mapKeys(m map[string]string) []string {
 // nvidia-cudnn-cu12.
 func (e *environment) providerRemedy(l observed.Load) (check.Remedy, bool) {
 	for _, c := range e.conflicts() {
-		if pep508.Normalize(c.owner.Name) != l.Framework {
+		if pep508.Normalize(c.owner.Name) != l.Framework && (!c.forTorch || l.Framework != "torch") {
 			continue
 		}
 		for _, m := range l.Missing {

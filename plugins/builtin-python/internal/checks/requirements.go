@@ -20,6 +20,8 @@ type conflict struct {
 	owner       observed.Package
 	requirement pep508.Requirement
 	found       observed.Package
+	// forTorch tells that torch requires owner, which stands for its libraries.
+	forTorch bool
 }
 
 func (c conflict) String() string {
@@ -44,7 +46,7 @@ func (c conflict) wanted() string {
 func namedElsewhere(c conflict) string {
 	owner, wanted := pep508.Normalize(c.owner.Name), pep508.Normalize(c.requirement.Name)
 	switch {
-	case owner == "torch" && isTorchPin(c):
+	case (owner == "torch" || c.forTorch) && isTorchPin(c):
 		return codeNvidiaPins
 	case isTorchCompanion(owner) && wanted == "torch":
 		return codeCompanion
@@ -63,7 +65,7 @@ var dependencyConflict = check.Check{
 	Needs: []string{need(observed.Packages)},
 	Doc: check.Doc{
 		Meaning:    "An installed package needs another in a version that is not the installed one, or one that is missing.",
-		Detection:  "Requires-Dist of every distribution is read, its markers are evaluated for the examined interpreter, and the versions are compared by PEP 440. The verdict is that of `pip check`, except for packages that conda or a distribution keeps together; a build from source that only its version makes older than its release is for information.",
+		Detection:  "Requires-Dist of every distribution is read, its markers are evaluated for the examined interpreter, and the versions are compared by PEP 440. The verdict is that of `pip check`, except for packages that conda or a distribution keeps together, and for extras that a requirement names, such as cuda-toolkit[cublas], whose requirements count too; a build from source that only its version makes older than its release is for information.",
 		Cause:      "Packages were installed one after another, and a later install replaced what an earlier one needs.",
 		Fix:        "Install the conflicting packages in one command, so that the installer finds versions that fit together.",
 		Verify:     "Run pip check.",

@@ -157,12 +157,12 @@ func isCompatible(c conflict) bool {
 		return false
 	}
 	name := pep508.Normalize(c.requirement.Name)
-	return strings.HasPrefix(name, "nvidia-") || name == "cuda-toolkit" || found.Minor() == pin.Minor()
+	return strings.HasPrefix(name, "nvidia-") || name == cudaToolkit || found.Minor() == pin.Minor()
 }
 
 func isTorchPin(c conflict) bool {
 	name := pep508.Normalize(c.requirement.Name)
-	return strings.HasPrefix(name, "nvidia-") || name == "cuda-toolkit" || name == "triton" || strings.HasPrefix(name, "pytorch-triton")
+	return strings.HasPrefix(name, "nvidia-") || name == cudaToolkit || name == "triton" || strings.HasPrefix(name, "pytorch-triton")
 }
 
 // lookSpecial reports the conflicts that a special check names.

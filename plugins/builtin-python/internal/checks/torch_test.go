@@ -134,6 +134,14 @@ var torchCases = []struct {
 			}.Bytes(),
 		}})
 	}, []want{{"glibc.too-old", check.Error, "wants GLIBC_2.38 of /lib/x86_64-linux-gnu/libc.so.6"}}},
+	{"glibc too old for an extension", func(m *machine) {
+		m.Install(m.site, fakeenv.Dist{Name: "torch-scatter", Version: "2.1.2", Tag: "cp311-cp311-linux_x86_64", Files: map[string][]byte{
+			"torch_scatter/__init__.py": nil,
+			"torch_scatter/_version_cpu.so": fakeenv.Library{
+				Needed: []string{"libc.so.6"}, Wants: map[string][]string{"libc.so.6": {"GLIBC_2.28", "GLIBC_2.32"}},
+			}.Bytes(),
+		}})
+	}, []want{{"glibc.too-old", check.Error, "torch-scatter cannot be loaded: _version_cpu.so wants GLIBC_2.32 of /lib/x86_64-linux-gnu/libc.so.6, which has GLIBC_2.31 as its newest"}}},
 	{"libstdc++ too old for the second who needs it", func(m *machine) {
 		oldLibstdcxx(m, "/lib/x86_64-linux-gnu")
 	}, []want{{"glibc.too-old", check.Error, "b.so wants GLIBCXX_3.4.29 of /lib/x86_64-linux-gnu/libstdc++.so.6, which"}}},

@@ -190,12 +190,17 @@ var unusualCases = []struct {
 		m.Target.Env["PYTHONPATH"] = "/opt/ros/humble/lib/python3.10/site-packages"
 		m.Text("/opt/ros/humble/lib/python3.10/site-packages/rclpy/__init__.py", "")
 		m.File("/opt/ros/humble/lib/python3.10/site-packages/rclpy/_rclpy_pybind11.cpython-310-x86_64-linux-gnu.so", fakeenv.Library{}.Bytes())
-	}, []want{{"python.pythonpath-foreign", check.Warning, "made for Python 3.10"}}},
+	}, []want{{"python.pythonpath-foreign", check.Warning, "It hides none of the environment's packages. Imported from it: rclpy."}}},
 	{"PYTHONPATH with another Python's numpy", func(m *machine) {
 		m.dist("numpy", "2.1.0")
 		m.Target.Env["PYTHONPATH"] = "/opt/old/lib/python3.8/site-packages"
 		m.Text("/opt/old/lib/python3.8/site-packages/numpy/__init__.py", "")
-	}, []want{{"python.pythonpath-foreign", check.Error, "made for Python 3.8"}}},
+	}, []want{{"python.pythonpath-foreign", check.Error, "It hides the installed numpy."}}},
+	{"PYTHONPATH with another Python's module of another name", func(m *machine) {
+		m.Install(m.site, fakeenv.Dist{Name: "opencv-python", Version: "4.10.0", Files: map[string][]byte{"cv2/__init__.py": nil}})
+		m.Target.Env["PYTHONPATH"] = "/opt/old/lib/python3.8/site-packages"
+		m.Text("/opt/old/lib/python3.8/site-packages/cv2/__init__.py", "")
+	}, []want{{"python.pythonpath-foreign", check.Error, "It hides the installed cv2 of opencv-python."}}},
 	{"interpreter of uv", func(m *machine) {
 		base := m.UVPython("3.12.4")
 		m.Text(base+"/lib/python3.12/EXTERNALLY-MANAGED", "[externally-managed]\n")

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/elfdeps"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/observed"
 )
 
@@ -21,13 +22,8 @@ var systemLibraries = []string{
 // them: LD_LIBRARY_PATH, the nvidia packages, the environment's own lib and the
 // system's directories.
 func (f *framework) libraryDirs() []string {
-	var out []string
-	for dir := range strings.SplitSeq(f.target.Env["LD_LIBRARY_PATH"], ":") {
-		if path.IsAbs(dir) {
-			out = append(out, path.Clean(dir))
-		}
-	}
-	out = append(out, f.preloads(f.inv)...)
+	out := elfdeps.LibraryPath(f.target.Env["LD_LIBRARY_PATH"], f.target.ProjectDir)
+	out = append(out, f.cudaDirs(f.inv)...)
 	out = append(out, f.inside(f.inv)...)
 	return append(out, systemLibraries...)
 }

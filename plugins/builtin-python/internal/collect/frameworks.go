@@ -64,18 +64,6 @@ func (o *observer) inside(inv *inventory) []string {
 	return out
 }
 
-// preloads lists the directories in which torch looks for CUDA libraries when
-// the loader does not find them: nvidia/*/lib of every directory of packages.
-func (o *observer) preloads(inv *inventory) []string {
-	var out []string
-	for i := range inv.sites {
-		if inv.sites[i].Modules["nvidia"] {
-			out = append(out, o.target.Glob(path.Join(inv.sites[i].Path, "nvidia/*/lib"))...)
-		}
-	}
-	return out
-}
-
 func (o *observer) roots(inv *inventory, f imported) []string {
 	dir, ok := inv.module(f.name)
 	if !ok {

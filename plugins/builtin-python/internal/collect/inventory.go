@@ -122,17 +122,12 @@ func parallel(ctx context.Context, n int, work func(int)) {
 func (o *observer) packages(_ context.Context, inv *inventory) {
 	envs := markerEnvironments(o.target, o.env)
 	list := make([]observed.Package, 0, len(inv.all))
-	var unparsed []string
-	for _, d := range inv.all {
+	requires, unparsed := inv.requirements(envs)
+	for i, d := range inv.all {
 		p := observed.Package{
 			Name: d.Name, Version: d.Version, Path: d.Path, Scope: inv.scope(d), Installer: d.Installer,
 			Tags: d.Tags, Editable: d.Editable, RequiresPython: d.Metadata.RequiresPython,
-			Source: d.Source, EntryPoints: d.EntryPoints,
-		}
-		var bad []string
-		p.Requires, bad = applicable(d.Metadata.RequiresDist, envs)
-		for _, text := range bad {
-			unparsed = append(unparsed, d.Name+": "+text)
+			Source: d.Source, EntryPoints: d.EntryPoints, Requires: requires[i],
 		}
 		list = append(list, p)
 	}

@@ -4,6 +4,7 @@ package collect
 
 import (
 	"context"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -62,5 +63,31 @@ func (o *observer) pythonPathEntry(dir string) observed.PythonPathEntry {
 		}
 	}
 	slices.Sort(e.Versions)
+	if len(e.Versions) > 0 && !slices.Contains(e.Versions, minor(o.env.Version)) {
+		e.Modules = o.packagesIn(dir, listing)
+	}
 	return e
+}
+
+// maxModules bounds the packages named of one directory.
+const maxModules = 8
+
+// packagesIn names the first regular packages of a directory.
+func (o *observer) packagesIn(dir string, listing dist.Listing) []string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(listing.Modules)) {
+		if len(out) == maxModules {
+			break
+		}
+		if !strings.ContainsAny(name, ".-") && o.target.Exists(path.Join(dir, name, "__init__.py")) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// minor cuts "3.11" of "3.11.7".
+func minor(version string) string {
+	parts := strings.SplitN(version, ".", 3)
+	return strings.Join(parts[:min(len(parts), 2)], ".")
 }

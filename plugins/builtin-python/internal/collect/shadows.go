@@ -45,7 +45,7 @@ func (o *observer) shadowsIn(dir, by string, inv *inventory) []observed.Shadow {
 		s := observed.Shadow{Module: module, Path: path.Join(dir, e.Name()), By: by}
 		if d := inv.owner(module); d != nil {
 			s.Distribution = d.Name
-			if !d.Editable && d.Site != dir {
+			if !d.Editable && !o.samePlace(d.Site, dir) {
 				out = append(out, s)
 			}
 		} else if o.isStandard(module) {
@@ -53,6 +53,17 @@ func (o *observer) shadowsIn(dir, by string, inv *inventory) []observed.Shadow {
 		}
 	}
 	return out
+}
+
+// samePlace compares directories by where their links lead: lib64 of an
+// environment is often its lib.
+func (o *observer) samePlace(a, b string) bool {
+	if a == b {
+		return true
+	}
+	x, errX := o.target.Resolve(a)
+	y, errY := o.target.Resolve(b)
+	return errX == nil && errY == nil && x == y
 }
 
 // moduleName tells by which name an entry is imported. A directory without

@@ -18,6 +18,7 @@ import (
 
 var symbolDescriptions = []fact.Description{
 	field(observed.TorchABI, "list", "Extensions outside torch that want C++ symbols which this torch lacks: distribution, path, symbol, count."),
+	field(observed.UnmetVersions, "list", "Symbol versions that extensions want of the system's libraries, which lack them: distribution, version, library, needed_by, newest."),
 	field(observed.UndefinedSymbols, "list", "Symbols that a library wants of another one which lacks them: symbol, version, needed_by, library, owner, provider."),
 }
 
@@ -38,6 +39,7 @@ func (o *observer) symbols(ctx context.Context, inv *inventory, loader *elfdeps.
 		o.add(observed.UndefinedSymbols, list, evidence...)
 	}
 	o.torchABI(ctx, inv, loader)
+	o.unmetVersions(ctx, inv, loader)
 }
 
 // installerOf names the distribution whose RECORD lists a library, "" for none.
@@ -92,12 +94,18 @@ type extension struct {
 // distributions that require it, and those directly in a directory of packages,
 // which is where torch's builder of extensions puts them.
 func torchExtensions(inv *inventory) []extension {
+	return inv.extensions(requiresTorch)
+}
+
+// extensions lists the libraries of the distributions that wanted selects, and
+// those that lie directly in a directory of packages.
+func (inv *inventory) extensions(wanted func(*dist.Distribution) bool) []extension {
 	var out []extension
 	for _, d := range inv.all {
 		if d.Key == "torch" || d.Record == nil || len(d.Record.Natives) == 0 {
 			continue
 		}
-		requires := requiresTorch(d)
+		requires := wanted(d)
 		for _, e := range d.Record.Natives {
 			inTree := !strings.HasPrefix(e.Path, "../") && !strings.HasPrefix(e.Path, "/")
 			if inTree && (requires || !strings.Contains(e.Path, "/")) && len(out) < maxExtensions {

@@ -10,7 +10,7 @@ func (w *walk) noteHijack(n *node, name, file string) {
 	if w.isInside(file) {
 		return
 	}
-	bundled, ok := w.search(slices.Concat(n.object.runPath(), w.preloads), name, n.object)
+	bundled, ok := w.search(slices.Concat(n.object.runPath(), w.preloadDirs(name)), name, n.object)
 	if !ok || w.sameFile(bundled, file) {
 		return
 	}

@@ -7,10 +7,12 @@
 //
 //  1. DT_RPATH of the object and then of those that loaded it, unless the
 //     object has DT_RUNPATH;
-//  2. LD_LIBRARY_PATH;
+//  2. LD_LIBRARY_PATH, whose empty and relative elements are places in the
+//     working directory, taken to be the project;
 //  3. DT_RUNPATH of the object;
 //  4. /etc/ld.so.cache;
-//  5. the default directories.
+//  5. the default directories;
+//  6. for the libraries that a package opens by path itself, see Preload.
 //
 // A name that an object loaded earlier already answers to (its DT_SONAME, or
 // the name it was asked by) is not searched again. The walk is breadth first,

@@ -47,10 +47,20 @@ func (l *Loader) resolve(n *node, name string) (string, found) {
 	if file, ok := l.search(defaultDirs(o.Machine), name, o); ok {
 		return file, fromDefault
 	}
-	if file, ok := l.search(l.preloads, name, o); ok {
+	if file, ok := l.search(l.preloadDirs(name), name, o); ok {
 		return file, fromPreload
 	}
 	return "", notFound
+}
+
+func (l *Loader) preloadDirs(name string) []string {
+	var out []string
+	for _, p := range l.preloads {
+		if strings.HasPrefix(name, p.Prefix) {
+			out = append(out, p.Dir)
+		}
+	}
+	return out
 }
 
 // rpaths lists DT_RPATH of an object and of its loaders, each directory once. An

@@ -20,10 +20,8 @@ type Loader struct {
 	cache       Cache
 	libraryPath []string
 	// inside holds the directories of the environment, whose objects are walked.
-	inside []string
-	// preloads are directories in which the package itself looks for libraries
-	// before it asks the loader (torch opens nvidia/*/lib by path).
-	preloads []string
+	inside   []string
+	preloads []Preload
 
 	objects  sync.Map // path → *cell
 	defines  sync.Map // path → map[string]bool
@@ -37,18 +35,43 @@ type cell struct {
 	err    error
 }
 
+// Preload is a directory in which the package itself finds libraries of a name
+// that the loader does not: torch then opens nvidia/cublas/lib/libcublas.so.12 by
+// path, and with it what lies beside it.
+type Preload struct {
+	// Prefix starts the file's name: "libcublas".
+	Prefix string
+	Dir    string
+}
+
 // NewLoader prepares a loader. libraryPath is the text of LD_LIBRARY_PATH.
-func NewLoader(t *fact.Target, libraryPath string, inside, preloads []string) *Loader {
+func NewLoader(t *fact.Target, libraryPath string, inside []string, preloads []Preload) *Loader {
 	l := &Loader{target: t, inside: inside, preloads: preloads}
 	if data, err := t.ReadFile("/etc/ld.so.cache"); err == nil {
 		l.cache, _ = ParseCache(data) // one that cannot be read is as good as absent
 	}
-	for _, dir := range splitPath(strings.ReplaceAll(libraryPath, ";", ":")) {
-		if path.IsAbs(dir) {
-			l.libraryPath = append(l.libraryPath, path.Clean(dir))
+	l.libraryPath = LibraryPath(libraryPath, t.ProjectDir)
+	return l
+}
+
+// LibraryPath splits the text of LD_LIBRARY_PATH into directories. An empty or
+// relative element is a place in the directory in which the program is started,
+// which "/x:$LD_LIBRARY_PATH" often brings about; it is left out where working,
+// that directory, is "".
+func LibraryPath(text, working string) []string {
+	if text == "" {
+		return nil
+	}
+	var out []string
+	for dir := range strings.SplitSeq(strings.ReplaceAll(text, ";", ":"), ":") {
+		switch {
+		case path.IsAbs(dir):
+			out = append(out, path.Clean(dir))
+		case working != "":
+			out = append(out, path.Join(working, dir))
 		}
 	}
-	return l
+	return out
 }
 
 // Missing is a library that no search found.
@@ -63,6 +86,9 @@ type Unmet struct {
 	Version  string `json:"version"`
 	Library  string `json:"library"`
 	NeededBy string `json:"needed_by"`
+	// Newest is the newest version of the same name that the library defines,
+	// "GLIBC_2.28"; "" where it defines none of that name.
+	Newest string `json:"newest,omitempty"`
 	// FromEnvironment tells that LD_LIBRARY_PATH led to the library.
 	FromEnvironment bool `json:"from_environment,omitempty"`
 }
@@ -299,7 +325,8 @@ func (w *walk) checkVersions(n *node, name string) {
 	for _, version := range wanted {
 		if len(have) > 0 && !have[version] && len(w.result.Unmet) < maxUnmet {
 			w.result.Unmet = append(w.result.Unmet, Unmet{
-				Version: version, Library: f.file, NeededBy: n.object.Path, FromEnvironment: f.fromEnvironment,
+				Version: version, Library: f.file, NeededBy: n.object.Path, Newest: newestLike(have, version),
+				FromEnvironment: f.fromEnvironment,
 			})
 		}
 	}

@@ -148,6 +148,23 @@ func TestLibraryPath(t *testing.T) {
 	}
 }
 
+// TestLibraryPathInTheProject: an empty or relative element of LD_LIBRARY_PATH is
+// a place in the working directory, and an empty variable is none at all.
+func TestLibraryPathInTheProject(t *testing.T) {
+	for text, found := range map[string]bool{
+		"/other:": true, ":/other": true, "/a::/b": true, ".": true, ";/a": true, "./sub/..": true, "/a:../work": true,
+		"": false, "/other": false, "sub": false,
+	} {
+		tr := fakeenv.New(t)
+		tr.Target.ProjectDir = "/work"
+		put(tr, map[string]fakeenv.Library{"/env/a.so": lib("a.so", "b9.so"), "/work/b9.so": lib("b9.so")})
+		r := elfdeps.NewLoader(tr.Target, text, []string{"/env"}, nil).Walk([]string{"/env/a.so"})
+		if (len(r.Missing) == 0) != found {
+			t.Errorf("LD_LIBRARY_PATH=%q: missing %v", text, r.Missing)
+		}
+	}
+}
+
 // TestUnmet: versions are asked of the library that was found, by everyone who
 // needs it, and a library without versions satisfies all, with a warning.
 func TestUnmet(t *testing.T) {

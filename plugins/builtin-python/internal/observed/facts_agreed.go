@@ -2,6 +2,8 @@
 
 package observed
 
+import "github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/elfdeps"
+
 // Addresses beside the environments: what other programs think an environment
 // is.
 const (
@@ -17,6 +19,8 @@ const (
 	TorchABI = "torch_abi_missing"
 	// UndefinedSymbols is a list of UndefinedSymbol, absent where there is none.
 	UndefinedSymbols = "undefined_symbols"
+	// UnmetVersions is a list of UnmetVersion, absent where there is none.
+	UnmetVersions = "unmet_versions"
 )
 
 // States of an interpreter that a file names.
@@ -102,4 +106,11 @@ type UndefinedSymbol struct {
 	Framework string `json:"framework,omitempty"`
 	// FromEnvironment tells that LD_LIBRARY_PATH led to Library.
 	FromEnvironment bool `json:"from_environment,omitempty"`
+}
+
+// UnmetVersion is a symbol version that an extension outside the frameworks
+// wants of a library of the system, which does not define it.
+type UnmetVersion struct {
+	Distribution string `json:"distribution"`
+	elfdeps.Unmet
 }

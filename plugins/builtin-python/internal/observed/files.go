@@ -64,6 +64,9 @@ type PythonPathEntry struct {
 	Distributions int `json:"distributions,omitempty"`
 	// Example is a file or directory that gave the first of Versions.
 	Example string `json:"example,omitempty"`
+	// Modules are names of packages that the directory brings, a few of them,
+	// where it is not for this environment's version of Python.
+	Modules []string `json:"modules,omitempty"`
 }
 
 // WrongTag is a wheel none of whose tags fits the interpreter.

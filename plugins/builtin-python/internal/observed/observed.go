@@ -93,8 +93,9 @@ type Package struct {
 	Tags           []string `json:"tags,omitempty"`
 	Editable       bool     `json:"editable,omitempty"`
 	RequiresPython string   `json:"requires_python,omitempty"`
-	// Requires are the requirements that apply on this interpreter without
-	// extras, with their markers removed.
+	// Requires are the requirements that apply on this interpreter, with the
+	// extras that another installed package's requirement names and without
+	// others; their markers are removed.
 	Requires []string `json:"requires,omitempty"`
 	// Source is where the distribution came from, nil for a package index.
 	Source *dist.Source `json:"source,omitempty"`
