@@ -48,7 +48,7 @@ func (a *app) benchCmd() *cobra.Command {
 		Long: "Bench measures this machine and its Python environment and compares the figures,\n" +
 			"with their confidence intervals, to a baseline: the last run on this machine, or\n" +
 			"a file. NAME is a benchmark or its beginning: cpu, disk, gpu.gemm.\n\n" +
-			"Exit code: 0 nothing is slower, 1 something is, 3 time-out, 78 wrong command line.",
+			"Exit code: 0 nothing is slower, 1 something is, 3 time-out,\n78 wrong command line.",
 		Example: "  bulkhead bench\n  bulkhead bench cpu memory --rounds 30\n" +
 			"  bulkhead bench --save before.json\n  bulkhead bench --baseline before.json",
 		RunE: func(cmd *cobra.Command, args []string) error { return a.bench(cmd.Context(), &b, args) },

@@ -55,7 +55,7 @@ func (a *app) corpusScoreCmd() *cobra.Command {
 			"machine's files and {machine} its name; the variables of the machine are set. It\n" +
 			"may print JSON as `bulkhead doctor --json` does, or text. --timeout is for each\n" +
 			"machine.\n\n" +
-			"Exit code: 0 nothing missed, no false alarm, every root cause first; 1 otherwise;\n" +
+			"Exit code: 0 nothing missed, no false alarm, every root cause first;\n1 otherwise; " +
 			"78 for a mistake in the corpus.",
 		Example: "  bulkhead corpus score\n  bulkhead corpus score --machine healthy-rhel-9-h100x8 -v\n  bulkhead corpus score --tool 'env-doctor check --root {root}' --json",
 		Args:    atMost(1, "at most one directory"),

@@ -122,6 +122,7 @@ var (
 	foreignMemory = []string{"cuda", "cublas", "hip out of memory"} // a device's memory has no limit of ours
 	fileTexts     = []string{"file too large", "errno 27]"}
 	threadTexts   = []string{"failed to create new os thread", "pthread_create failed", "can't start new thread", "fork: resource temporarily unavailable"}
+	stackTexts    = []string{"pthread_create failed"}
 	openTexts     = []string{"too many open files"}
 	spaceTexts    = []string{"no space left on device"}
 )
@@ -147,6 +148,9 @@ func (e evidence) hint() string {
 	switch {
 	case !e.failed():
 		return ""
+	case e.says(stackTexts) && e.limits.DataBytes != sandbox.Unlimited: // the C library does not say which
+		return fmt.Sprintf("it may have %d processes and threads, and %d MiB of memory with their stacks: %s, or of memory",
+			e.limits.Processes, e.limits.DataBytes>>20, raise("processes"))
 	case e.says(threadTexts):
 		return fmt.Sprintf("it may have %d processes and threads: %s", e.limits.Processes, raise("processes"))
 	case e.says(openTexts):

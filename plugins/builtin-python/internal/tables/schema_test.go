@@ -76,7 +76,7 @@ func TestSchemaRefuses(t *testing.T) {
 }
 
 func TestNewestTorch(t *testing.T) {
-	if got := Archs.NewestTorch(); got != "2.13" {
+	if got := Archs.NewestTorch(); got != "2.15" {
 		t.Errorf("newest torch is %s", got)
 	}
 	rows := []ArchRow{{Torch: "==2.9.*"}, {Torch: "==2.10.*"}, {Torch: ">=3.0,<4.0"}}
