@@ -13,7 +13,7 @@ func TestLazy(t *testing.T) {
 	if !digits().MatchString("535") || digits().MatchString("a") {
 		t.Error("the pattern is not the one that was given")
 	}
-	if digits() != digits() {
+	if first, second := digits(), digits(); first != second {
 		t.Error("the pattern is compiled anew at each use")
 	}
 }
