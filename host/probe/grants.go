@@ -30,7 +30,7 @@ func (s script) binds(o *Options, i *plugin.Interpreter) []sandbox.Bind {
 		}
 		binds, seen = append(binds, sandbox.Bind{Source: library, Access: sandbox.Library}), append(seen, library)
 	}
-	dirs := slices.Concat(i.Optional, machinePlaces, glob("/usr/local/cuda-*", "/usr/lib/gcc"))
+	dirs := slices.Concat(i.Optional, machinePlaces, glob("/usr/local/cuda-*", "/usr/lib/gcc", "/sys/devices/pci*"))
 	for _, dir := range s.searched(o, i) {
 		if parts := narrowed(dir, o.Home, isModule); parts != nil {
 			dirs = append(dirs, parts...)
