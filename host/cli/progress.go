@@ -51,21 +51,12 @@ func (p *progress) update(change func()) {
 	if !p.on || time.Since(p.start) < quiet {
 		return
 	}
-	line := fmt.Sprintf("%d of %d nodes%s", p.ended, p.total, p.eta())
+	line := fmt.Sprintf("%d of %d nodes%s", p.ended, p.total, left(p.start, p.ended, p.total))
 	for name, what := range p.active {
 		line += "  " + name + what
 	}
 	p.shown = true
 	fmt.Fprintf(p.app.stderr, "\r\x1b[K%.78s", report.CleanLine(line))
-}
-
-// eta guesses the time that is left from the nodes that ended.
-func (p *progress) eta() string {
-	if p.ended == 0 || p.ended == p.total {
-		return ""
-	}
-	left := time.Since(p.start) / time.Duration(p.ended) * time.Duration(p.total-p.ended)
-	return fmt.Sprintf(", about %s left", left.Round(time.Second))
 }
 
 // done removes the line.

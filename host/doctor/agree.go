@@ -80,7 +80,7 @@ func disagreement(f report.Finding, v verdict, evidence []fact.Evidence) report.
 		Detail: fmt.Sprintf("What was observed counts: the finding %q is now a note.", f.Title),
 		Cause:  "The check is wrong about this machine, or the machine changed in between.",
 		Remedies: []report.Remedy{{ID: "report", Summary: "Report the wrong verdict with what was observed.", Kind: "advice", Risk: "low",
-			Preview: []string{"bulkhead facts --save machine.json"}}},
+			Preview: []string{"bulkhead snapshot save --redact machine.json"}}},
 	}
 }
 
