@@ -37,6 +37,8 @@ type chain struct {
 	lock lock
 	file *os.File // nil: look at the disk again
 	tail tail     // of what this chain knows to be on disk
+	// behind tells that this chain wrote records after the one that the head names.
+	behind bool
 }
 
 func newChain(dir string, host Host) *chain {
@@ -47,23 +49,55 @@ func newChain(dir string, host Host) *chain {
 	}
 }
 
-// commit appends a batch under the lock. durable is called when it is on disk;
-// the head is replaced after that.
+// commit appends a batch under the lock. durable is called when it is on disk.
+// The head follows at once only where the next host would not find the end from
+// the one that is there; see headUp.
 func (c *chain) commit(batch []*entry, durable func()) (err error) {
 	if err := c.begin(); err != nil {
 		return err
 	}
-	defer func() {
-		if releaseErr := c.lock.release(); err == nil && releaseErr != nil {
-			err = c.failed("releasing the lock", releaseErr)
-		}
-	}()
+	defer c.end(&err)
 	found, err := c.ready()
 	if err != nil {
 		c.forget()
 		return c.failed("finding the end of the log", err)
 	}
 	return c.commitLocked(append(found, batch...), len(found) > 0, durable)
+}
+
+// headUp brings the head up to date.
+func (c *chain) headUp() (err error) {
+	if !c.behind {
+		return nil
+	}
+	c.behind = false
+	if err := c.begin(); err != nil {
+		return err
+	}
+	defer c.end(&err)
+	found, err := c.ready()
+	if err != nil {
+		c.forget()
+		return c.failed("finding the end of the log", err)
+	}
+	if len(found) > 0 {
+		return c.commitLocked(found, true, func() {})
+	}
+	return c.writeHead()
+}
+
+// end releases the lock.
+func (c *chain) end(err *error) {
+	if releaseErr := c.lock.release(); *err == nil && releaseErr != nil {
+		*err = c.failed("releasing the lock", releaseErr)
+	}
+}
+
+func (c *chain) writeHead() error {
+	if err := writeHead(c.dir, c.tail.head(), c.fail); err != nil {
+		return c.failed("writing head.json", err)
+	}
+	return nil
 }
 
 func (c *chain) begin() error {
@@ -83,19 +117,21 @@ func (c *chain) commitLocked(batch []*entry, repaired bool, durable func()) erro
 	if len(batch) == 0 {
 		return nil
 	}
+	before := c.tail.number
 	if err := c.append(batch); err != nil {
 		c.forget()
 		return c.failed("writing records", err)
 	}
 	durable()
-	var err error
-	if repaired {
-		err = c.settle()
+	if !repaired && c.tail.number == before {
+		c.behind = true
+		return nil
 	}
-	if err := errors.Join(err, writeHead(c.dir, c.tail.head(), c.fail)); err != nil {
-		return c.failed("writing head.json", err)
+	c.behind = false
+	if !repaired {
+		return c.writeHead()
 	}
-	return nil
+	return errors.Join(c.settle(), c.writeHead())
 }
 
 // ready finds the end of the log, unless it is where this chain left it, and

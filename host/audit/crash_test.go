@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -204,7 +205,7 @@ func TestCrashesInTheMiddleOfAWrite(t *testing.T) {
 		t.Run("then "+step, func(t *testing.T) {
 			dir := t.TempDir()
 			anchors := victim{Dir: dir, Workers: 1, Torn: true, Skip: 3}.run(t, time.Minute)
-			if v := verdict(t, dir); !v.Intact || len(v.Notes) != 1 {
+			if v := verdict(t, dir); !v.Intact || !slices.ContainsFunc(v.Notes, func(n string) bool { return strings.Contains(n, "torn line") }) {
 				t.Errorf("verdict on a torn line: %+v", v)
 			}
 			if step != "" {

@@ -50,21 +50,23 @@
 // head.json is {"v":1,"seq":N,"hash":"sha256:...","file":"audit-000001.jsonl",
 // "size":BYTES} and a line feed, without white space: the last record of a
 // batch and where its line ends. It is there before the first record, with seq
-// 0 and 64 zeros. It is replaced after each batch: temporary file, sync,
-// rename, sync of the directory.
+// 0 and 64 zeros. It is replaced when a host had nothing to write for 100 ms,
+// when it closes the log, and when a file begins: temporary file, sync, rename,
+// sync of the directory.
 //
 // # Commits
 //
 // Under the lock a host finds the end of the chain, appends all records that
-// wait with one write, syncs the file (now [Receipt.Wait] returns), and
-// replaces the head. It trusts what it knows of the end while the file has the
+// wait with one write, and syncs the file: now [Receipt.Wait] returns. Records
+// wait 3 ms for company, unless launches wait for them. It trusts what it knows of the end while the file has the
 // size and identity that it left; else it reads the head, the record that the
 // head names, and on from there.
 //
 // # States
 //
 // A crash explains these states, and Verify takes them as intact, with a note:
-//   - complete, valid records after the one that the head names;
+//   - complete, valid records after the one that the head names: also while a
+//     host runs, whose head follows;
 //   - after them, at the end of the last file, one line without its line feed,
 //     or an empty last file. Open moves the torn line to a side file and adds
 //     a record of kind "repair". What was torn was never acknowledged.

@@ -32,6 +32,9 @@ func TestEveryStepFailsOnce(t *testing.T) {
 			})
 			broken.Store(true)
 			first := l.Append("p", numbered(0, 0)).Wait(context.Background())
+			if strings.Contains(step, "head") || step == "syncing the directory" {
+				waitFor(t, func() bool { return l.Err() != nil }) // the head follows later
+			}
 			must(t, reading(dir, func() error { return nil }))
 			broken.Store(false)
 			must(t, l.Append("p", numbered(0, 1)).Wait(context.Background()))
@@ -73,7 +76,8 @@ func TestHalfAWriteIsTakenBack(t *testing.T) {
 			t.Errorf("error %v", err)
 		}
 	}
-	if v := verdict(t, dir); !v.Intact || len(v.Notes) > 0 {
+	waitFor(t, func() bool { return len(verdict(t, dir).Notes) == 0 }) // the head follows later
+	if v := verdict(t, dir); !v.Intact {
 		t.Errorf("verdict %+v", v)
 	}
 	full.Store(false)
@@ -82,7 +86,8 @@ func TestHalfAWriteIsTakenBack(t *testing.T) {
 	if lost, ok := e.(Lost); !ok || lost.Count != 3 || !strings.Contains(lost.Reason, "the disk failed") {
 		t.Errorf("lost %+v, %v", e, err)
 	}
-	if v := verdict(t, dir); !v.Intact || len(v.Notes) != 1 {
+	waitFor(t, func() bool { return len(verdict(t, dir).Notes) == 1 })
+	if v := verdict(t, dir); !v.Intact {
 		t.Errorf("verdict %+v", v)
 	}
 }

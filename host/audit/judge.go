@@ -23,7 +23,7 @@ func (v *verifier) judgeHead() {
 	case h.Seq > 0 && !v.atHead:
 		v.headProblem(h.Seq, fmt.Sprintf("record %d in the log is not the one that was written last", h.Seq), "the record or head.json was replaced")
 	case h.Seq < v.seq:
-		v.note("%s after the last that head.json knows: a host was stopped before it wrote head.json", ahead(v.seq-h.Seq))
+		v.note("%s after the last that head.json knows: a host is running, or was stopped before it wrote head.json", ahead(v.seq-h.Seq))
 	}
 }
 

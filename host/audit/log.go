@@ -10,7 +10,6 @@ import (
 	"os/user"
 	"strconv"
 	"sync"
-	"time"
 )
 
 const (
@@ -29,9 +28,10 @@ type Log struct {
 	// before the first Append.
 	Required bool
 
-	chain *chain
-	wake  chan struct{} // holds one element while there is work
-	done  chan struct{}
+	chain   *chain
+	wake    chan struct{} // holds one element while there is work
+	done    chan struct{}
+	closing chan struct{} // closed by Close
 
 	mu      sync.Mutex
 	queue   []*entry
@@ -51,7 +51,7 @@ func start(c *chain) (*Log, error) {
 	if err := c.commit(nil, func() {}); err != nil {
 		return nil, err
 	}
-	l := &Log{chain: c, wake: make(chan struct{}, 1), done: make(chan struct{}), anchor: Anchor{c.tail.seq, c.tail.hash}}
+	l := &Log{chain: c, wake: make(chan struct{}, 1), done: make(chan struct{}), closing: make(chan struct{}), anchor: Anchor{c.tail.seq, c.tail.hash}}
 	go l.run()
 	return l, nil
 }
@@ -158,6 +158,7 @@ func (l *Log) Close() error {
 	l.mu.Lock()
 	if !l.closed {
 		l.closed = true
+		close(l.closing)
 		close(l.wake)
 	}
 	l.mu.Unlock()
@@ -215,7 +216,7 @@ func (r *Receipt) Anchor() Anchor {
 }
 
 // lostEntry is the record of what was lost; nil when nothing was.
-func (l *Log) lostEntry(now time.Time) *entry {
+func (l *Log) lostEntry() *entry {
 	if l.lost.Count == 0 {
 		return nil
 	}
@@ -223,5 +224,5 @@ func (l *Log) lostEntry(now time.Time) *entry {
 	if err != nil {
 		return nil
 	}
-	return &entry{at: now, kind: KindLost, data: data}
+	return &entry{at: l.chain.now(), kind: KindLost, data: data}
 }

@@ -15,11 +15,11 @@ import (
 
 var testHost = Host{PID: 812, Run: "5c7be21fa0b3d9e4", Version: "1.0.0", User: "ada"}
 
-// clock goes on by a second and a bit at each look.
+// clock goes on by two seconds and a bit at each look.
 func clock() func() time.Time {
-	t := time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC)
+	t := time.Date(2026, 2, 3, 4, 5, 4, 999e6, time.UTC)
 	return func() time.Time {
-		t = t.Add(1001 * time.Millisecond)
+		t = t.Add(2002 * time.Millisecond)
 		return t
 	}
 }
@@ -149,3 +149,15 @@ func must(t testing.TB, err error) {
 
 // numbered is a denial that can be told from others.
 func numbered(worker, n int) Denial { return Denial{What: fmt.Sprintf("%d/%d", worker, n), Count: 1} }
+
+// waitFor polls until a condition holds.
+func waitFor(t *testing.T, holds func() bool) {
+	t.Helper()
+	for range 500 {
+		if holds() {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatal("waited for 5 s in vain")
+}

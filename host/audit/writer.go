@@ -2,16 +2,59 @@
 
 package audit
 
-// run writes batches until the log is closed and empty.
+import (
+	"errors"
+	"time"
+)
+
+const (
+	// linger is how long records wait for company before they are written: those
+	// of several plugins that start together share a sync. A log that launches
+	// wait for does not linger.
+	linger = 3 * time.Millisecond
+	// idle is how long a log has nothing to write before it brings the head up
+	// to date.
+	idle = 100 * time.Millisecond
+)
+
+// run writes batches until the log is closed and empty. The head follows when
+// there is nothing to write for a while, and at the end.
 func (l *Log) run() {
 	defer close(l.done)
-	for range l.wake {
+	for l.await() {
 		l.flush(false)
 	}
 	l.flush(true)
-	if err := l.chain.close(); err != nil {
+	if err := errors.Join(l.chain.headUp(), l.chain.close()); err != nil {
 		l.note(err)
 	}
+}
+
+// await returns when there is something to write: false when the log is closed.
+func (l *Log) await() bool {
+	timer := time.NewTimer(idle)
+	defer timer.Stop()
+	for {
+		select {
+		case _, open := <-l.wake:
+			return open && l.gather()
+		case <-timer.C:
+			if err := l.chain.headUp(); err != nil {
+				l.note(err)
+			}
+		}
+	}
+}
+
+// gather lets records that follow at once come along.
+func (l *Log) gather() bool {
+	if !l.Required {
+		select {
+		case <-l.closing:
+		case <-time.After(linger):
+		}
+	}
+	return true
 }
 
 // flush writes what waits. At the last time it also tells of lost records when
@@ -45,7 +88,7 @@ func (l *Log) take(last bool) batch {
 			break
 		}
 	}
-	if e := l.lostEntry(l.chain.now()); e != nil && (n > 0 || last) {
+	if e := l.lostEntry(); e != nil && (n > 0 || last) {
 		b = batch{entries: []*entry{e}, own: 1, lost: l.lost}
 		l.lost = Lost{}
 	}
