@@ -31,23 +31,71 @@ const (
 	TableColumn_TYPE_FLOAT64     TableColumn_Type = 2
 	TableColumn_TYPE_BOOL        TableColumn_Type = 3
 	TableColumn_TYPE_STRING      TableColumn_Type = 4
+	TableColumn_TYPE_INT8        TableColumn_Type = 5
+	TableColumn_TYPE_INT16       TableColumn_Type = 6
+	TableColumn_TYPE_INT32       TableColumn_Type = 7
+	TableColumn_TYPE_UINT8       TableColumn_Type = 8
+	TableColumn_TYPE_UINT16      TableColumn_Type = 9
+	TableColumn_TYPE_UINT32      TableColumn_Type = 10
+	TableColumn_TYPE_UINT64      TableColumn_Type = 11
+	TableColumn_TYPE_FLOAT32     TableColumn_Type = 12
+	TableColumn_TYPE_BINARY      TableColumn_Type = 13
+	// Days since 1970-01-01, 4 bytes.
+	TableColumn_TYPE_DATE32 TableColumn_Type = 14
+	// Ticks since 1970-01-01T00:00:00 UTC, 8 bytes; see unit and zone.
+	TableColumn_TYPE_TIMESTAMP TableColumn_Type = 15
+	// Keys of 4 bytes into a dictionary of strings that every batch brings: the
+	// one child.
+	TableColumn_TYPE_DICTIONARY TableColumn_Type = 16
+	// Offsets into the one child.
+	TableColumn_TYPE_LIST TableColumn_Type = 17
+	// list_size values of the one child for each row.
+	TableColumn_TYPE_FIXED_SIZE_LIST TableColumn_Type = 18
 )
 
 // Enum value maps for TableColumn_Type.
 var (
 	TableColumn_Type_name = map[int32]string{
-		0: "TYPE_UNSPECIFIED",
-		1: "TYPE_INT64",
-		2: "TYPE_FLOAT64",
-		3: "TYPE_BOOL",
-		4: "TYPE_STRING",
+		0:  "TYPE_UNSPECIFIED",
+		1:  "TYPE_INT64",
+		2:  "TYPE_FLOAT64",
+		3:  "TYPE_BOOL",
+		4:  "TYPE_STRING",
+		5:  "TYPE_INT8",
+		6:  "TYPE_INT16",
+		7:  "TYPE_INT32",
+		8:  "TYPE_UINT8",
+		9:  "TYPE_UINT16",
+		10: "TYPE_UINT32",
+		11: "TYPE_UINT64",
+		12: "TYPE_FLOAT32",
+		13: "TYPE_BINARY",
+		14: "TYPE_DATE32",
+		15: "TYPE_TIMESTAMP",
+		16: "TYPE_DICTIONARY",
+		17: "TYPE_LIST",
+		18: "TYPE_FIXED_SIZE_LIST",
 	}
 	TableColumn_Type_value = map[string]int32{
-		"TYPE_UNSPECIFIED": 0,
-		"TYPE_INT64":       1,
-		"TYPE_FLOAT64":     2,
-		"TYPE_BOOL":        3,
-		"TYPE_STRING":      4,
+		"TYPE_UNSPECIFIED":     0,
+		"TYPE_INT64":           1,
+		"TYPE_FLOAT64":         2,
+		"TYPE_BOOL":            3,
+		"TYPE_STRING":          4,
+		"TYPE_INT8":            5,
+		"TYPE_INT16":           6,
+		"TYPE_INT32":           7,
+		"TYPE_UINT8":           8,
+		"TYPE_UINT16":          9,
+		"TYPE_UINT32":          10,
+		"TYPE_UINT64":          11,
+		"TYPE_FLOAT32":         12,
+		"TYPE_BINARY":          13,
+		"TYPE_DATE32":          14,
+		"TYPE_TIMESTAMP":       15,
+		"TYPE_DICTIONARY":      16,
+		"TYPE_LIST":            17,
+		"TYPE_FIXED_SIZE_LIST": 18,
 	}
 )
 
@@ -75,7 +123,59 @@ func (x TableColumn_Type) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use TableColumn_Type.Descriptor instead.
 func (TableColumn_Type) EnumDescriptor() ([]byte, []int) {
-	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{4, 0}
+	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{8, 0}
+}
+
+type TableColumn_Unit int32
+
+const (
+	TableColumn_UNIT_SECOND      TableColumn_Unit = 0
+	TableColumn_UNIT_MILLISECOND TableColumn_Unit = 1
+	TableColumn_UNIT_MICROSECOND TableColumn_Unit = 2
+	TableColumn_UNIT_NANOSECOND  TableColumn_Unit = 3
+)
+
+// Enum value maps for TableColumn_Unit.
+var (
+	TableColumn_Unit_name = map[int32]string{
+		0: "UNIT_SECOND",
+		1: "UNIT_MILLISECOND",
+		2: "UNIT_MICROSECOND",
+		3: "UNIT_NANOSECOND",
+	}
+	TableColumn_Unit_value = map[string]int32{
+		"UNIT_SECOND":      0,
+		"UNIT_MILLISECOND": 1,
+		"UNIT_MICROSECOND": 2,
+		"UNIT_NANOSECOND":  3,
+	}
+)
+
+func (x TableColumn_Unit) Enum() *TableColumn_Unit {
+	p := new(TableColumn_Unit)
+	*p = x
+	return p
+}
+
+func (x TableColumn_Unit) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (TableColumn_Unit) Descriptor() protoreflect.EnumDescriptor {
+	return file_bulkhead_plugin_v1_kernel_proto_enumTypes[1].Descriptor()
+}
+
+func (TableColumn_Unit) Type() protoreflect.EnumType {
+	return &file_bulkhead_plugin_v1_kernel_proto_enumTypes[1]
+}
+
+func (x TableColumn_Unit) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use TableColumn_Unit.Descriptor instead.
+func (TableColumn_Unit) EnumDescriptor() ([]byte, []int) {
+	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{8, 1}
 }
 
 // Open starts a call.
@@ -88,7 +188,18 @@ type Open struct {
 	Schema *TableSchema `protobuf:"bytes,3,opt,name=schema,proto3" json:"schema,omitempty"`
 	Seed   uint64       `protobuf:"varint,4,opt,name=seed,proto3" json:"seed,omitempty"`
 	// Time that the kernel may use, in nanoseconds; 0 when there is no budget.
-	BudgetNs      int64 `protobuf:"varint,5,opt,name=budget_ns,json=budgetNs,proto3" json:"budget_ns,omitempty"`
+	BudgetNs int64 `protobuf:"varint,5,opt,name=budget_ns,json=budgetNs,proto3" json:"budget_ns,omitempty"`
+	// Files that the host opened for this call: what a source reads, and what a
+	// sink writes.
+	Files []*File `protobuf:"bytes,6,rep,name=files,proto3" json:"files,omitempty"`
+	// Number of the shared memory that the batches of this call travel through,
+	// which the host has announced on the data socket of the process; 0 when they
+	// travel in messages.
+	Lane uint64 `protobuf:"varint,7,opt,name=lane,proto3" json:"lane,omitempty"`
+	// Kernels of the same plugin that take what this one writes, each what the
+	// one before it writes, in the same process. Only row-wise transforms are
+	// fused so. Their schemas are empty.
+	Then          []*Open `protobuf:"bytes,8,rep,name=then,proto3" json:"then,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -158,6 +269,100 @@ func (x *Open) GetBudgetNs() int64 {
 	return 0
 }
 
+func (x *Open) GetFiles() []*File {
+	if x != nil {
+		return x.Files
+	}
+	return nil
+}
+
+func (x *Open) GetLane() uint64 {
+	if x != nil {
+		return x.Lane
+	}
+	return 0
+}
+
+func (x *Open) GetThen() []*Open {
+	if x != nil {
+		return x.Then
+	}
+	return nil
+}
+
+// File is one file of a call.
+type File struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What it is to the kernel: "input" or "output".
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Number of the descriptor that the host sent over the data socket of the
+	// process; 0 when the file is to be opened by its path.
+	Descriptor_ uint64 `protobuf:"varint,2,opt,name=descriptor,proto3" json:"descriptor,omitempty"`
+	Path        string `protobuf:"bytes,3,opt,name=path,proto3" json:"path,omitempty"`
+	// Size when the call began.
+	Bytes         int64 `protobuf:"varint,4,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *File) Reset() {
+	*x = File{}
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *File) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*File) ProtoMessage() {}
+
+func (x *File) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use File.ProtoReflect.Descriptor instead.
+func (*File) Descriptor() ([]byte, []int) {
+	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *File) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *File) GetDescriptor_() uint64 {
+	if x != nil {
+		return x.Descriptor_
+	}
+	return 0
+}
+
+func (x *File) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *File) GetBytes() int64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
 type ValidateRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Open          *Open                  `protobuf:"bytes,1,opt,name=open,proto3" json:"open,omitempty"`
@@ -167,7 +372,7 @@ type ValidateRequest struct {
 
 func (x *ValidateRequest) Reset() {
 	*x = ValidateRequest{}
-	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[1]
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -179,7 +384,7 @@ func (x *ValidateRequest) String() string {
 func (*ValidateRequest) ProtoMessage() {}
 
 func (x *ValidateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[1]
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -192,7 +397,7 @@ func (x *ValidateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValidateRequest.ProtoReflect.Descriptor instead.
 func (*ValidateRequest) Descriptor() ([]byte, []int) {
-	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{1}
+	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *ValidateRequest) GetOpen() *Open {
@@ -203,15 +408,19 @@ func (x *ValidateRequest) GetOpen() *Open {
 }
 
 type ValidateResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Diagnostics   []*Diagnostic          `protobuf:"bytes,1,rep,name=diagnostics,proto3" json:"diagnostics,omitempty"`
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Diagnostics []*Diagnostic          `protobuf:"bytes,1,rep,name=diagnostics,proto3" json:"diagnostics,omitempty"`
+	// Columns of the output where they are known before any data moves.
+	Output *TableSchema `protobuf:"bytes,2,opt,name=output,proto3" json:"output,omitempty"`
+	// What the call will take, as far as the kernel can tell; absent when not.
+	Estimate      *Estimate `protobuf:"bytes,3,opt,name=estimate,proto3" json:"estimate,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ValidateResponse) Reset() {
 	*x = ValidateResponse{}
-	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[2]
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -223,7 +432,7 @@ func (x *ValidateResponse) String() string {
 func (*ValidateResponse) ProtoMessage() {}
 
 func (x *ValidateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[2]
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -236,10 +445,189 @@ func (x *ValidateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValidateResponse.ProtoReflect.Descriptor instead.
 func (*ValidateResponse) Descriptor() ([]byte, []int) {
-	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{2}
+	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *ValidateResponse) GetDiagnostics() []*Diagnostic {
+	if x != nil {
+		return x.Diagnostics
+	}
+	return nil
+}
+
+func (x *ValidateResponse) GetOutput() *TableSchema {
+	if x != nil {
+		return x.Output
+	}
+	return nil
+}
+
+func (x *ValidateResponse) GetEstimate() *Estimate {
+	if x != nil {
+		return x.Estimate
+	}
+	return nil
+}
+
+// Estimate of what a call takes, for each row of the input and besides.
+type Estimate struct {
+	state             protoimpl.MessageState `protogen:"open.v1"`
+	SecondsPerRow     float64                `protobuf:"fixed64,1,opt,name=seconds_per_row,json=secondsPerRow,proto3" json:"seconds_per_row,omitempty"`
+	Seconds           float64                `protobuf:"fixed64,2,opt,name=seconds,proto3" json:"seconds,omitempty"`
+	MemoryBytesPerRow float64                `protobuf:"fixed64,3,opt,name=memory_bytes_per_row,json=memoryBytesPerRow,proto3" json:"memory_bytes_per_row,omitempty"`
+	MemoryBytes       float64                `protobuf:"fixed64,4,opt,name=memory_bytes,json=memoryBytes,proto3" json:"memory_bytes,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *Estimate) Reset() {
+	*x = Estimate{}
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Estimate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Estimate) ProtoMessage() {}
+
+func (x *Estimate) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Estimate.ProtoReflect.Descriptor instead.
+func (*Estimate) Descriptor() ([]byte, []int) {
+	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Estimate) GetSecondsPerRow() float64 {
+	if x != nil {
+		return x.SecondsPerRow
+	}
+	return 0
+}
+
+func (x *Estimate) GetSeconds() float64 {
+	if x != nil {
+		return x.Seconds
+	}
+	return 0
+}
+
+func (x *Estimate) GetMemoryBytesPerRow() float64 {
+	if x != nil {
+		return x.MemoryBytesPerRow
+	}
+	return 0
+}
+
+func (x *Estimate) GetMemoryBytes() float64 {
+	if x != nil {
+		return x.MemoryBytes
+	}
+	return 0
+}
+
+type UndoRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Open          *Open                  `protobuf:"bytes,1,opt,name=open,proto3" json:"open,omitempty"`
+	Token         []byte                 `protobuf:"bytes,2,opt,name=token,proto3" json:"token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UndoRequest) Reset() {
+	*x = UndoRequest{}
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UndoRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UndoRequest) ProtoMessage() {}
+
+func (x *UndoRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UndoRequest.ProtoReflect.Descriptor instead.
+func (*UndoRequest) Descriptor() ([]byte, []int) {
+	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *UndoRequest) GetOpen() *Open {
+	if x != nil {
+		return x.Open
+	}
+	return nil
+}
+
+func (x *UndoRequest) GetToken() []byte {
+	if x != nil {
+		return x.Token
+	}
+	return nil
+}
+
+type UndoResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Diagnostics   []*Diagnostic          `protobuf:"bytes,1,rep,name=diagnostics,proto3" json:"diagnostics,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UndoResponse) Reset() {
+	*x = UndoResponse{}
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UndoResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UndoResponse) ProtoMessage() {}
+
+func (x *UndoResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UndoResponse.ProtoReflect.Descriptor instead.
+func (*UndoResponse) Descriptor() ([]byte, []int) {
+	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *UndoResponse) GetDiagnostics() []*Diagnostic {
 	if x != nil {
 		return x.Diagnostics
 	}
@@ -258,7 +646,7 @@ type TableSchema struct {
 
 func (x *TableSchema) Reset() {
 	*x = TableSchema{}
-	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[3]
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -270,7 +658,7 @@ func (x *TableSchema) String() string {
 func (*TableSchema) ProtoMessage() {}
 
 func (x *TableSchema) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[3]
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -283,7 +671,7 @@ func (x *TableSchema) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableSchema.ProtoReflect.Descriptor instead.
 func (*TableSchema) Descriptor() ([]byte, []int) {
-	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{3}
+	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *TableSchema) GetColumns() []*TableColumn {
@@ -301,17 +689,24 @@ func (x *TableSchema) GetMetadata() map[string]string {
 }
 
 type TableColumn struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Type          TableColumn_Type       `protobuf:"varint,2,opt,name=type,proto3,enum=bulkhead.plugin.v1.TableColumn_Type" json:"type,omitempty"`
-	Metadata      map[string]string      `protobuf:"bytes,3,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Name     string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Type     TableColumn_Type       `protobuf:"varint,2,opt,name=type,proto3,enum=bulkhead.plugin.v1.TableColumn_Type" json:"type,omitempty"`
+	Metadata map[string]string      `protobuf:"bytes,3,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Of a timestamp: its unit and, when its values are instants, a time zone.
+	Unit TableColumn_Unit `protobuf:"varint,4,opt,name=unit,proto3,enum=bulkhead.plugin.v1.TableColumn_Unit" json:"unit,omitempty"`
+	Zone string           `protobuf:"bytes,5,opt,name=zone,proto3" json:"zone,omitempty"`
+	// Of a fixed-size list: values a row, 1 to 65,536.
+	ListSize int32 `protobuf:"varint,6,opt,name=list_size,json=listSize,proto3" json:"list_size,omitempty"`
+	// Type of a list's values: a number, bool or string, never another list.
+	Child         *TableColumn `protobuf:"bytes,7,opt,name=child,proto3" json:"child,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *TableColumn) Reset() {
 	*x = TableColumn{}
-	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[4]
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -323,7 +718,7 @@ func (x *TableColumn) String() string {
 func (*TableColumn) ProtoMessage() {}
 
 func (x *TableColumn) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[4]
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -336,7 +731,7 @@ func (x *TableColumn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableColumn.ProtoReflect.Descriptor instead.
 func (*TableColumn) Descriptor() ([]byte, []int) {
-	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{4}
+	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *TableColumn) GetName() string {
@@ -360,22 +755,55 @@ func (x *TableColumn) GetMetadata() map[string]string {
 	return nil
 }
 
+func (x *TableColumn) GetUnit() TableColumn_Unit {
+	if x != nil {
+		return x.Unit
+	}
+	return TableColumn_UNIT_SECOND
+}
+
+func (x *TableColumn) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
+func (x *TableColumn) GetListSize() int32 {
+	if x != nil {
+		return x.ListSize
+	}
+	return 0
+}
+
+func (x *TableColumn) GetChild() *TableColumn {
+	if x != nil {
+		return x.Child
+	}
+	return nil
+}
+
 // Batch is a part of a table of at most 65,536 rows and 8 MiB: the buffers of
 // Apache Arrow's columnar layout, little-endian, without IPC metadata, so that
 // checking one is arithmetic on lengths.
 type Batch struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	Schema *TableSchema           `protobuf:"bytes,1,opt,name=schema,proto3" json:"schema,omitempty"`
-	Rows   int64                  `protobuf:"varint,2,opt,name=rows,proto3" json:"rows,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of every batch of a call, or of none where the call has told it before.
+	Schema *TableSchema `protobuf:"bytes,1,opt,name=schema,proto3" json:"schema,omitempty"`
+	Rows   int64        `protobuf:"varint,2,opt,name=rows,proto3" json:"rows,omitempty"`
 	// One for each column of the schema, in order.
-	Columns       []*ColumnBuffers `protobuf:"bytes,3,rep,name=columns,proto3" json:"columns,omitempty"`
+	Columns []*ColumnBuffers `protobuf:"bytes,3,rep,name=columns,proto3" json:"columns,omitempty"`
+	// Of an output batch: the number of the input row, counted from 0 over the
+	// whole call, that each row comes from, as little-endian int64, rising. Empty
+	// when the kernel does not tell.
+	Origins       []byte `protobuf:"bytes,4,opt,name=origins,proto3" json:"origins,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[5]
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -387,7 +815,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[5]
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -400,7 +828,7 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{5}
+	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Batch) GetSchema() *TableSchema {
@@ -424,6 +852,13 @@ func (x *Batch) GetColumns() []*ColumnBuffers {
 	return nil
 }
 
+func (x *Batch) GetOrigins() []byte {
+	if x != nil {
+		return x.Origins
+	}
+	return nil
+}
+
 type ColumnBuffers struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A bit for each row, least significant first, 1 for a value and 0 for null.
@@ -432,15 +867,19 @@ type ColumnBuffers struct {
 	// 8 bytes a row for int64 and float64, a bit a row for bool, and the UTF-8
 	// text of all rows for string.
 	Values []byte `protobuf:"bytes,2,opt,name=values,proto3" json:"values,omitempty"`
-	// For string only: rows + 1 int32 offsets into values, from 0 to its length.
-	Offsets       []byte `protobuf:"bytes,3,opt,name=offsets,proto3" json:"offsets,omitempty"`
+	// For string, binary and list only: rows + 1 int32 offsets into values or the
+	// child, from 0 to its length.
+	Offsets []byte `protobuf:"bytes,3,opt,name=offsets,proto3" json:"offsets,omitempty"`
+	// For dictionary, list and fixed-size list only: the child, and its length.
+	Child         *ColumnBuffers `protobuf:"bytes,4,opt,name=child,proto3" json:"child,omitempty"`
+	ChildRows     int64          `protobuf:"varint,5,opt,name=child_rows,json=childRows,proto3" json:"child_rows,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ColumnBuffers) Reset() {
 	*x = ColumnBuffers{}
-	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[6]
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -452,7 +891,7 @@ func (x *ColumnBuffers) String() string {
 func (*ColumnBuffers) ProtoMessage() {}
 
 func (x *ColumnBuffers) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[6]
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -465,7 +904,7 @@ func (x *ColumnBuffers) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ColumnBuffers.ProtoReflect.Descriptor instead.
 func (*ColumnBuffers) Descriptor() ([]byte, []int) {
-	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{6}
+	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ColumnBuffers) GetValidity() []byte {
@@ -489,6 +928,20 @@ func (x *ColumnBuffers) GetOffsets() []byte {
 	return nil
 }
 
+func (x *ColumnBuffers) GetChild() *ColumnBuffers {
+	if x != nil {
+		return x.Child
+	}
+	return nil
+}
+
+func (x *ColumnBuffers) GetChildRows() int64 {
+	if x != nil {
+		return x.ChildRows
+	}
+	return 0
+}
+
 type FitRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Message:
@@ -502,7 +955,7 @@ type FitRequest struct {
 
 func (x *FitRequest) Reset() {
 	*x = FitRequest{}
-	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[7]
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -514,7 +967,7 @@ func (x *FitRequest) String() string {
 func (*FitRequest) ProtoMessage() {}
 
 func (x *FitRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[7]
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -527,7 +980,7 @@ func (x *FitRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FitRequest.ProtoReflect.Descriptor instead.
 func (*FitRequest) Descriptor() ([]byte, []int) {
-	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{7}
+	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *FitRequest) GetMessage() isFitRequest_Message {
@@ -585,7 +1038,7 @@ type FitResponse struct {
 
 func (x *FitResponse) Reset() {
 	*x = FitResponse{}
-	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[8]
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -597,7 +1050,7 @@ func (x *FitResponse) String() string {
 func (*FitResponse) ProtoMessage() {}
 
 func (x *FitResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[8]
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -610,7 +1063,7 @@ func (x *FitResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FitResponse.ProtoReflect.Descriptor instead.
 func (*FitResponse) Descriptor() ([]byte, []int) {
-	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{8}
+	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *FitResponse) GetMessage() isFitResponse_Message {
@@ -677,6 +1130,7 @@ type TransformRequest struct {
 	//	*TransformRequest_Open
 	//	*TransformRequest_StateChunk
 	//	*TransformRequest_Batch
+	//	*TransformRequest_ThenState
 	Message       isTransformRequest_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -684,7 +1138,7 @@ type TransformRequest struct {
 
 func (x *TransformRequest) Reset() {
 	*x = TransformRequest{}
-	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[9]
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -696,7 +1150,7 @@ func (x *TransformRequest) String() string {
 func (*TransformRequest) ProtoMessage() {}
 
 func (x *TransformRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[9]
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -709,7 +1163,7 @@ func (x *TransformRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransformRequest.ProtoReflect.Descriptor instead.
 func (*TransformRequest) Descriptor() ([]byte, []int) {
-	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{9}
+	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *TransformRequest) GetMessage() isTransformRequest_Message {
@@ -746,6 +1200,15 @@ func (x *TransformRequest) GetBatch() *Batch {
 	return nil
 }
 
+func (x *TransformRequest) GetThenState() *ThenState {
+	if x != nil {
+		if x, ok := x.Message.(*TransformRequest_ThenState); ok {
+			return x.ThenState
+		}
+	}
+	return nil
+}
+
 type isTransformRequest_Message interface {
 	isTransformRequest_Message()
 }
@@ -762,11 +1225,71 @@ type TransformRequest_Batch struct {
 	Batch *Batch `protobuf:"bytes,3,opt,name=batch,proto3,oneof"`
 }
 
+type TransformRequest_ThenState struct {
+	// The next piece of the state of a fused kernel.
+	ThenState *ThenState `protobuf:"bytes,4,opt,name=then_state,json=thenState,proto3,oneof"`
+}
+
 func (*TransformRequest_Open) isTransformRequest_Message() {}
 
 func (*TransformRequest_StateChunk) isTransformRequest_Message() {}
 
 func (*TransformRequest_Batch) isTransformRequest_Message() {}
+
+func (*TransformRequest_ThenState) isTransformRequest_Message() {}
+
+type ThenState struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Index into Open.then.
+	Index         uint32 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
+	Chunk         []byte `protobuf:"bytes,2,opt,name=chunk,proto3" json:"chunk,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ThenState) Reset() {
+	*x = ThenState{}
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ThenState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ThenState) ProtoMessage() {}
+
+func (x *ThenState) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ThenState.ProtoReflect.Descriptor instead.
+func (*ThenState) Descriptor() ([]byte, []int) {
+	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ThenState) GetIndex() uint32 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *ThenState) GetChunk() []byte {
+	if x != nil {
+		return x.Chunk
+	}
+	return nil
+}
 
 type TransformResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -774,6 +1297,8 @@ type TransformResponse struct {
 	//
 	//	*TransformResponse_Batch
 	//	*TransformResponse_Result
+	//	*TransformResponse_Schema
+	//	*TransformResponse_Rejected
 	Message       isTransformResponse_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -781,7 +1306,7 @@ type TransformResponse struct {
 
 func (x *TransformResponse) Reset() {
 	*x = TransformResponse{}
-	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[10]
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -793,7 +1318,7 @@ func (x *TransformResponse) String() string {
 func (*TransformResponse) ProtoMessage() {}
 
 func (x *TransformResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[10]
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -806,7 +1331,7 @@ func (x *TransformResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransformResponse.ProtoReflect.Descriptor instead.
 func (*TransformResponse) Descriptor() ([]byte, []int) {
-	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{10}
+	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *TransformResponse) GetMessage() isTransformResponse_Message {
@@ -834,6 +1359,24 @@ func (x *TransformResponse) GetResult() *Result {
 	return nil
 }
 
+func (x *TransformResponse) GetSchema() *TableSchema {
+	if x != nil {
+		if x, ok := x.Message.(*TransformResponse_Schema); ok {
+			return x.Schema
+		}
+	}
+	return nil
+}
+
+func (x *TransformResponse) GetRejected() *Rejected {
+	if x != nil {
+		if x, ok := x.Message.(*TransformResponse_Rejected); ok {
+			return x.Rejected
+		}
+	}
+	return nil
+}
+
 type isTransformResponse_Message interface {
 	isTransformResponse_Message()
 }
@@ -846,9 +1389,139 @@ type TransformResponse_Result struct {
 	Result *Result `protobuf:"bytes,2,opt,name=result,proto3,oneof"`
 }
 
+type TransformResponse_Schema struct {
+	// Columns of every output batch: at most once, before the first batch.
+	Schema *TableSchema `protobuf:"bytes,3,opt,name=schema,proto3,oneof"`
+}
+
+type TransformResponse_Rejected struct {
+	// Input rows that the kernel put aside.
+	Rejected *Rejected `protobuf:"bytes,4,opt,name=rejected,proto3,oneof"`
+}
+
 func (*TransformResponse_Batch) isTransformResponse_Message() {}
 
 func (*TransformResponse_Result) isTransformResponse_Message() {}
+
+func (*TransformResponse_Schema) isTransformResponse_Message() {}
+
+func (*TransformResponse_Rejected) isTransformResponse_Message() {}
+
+// Rejected are rows that are not written because they break a rule.
+type Rejected struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Rows          []*RejectedRow         `protobuf:"bytes,1,rep,name=rows,proto3" json:"rows,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Rejected) Reset() {
+	*x = Rejected{}
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Rejected) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Rejected) ProtoMessage() {}
+
+func (x *Rejected) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Rejected.ProtoReflect.Descriptor instead.
+func (*Rejected) Descriptor() ([]byte, []int) {
+	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Rejected) GetRows() []*RejectedRow {
+	if x != nil {
+		return x.Rows
+	}
+	return nil
+}
+
+type RejectedRow struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of the input row, counted from 0 over the whole call.
+	Row int64 `protobuf:"varint,1,opt,name=row,proto3" json:"row,omitempty"`
+	// The rule: "type", "range", "category".
+	Rule   string `protobuf:"bytes,2,opt,name=rule,proto3" json:"rule,omitempty"`
+	Column string `protobuf:"bytes,3,opt,name=column,proto3" json:"column,omitempty"`
+	// What is wrong, with the value where it may be shown.
+	Detail        string `protobuf:"bytes,4,opt,name=detail,proto3" json:"detail,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RejectedRow) Reset() {
+	*x = RejectedRow{}
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RejectedRow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RejectedRow) ProtoMessage() {}
+
+func (x *RejectedRow) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RejectedRow.ProtoReflect.Descriptor instead.
+func (*RejectedRow) Descriptor() ([]byte, []int) {
+	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *RejectedRow) GetRow() int64 {
+	if x != nil {
+		return x.Row
+	}
+	return 0
+}
+
+func (x *RejectedRow) GetRule() string {
+	if x != nil {
+		return x.Rule
+	}
+	return ""
+}
+
+func (x *RejectedRow) GetColumn() string {
+	if x != nil {
+		return x.Column
+	}
+	return ""
+}
+
+func (x *RejectedRow) GetDetail() string {
+	if x != nil {
+		return x.Detail
+	}
+	return ""
+}
 
 type Progress struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -861,7 +1534,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[11]
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -873,7 +1546,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[11]
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -886,7 +1559,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{11}
+	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Progress) GetFraction() float64 {
@@ -908,19 +1581,26 @@ type Result struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What the kernel reports under its documented keys, as a JSON object.
 	ReportJson []byte `protobuf:"bytes,1,opt,name=report_json,json=reportJson,proto3" json:"report_json,omitempty"`
-	// Rows read, written and dropped. rows_in = rows_out + rows_dropped holds
-	// for every transform that does not change what a row is.
-	RowsIn        int64         `protobuf:"varint,2,opt,name=rows_in,json=rowsIn,proto3" json:"rows_in,omitempty"`
-	RowsOut       int64         `protobuf:"varint,3,opt,name=rows_out,json=rowsOut,proto3" json:"rows_out,omitempty"`
-	RowsDropped   int64         `protobuf:"varint,4,opt,name=rows_dropped,json=rowsDropped,proto3" json:"rows_dropped,omitempty"`
-	Diagnostics   []*Diagnostic `protobuf:"bytes,5,rep,name=diagnostics,proto3" json:"diagnostics,omitempty"`
+	// Rows read, written and dropped. rows_in = rows_out + rows_dropped +
+	// rows_rejected holds for every transform that does not change what a row is.
+	RowsIn      int64         `protobuf:"varint,2,opt,name=rows_in,json=rowsIn,proto3" json:"rows_in,omitempty"`
+	RowsOut     int64         `protobuf:"varint,3,opt,name=rows_out,json=rowsOut,proto3" json:"rows_out,omitempty"`
+	RowsDropped int64         `protobuf:"varint,4,opt,name=rows_dropped,json=rowsDropped,proto3" json:"rows_dropped,omitempty"`
+	Diagnostics []*Diagnostic `protobuf:"bytes,5,rep,name=diagnostics,proto3" json:"diagnostics,omitempty"`
+	// Rows that were put aside; each stood in a Rejected message.
+	RowsRejected int64 `protobuf:"varint,6,opt,name=rows_rejected,json=rowsRejected,proto3" json:"rows_rejected,omitempty"`
+	// What Undo needs to take back what the transform did outside of its output,
+	// at most 64 KiB; empty when there is nothing to take back.
+	UndoToken []byte `protobuf:"bytes,7,opt,name=undo_token,json=undoToken,proto3" json:"undo_token,omitempty"`
+	// Results of Open.then, in order.
+	Then          []*Result `protobuf:"bytes,8,rep,name=then,proto3" json:"then,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Result) Reset() {
 	*x = Result{}
-	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[12]
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -932,7 +1612,7 @@ func (x *Result) String() string {
 func (*Result) ProtoMessage() {}
 
 func (x *Result) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[12]
+	mi := &file_bulkhead_plugin_v1_kernel_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -945,7 +1625,7 @@ func (x *Result) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Result.ProtoReflect.Descriptor instead.
 func (*Result) Descriptor() ([]byte, []int) {
-	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{12}
+	return file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Result) GetReportJson() []byte {
@@ -983,50 +1663,124 @@ func (x *Result) GetDiagnostics() []*Diagnostic {
 	return nil
 }
 
+func (x *Result) GetRowsRejected() int64 {
+	if x != nil {
+		return x.RowsRejected
+	}
+	return 0
+}
+
+func (x *Result) GetUndoToken() []byte {
+	if x != nil {
+		return x.UndoToken
+	}
+	return nil
+}
+
+func (x *Result) GetThen() []*Result {
+	if x != nil {
+		return x.Then
+	}
+	return nil
+}
+
 var File_bulkhead_plugin_v1_kernel_proto protoreflect.FileDescriptor
 
 const file_bulkhead_plugin_v1_kernel_proto_rawDesc = "" +
 	"\n" +
-	"\x1fbulkhead/plugin/v1/kernel.proto\x12\x12bulkhead.plugin.v1\x1a\x1fbulkhead/plugin/v1/plugin.proto\"\xa9\x01\n" +
+	"\x1fbulkhead/plugin/v1/kernel.proto\x12\x12bulkhead.plugin.v1\x1a\x1fbulkhead/plugin/v1/plugin.proto\"\x9b\x02\n" +
 	"\x04Open\x12\x16\n" +
 	"\x06kernel\x18\x01 \x01(\tR\x06kernel\x12\x1f\n" +
 	"\vconfig_json\x18\x02 \x01(\fR\n" +
 	"configJson\x127\n" +
 	"\x06schema\x18\x03 \x01(\v2\x1f.bulkhead.plugin.v1.TableSchemaR\x06schema\x12\x12\n" +
 	"\x04seed\x18\x04 \x01(\x04R\x04seed\x12\x1b\n" +
-	"\tbudget_ns\x18\x05 \x01(\x03R\bbudgetNs\"?\n" +
+	"\tbudget_ns\x18\x05 \x01(\x03R\bbudgetNs\x12.\n" +
+	"\x05files\x18\x06 \x03(\v2\x18.bulkhead.plugin.v1.FileR\x05files\x12\x12\n" +
+	"\x04lane\x18\a \x01(\x04R\x04lane\x12,\n" +
+	"\x04then\x18\b \x03(\v2\x18.bulkhead.plugin.v1.OpenR\x04then\"d\n" +
+	"\x04File\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1e\n" +
+	"\n" +
+	"descriptor\x18\x02 \x01(\x04R\n" +
+	"descriptor\x12\x12\n" +
+	"\x04path\x18\x03 \x01(\tR\x04path\x12\x14\n" +
+	"\x05bytes\x18\x04 \x01(\x03R\x05bytes\"?\n" +
 	"\x0fValidateRequest\x12,\n" +
-	"\x04open\x18\x01 \x01(\v2\x18.bulkhead.plugin.v1.OpenR\x04open\"T\n" +
+	"\x04open\x18\x01 \x01(\v2\x18.bulkhead.plugin.v1.OpenR\x04open\"\xc7\x01\n" +
 	"\x10ValidateResponse\x12@\n" +
+	"\vdiagnostics\x18\x01 \x03(\v2\x1e.bulkhead.plugin.v1.DiagnosticR\vdiagnostics\x127\n" +
+	"\x06output\x18\x02 \x01(\v2\x1f.bulkhead.plugin.v1.TableSchemaR\x06output\x128\n" +
+	"\bestimate\x18\x03 \x01(\v2\x1c.bulkhead.plugin.v1.EstimateR\bestimate\"\xa0\x01\n" +
+	"\bEstimate\x12&\n" +
+	"\x0fseconds_per_row\x18\x01 \x01(\x01R\rsecondsPerRow\x12\x18\n" +
+	"\aseconds\x18\x02 \x01(\x01R\aseconds\x12/\n" +
+	"\x14memory_bytes_per_row\x18\x03 \x01(\x01R\x11memoryBytesPerRow\x12!\n" +
+	"\fmemory_bytes\x18\x04 \x01(\x01R\vmemoryBytes\"Q\n" +
+	"\vUndoRequest\x12,\n" +
+	"\x04open\x18\x01 \x01(\v2\x18.bulkhead.plugin.v1.OpenR\x04open\x12\x14\n" +
+	"\x05token\x18\x02 \x01(\fR\x05token\"P\n" +
+	"\fUndoResponse\x12@\n" +
 	"\vdiagnostics\x18\x01 \x03(\v2\x1e.bulkhead.plugin.v1.DiagnosticR\vdiagnostics\"\xd0\x01\n" +
 	"\vTableSchema\x129\n" +
 	"\acolumns\x18\x01 \x03(\v2\x1f.bulkhead.plugin.v1.TableColumnR\acolumns\x12I\n" +
 	"\bmetadata\x18\x02 \x03(\v2-.bulkhead.plugin.v1.TableSchema.MetadataEntryR\bmetadata\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc3\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xb8\x06\n" +
 	"\vTableColumn\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x128\n" +
 	"\x04type\x18\x02 \x01(\x0e2$.bulkhead.plugin.v1.TableColumn.TypeR\x04type\x12I\n" +
-	"\bmetadata\x18\x03 \x03(\v2-.bulkhead.plugin.v1.TableColumn.MetadataEntryR\bmetadata\x1a;\n" +
+	"\bmetadata\x18\x03 \x03(\v2-.bulkhead.plugin.v1.TableColumn.MetadataEntryR\bmetadata\x128\n" +
+	"\x04unit\x18\x04 \x01(\x0e2$.bulkhead.plugin.v1.TableColumn.UnitR\x04unit\x12\x12\n" +
+	"\x04zone\x18\x05 \x01(\tR\x04zone\x12\x1b\n" +
+	"\tlist_size\x18\x06 \x01(\x05R\blistSize\x125\n" +
+	"\x05child\x18\a \x01(\v2\x1f.bulkhead.plugin.v1.TableColumnR\x05child\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"^\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd6\x02\n" +
 	"\x04Type\x12\x14\n" +
 	"\x10TYPE_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
 	"TYPE_INT64\x10\x01\x12\x10\n" +
 	"\fTYPE_FLOAT64\x10\x02\x12\r\n" +
 	"\tTYPE_BOOL\x10\x03\x12\x0f\n" +
-	"\vTYPE_STRING\x10\x04\"\x91\x01\n" +
+	"\vTYPE_STRING\x10\x04\x12\r\n" +
+	"\tTYPE_INT8\x10\x05\x12\x0e\n" +
+	"\n" +
+	"TYPE_INT16\x10\x06\x12\x0e\n" +
+	"\n" +
+	"TYPE_INT32\x10\a\x12\x0e\n" +
+	"\n" +
+	"TYPE_UINT8\x10\b\x12\x0f\n" +
+	"\vTYPE_UINT16\x10\t\x12\x0f\n" +
+	"\vTYPE_UINT32\x10\n" +
+	"\x12\x0f\n" +
+	"\vTYPE_UINT64\x10\v\x12\x10\n" +
+	"\fTYPE_FLOAT32\x10\f\x12\x0f\n" +
+	"\vTYPE_BINARY\x10\r\x12\x0f\n" +
+	"\vTYPE_DATE32\x10\x0e\x12\x12\n" +
+	"\x0eTYPE_TIMESTAMP\x10\x0f\x12\x13\n" +
+	"\x0fTYPE_DICTIONARY\x10\x10\x12\r\n" +
+	"\tTYPE_LIST\x10\x11\x12\x18\n" +
+	"\x14TYPE_FIXED_SIZE_LIST\x10\x12\"X\n" +
+	"\x04Unit\x12\x0f\n" +
+	"\vUNIT_SECOND\x10\x00\x12\x14\n" +
+	"\x10UNIT_MILLISECOND\x10\x01\x12\x14\n" +
+	"\x10UNIT_MICROSECOND\x10\x02\x12\x13\n" +
+	"\x0fUNIT_NANOSECOND\x10\x03\"\xab\x01\n" +
 	"\x05Batch\x127\n" +
 	"\x06schema\x18\x01 \x01(\v2\x1f.bulkhead.plugin.v1.TableSchemaR\x06schema\x12\x12\n" +
 	"\x04rows\x18\x02 \x01(\x03R\x04rows\x12;\n" +
-	"\acolumns\x18\x03 \x03(\v2!.bulkhead.plugin.v1.ColumnBuffersR\acolumns\"]\n" +
+	"\acolumns\x18\x03 \x03(\v2!.bulkhead.plugin.v1.ColumnBuffersR\acolumns\x12\x18\n" +
+	"\aorigins\x18\x04 \x01(\fR\aorigins\"\xb5\x01\n" +
 	"\rColumnBuffers\x12\x1a\n" +
 	"\bvalidity\x18\x01 \x01(\fR\bvalidity\x12\x16\n" +
 	"\x06values\x18\x02 \x01(\fR\x06values\x12\x18\n" +
-	"\aoffsets\x18\x03 \x01(\fR\aoffsets\"z\n" +
+	"\aoffsets\x18\x03 \x01(\fR\aoffsets\x127\n" +
+	"\x05child\x18\x04 \x01(\v2!.bulkhead.plugin.v1.ColumnBuffersR\x05child\x12\x1d\n" +
+	"\n" +
+	"child_rows\x18\x05 \x01(\x03R\tchildRows\"z\n" +
 	"\n" +
 	"FitRequest\x12.\n" +
 	"\x04open\x18\x01 \x01(\v2\x18.bulkhead.plugin.v1.OpenH\x00R\x04open\x121\n" +
@@ -1037,31 +1791,50 @@ const file_bulkhead_plugin_v1_kernel_proto_rawDesc = "" +
 	"\vstate_chunk\x18\x02 \x01(\fH\x00R\n" +
 	"stateChunk\x124\n" +
 	"\x06result\x18\x03 \x01(\v2\x1a.bulkhead.plugin.v1.ResultH\x00R\x06resultB\t\n" +
-	"\amessage\"\xa3\x01\n" +
+	"\amessage\"\xe3\x01\n" +
 	"\x10TransformRequest\x12.\n" +
 	"\x04open\x18\x01 \x01(\v2\x18.bulkhead.plugin.v1.OpenH\x00R\x04open\x12!\n" +
 	"\vstate_chunk\x18\x02 \x01(\fH\x00R\n" +
 	"stateChunk\x121\n" +
-	"\x05batch\x18\x03 \x01(\v2\x19.bulkhead.plugin.v1.BatchH\x00R\x05batchB\t\n" +
-	"\amessage\"\x87\x01\n" +
+	"\x05batch\x18\x03 \x01(\v2\x19.bulkhead.plugin.v1.BatchH\x00R\x05batch\x12>\n" +
+	"\n" +
+	"then_state\x18\x04 \x01(\v2\x1d.bulkhead.plugin.v1.ThenStateH\x00R\tthenStateB\t\n" +
+	"\amessage\"7\n" +
+	"\tThenState\x12\x14\n" +
+	"\x05index\x18\x01 \x01(\rR\x05index\x12\x14\n" +
+	"\x05chunk\x18\x02 \x01(\fR\x05chunk\"\xfe\x01\n" +
 	"\x11TransformResponse\x121\n" +
 	"\x05batch\x18\x01 \x01(\v2\x19.bulkhead.plugin.v1.BatchH\x00R\x05batch\x124\n" +
-	"\x06result\x18\x02 \x01(\v2\x1a.bulkhead.plugin.v1.ResultH\x00R\x06resultB\t\n" +
-	"\amessage\"@\n" +
+	"\x06result\x18\x02 \x01(\v2\x1a.bulkhead.plugin.v1.ResultH\x00R\x06result\x129\n" +
+	"\x06schema\x18\x03 \x01(\v2\x1f.bulkhead.plugin.v1.TableSchemaH\x00R\x06schema\x12:\n" +
+	"\brejected\x18\x04 \x01(\v2\x1c.bulkhead.plugin.v1.RejectedH\x00R\brejectedB\t\n" +
+	"\amessage\"?\n" +
+	"\bRejected\x123\n" +
+	"\x04rows\x18\x01 \x03(\v2\x1f.bulkhead.plugin.v1.RejectedRowR\x04rows\"c\n" +
+	"\vRejectedRow\x12\x10\n" +
+	"\x03row\x18\x01 \x01(\x03R\x03row\x12\x12\n" +
+	"\x04rule\x18\x02 \x01(\tR\x04rule\x12\x16\n" +
+	"\x06column\x18\x03 \x01(\tR\x06column\x12\x16\n" +
+	"\x06detail\x18\x04 \x01(\tR\x06detail\"@\n" +
 	"\bProgress\x12\x1a\n" +
 	"\bfraction\x18\x01 \x01(\x01R\bfraction\x12\x18\n" +
-	"\amessage\x18\x02 \x01(\tR\amessage\"\xc2\x01\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\"\xb6\x02\n" +
 	"\x06Result\x12\x1f\n" +
 	"\vreport_json\x18\x01 \x01(\fR\n" +
 	"reportJson\x12\x17\n" +
 	"\arows_in\x18\x02 \x01(\x03R\x06rowsIn\x12\x19\n" +
 	"\brows_out\x18\x03 \x01(\x03R\arowsOut\x12!\n" +
 	"\frows_dropped\x18\x04 \x01(\x03R\vrowsDropped\x12@\n" +
-	"\vdiagnostics\x18\x05 \x03(\v2\x1e.bulkhead.plugin.v1.DiagnosticR\vdiagnostics2\x90\x02\n" +
+	"\vdiagnostics\x18\x05 \x03(\v2\x1e.bulkhead.plugin.v1.DiagnosticR\vdiagnostics\x12#\n" +
+	"\rrows_rejected\x18\x06 \x01(\x03R\frowsRejected\x12\x1d\n" +
+	"\n" +
+	"undo_token\x18\a \x01(\fR\tundoToken\x12.\n" +
+	"\x04then\x18\b \x03(\v2\x1a.bulkhead.plugin.v1.ResultR\x04then2\xdb\x02\n" +
 	"\rKernelService\x12U\n" +
 	"\bValidate\x12#.bulkhead.plugin.v1.ValidateRequest\x1a$.bulkhead.plugin.v1.ValidateResponse\x12J\n" +
 	"\x03Fit\x12\x1e.bulkhead.plugin.v1.FitRequest\x1a\x1f.bulkhead.plugin.v1.FitResponse(\x010\x01\x12\\\n" +
-	"\tTransform\x12$.bulkhead.plugin.v1.TransformRequest\x1a%.bulkhead.plugin.v1.TransformResponse(\x010\x01BGZEgithub.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1;pluginv1b\x06proto3"
+	"\tTransform\x12$.bulkhead.plugin.v1.TransformRequest\x1a%.bulkhead.plugin.v1.TransformResponse(\x010\x01\x12I\n" +
+	"\x04Undo\x12\x1f.bulkhead.plugin.v1.UndoRequest\x1a .bulkhead.plugin.v1.UndoResponseBGZEgithub.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1;pluginv1b\x06proto3"
 
 var (
 	file_bulkhead_plugin_v1_kernel_proto_rawDescOnce sync.Once
@@ -1075,57 +1848,81 @@ func file_bulkhead_plugin_v1_kernel_proto_rawDescGZIP() []byte {
 	return file_bulkhead_plugin_v1_kernel_proto_rawDescData
 }
 
-var file_bulkhead_plugin_v1_kernel_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_bulkhead_plugin_v1_kernel_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_bulkhead_plugin_v1_kernel_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_bulkhead_plugin_v1_kernel_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_bulkhead_plugin_v1_kernel_proto_goTypes = []any{
 	(TableColumn_Type)(0),     // 0: bulkhead.plugin.v1.TableColumn.Type
-	(*Open)(nil),              // 1: bulkhead.plugin.v1.Open
-	(*ValidateRequest)(nil),   // 2: bulkhead.plugin.v1.ValidateRequest
-	(*ValidateResponse)(nil),  // 3: bulkhead.plugin.v1.ValidateResponse
-	(*TableSchema)(nil),       // 4: bulkhead.plugin.v1.TableSchema
-	(*TableColumn)(nil),       // 5: bulkhead.plugin.v1.TableColumn
-	(*Batch)(nil),             // 6: bulkhead.plugin.v1.Batch
-	(*ColumnBuffers)(nil),     // 7: bulkhead.plugin.v1.ColumnBuffers
-	(*FitRequest)(nil),        // 8: bulkhead.plugin.v1.FitRequest
-	(*FitResponse)(nil),       // 9: bulkhead.plugin.v1.FitResponse
-	(*TransformRequest)(nil),  // 10: bulkhead.plugin.v1.TransformRequest
-	(*TransformResponse)(nil), // 11: bulkhead.plugin.v1.TransformResponse
-	(*Progress)(nil),          // 12: bulkhead.plugin.v1.Progress
-	(*Result)(nil),            // 13: bulkhead.plugin.v1.Result
-	nil,                       // 14: bulkhead.plugin.v1.TableSchema.MetadataEntry
-	nil,                       // 15: bulkhead.plugin.v1.TableColumn.MetadataEntry
-	(*Diagnostic)(nil),        // 16: bulkhead.plugin.v1.Diagnostic
+	(TableColumn_Unit)(0),     // 1: bulkhead.plugin.v1.TableColumn.Unit
+	(*Open)(nil),              // 2: bulkhead.plugin.v1.Open
+	(*File)(nil),              // 3: bulkhead.plugin.v1.File
+	(*ValidateRequest)(nil),   // 4: bulkhead.plugin.v1.ValidateRequest
+	(*ValidateResponse)(nil),  // 5: bulkhead.plugin.v1.ValidateResponse
+	(*Estimate)(nil),          // 6: bulkhead.plugin.v1.Estimate
+	(*UndoRequest)(nil),       // 7: bulkhead.plugin.v1.UndoRequest
+	(*UndoResponse)(nil),      // 8: bulkhead.plugin.v1.UndoResponse
+	(*TableSchema)(nil),       // 9: bulkhead.plugin.v1.TableSchema
+	(*TableColumn)(nil),       // 10: bulkhead.plugin.v1.TableColumn
+	(*Batch)(nil),             // 11: bulkhead.plugin.v1.Batch
+	(*ColumnBuffers)(nil),     // 12: bulkhead.plugin.v1.ColumnBuffers
+	(*FitRequest)(nil),        // 13: bulkhead.plugin.v1.FitRequest
+	(*FitResponse)(nil),       // 14: bulkhead.plugin.v1.FitResponse
+	(*TransformRequest)(nil),  // 15: bulkhead.plugin.v1.TransformRequest
+	(*ThenState)(nil),         // 16: bulkhead.plugin.v1.ThenState
+	(*TransformResponse)(nil), // 17: bulkhead.plugin.v1.TransformResponse
+	(*Rejected)(nil),          // 18: bulkhead.plugin.v1.Rejected
+	(*RejectedRow)(nil),       // 19: bulkhead.plugin.v1.RejectedRow
+	(*Progress)(nil),          // 20: bulkhead.plugin.v1.Progress
+	(*Result)(nil),            // 21: bulkhead.plugin.v1.Result
+	nil,                       // 22: bulkhead.plugin.v1.TableSchema.MetadataEntry
+	nil,                       // 23: bulkhead.plugin.v1.TableColumn.MetadataEntry
+	(*Diagnostic)(nil),        // 24: bulkhead.plugin.v1.Diagnostic
 }
 var file_bulkhead_plugin_v1_kernel_proto_depIdxs = []int32{
-	4,  // 0: bulkhead.plugin.v1.Open.schema:type_name -> bulkhead.plugin.v1.TableSchema
-	1,  // 1: bulkhead.plugin.v1.ValidateRequest.open:type_name -> bulkhead.plugin.v1.Open
-	16, // 2: bulkhead.plugin.v1.ValidateResponse.diagnostics:type_name -> bulkhead.plugin.v1.Diagnostic
-	5,  // 3: bulkhead.plugin.v1.TableSchema.columns:type_name -> bulkhead.plugin.v1.TableColumn
-	14, // 4: bulkhead.plugin.v1.TableSchema.metadata:type_name -> bulkhead.plugin.v1.TableSchema.MetadataEntry
-	0,  // 5: bulkhead.plugin.v1.TableColumn.type:type_name -> bulkhead.plugin.v1.TableColumn.Type
-	15, // 6: bulkhead.plugin.v1.TableColumn.metadata:type_name -> bulkhead.plugin.v1.TableColumn.MetadataEntry
-	4,  // 7: bulkhead.plugin.v1.Batch.schema:type_name -> bulkhead.plugin.v1.TableSchema
-	7,  // 8: bulkhead.plugin.v1.Batch.columns:type_name -> bulkhead.plugin.v1.ColumnBuffers
-	1,  // 9: bulkhead.plugin.v1.FitRequest.open:type_name -> bulkhead.plugin.v1.Open
-	6,  // 10: bulkhead.plugin.v1.FitRequest.batch:type_name -> bulkhead.plugin.v1.Batch
-	12, // 11: bulkhead.plugin.v1.FitResponse.progress:type_name -> bulkhead.plugin.v1.Progress
-	13, // 12: bulkhead.plugin.v1.FitResponse.result:type_name -> bulkhead.plugin.v1.Result
-	1,  // 13: bulkhead.plugin.v1.TransformRequest.open:type_name -> bulkhead.plugin.v1.Open
-	6,  // 14: bulkhead.plugin.v1.TransformRequest.batch:type_name -> bulkhead.plugin.v1.Batch
-	6,  // 15: bulkhead.plugin.v1.TransformResponse.batch:type_name -> bulkhead.plugin.v1.Batch
-	13, // 16: bulkhead.plugin.v1.TransformResponse.result:type_name -> bulkhead.plugin.v1.Result
-	16, // 17: bulkhead.plugin.v1.Result.diagnostics:type_name -> bulkhead.plugin.v1.Diagnostic
-	2,  // 18: bulkhead.plugin.v1.KernelService.Validate:input_type -> bulkhead.plugin.v1.ValidateRequest
-	8,  // 19: bulkhead.plugin.v1.KernelService.Fit:input_type -> bulkhead.plugin.v1.FitRequest
-	10, // 20: bulkhead.plugin.v1.KernelService.Transform:input_type -> bulkhead.plugin.v1.TransformRequest
-	3,  // 21: bulkhead.plugin.v1.KernelService.Validate:output_type -> bulkhead.plugin.v1.ValidateResponse
-	9,  // 22: bulkhead.plugin.v1.KernelService.Fit:output_type -> bulkhead.plugin.v1.FitResponse
-	11, // 23: bulkhead.plugin.v1.KernelService.Transform:output_type -> bulkhead.plugin.v1.TransformResponse
-	21, // [21:24] is the sub-list for method output_type
-	18, // [18:21] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	9,  // 0: bulkhead.plugin.v1.Open.schema:type_name -> bulkhead.plugin.v1.TableSchema
+	3,  // 1: bulkhead.plugin.v1.Open.files:type_name -> bulkhead.plugin.v1.File
+	2,  // 2: bulkhead.plugin.v1.Open.then:type_name -> bulkhead.plugin.v1.Open
+	2,  // 3: bulkhead.plugin.v1.ValidateRequest.open:type_name -> bulkhead.plugin.v1.Open
+	24, // 4: bulkhead.plugin.v1.ValidateResponse.diagnostics:type_name -> bulkhead.plugin.v1.Diagnostic
+	9,  // 5: bulkhead.plugin.v1.ValidateResponse.output:type_name -> bulkhead.plugin.v1.TableSchema
+	6,  // 6: bulkhead.plugin.v1.ValidateResponse.estimate:type_name -> bulkhead.plugin.v1.Estimate
+	2,  // 7: bulkhead.plugin.v1.UndoRequest.open:type_name -> bulkhead.plugin.v1.Open
+	24, // 8: bulkhead.plugin.v1.UndoResponse.diagnostics:type_name -> bulkhead.plugin.v1.Diagnostic
+	10, // 9: bulkhead.plugin.v1.TableSchema.columns:type_name -> bulkhead.plugin.v1.TableColumn
+	22, // 10: bulkhead.plugin.v1.TableSchema.metadata:type_name -> bulkhead.plugin.v1.TableSchema.MetadataEntry
+	0,  // 11: bulkhead.plugin.v1.TableColumn.type:type_name -> bulkhead.plugin.v1.TableColumn.Type
+	23, // 12: bulkhead.plugin.v1.TableColumn.metadata:type_name -> bulkhead.plugin.v1.TableColumn.MetadataEntry
+	1,  // 13: bulkhead.plugin.v1.TableColumn.unit:type_name -> bulkhead.plugin.v1.TableColumn.Unit
+	10, // 14: bulkhead.plugin.v1.TableColumn.child:type_name -> bulkhead.plugin.v1.TableColumn
+	9,  // 15: bulkhead.plugin.v1.Batch.schema:type_name -> bulkhead.plugin.v1.TableSchema
+	12, // 16: bulkhead.plugin.v1.Batch.columns:type_name -> bulkhead.plugin.v1.ColumnBuffers
+	12, // 17: bulkhead.plugin.v1.ColumnBuffers.child:type_name -> bulkhead.plugin.v1.ColumnBuffers
+	2,  // 18: bulkhead.plugin.v1.FitRequest.open:type_name -> bulkhead.plugin.v1.Open
+	11, // 19: bulkhead.plugin.v1.FitRequest.batch:type_name -> bulkhead.plugin.v1.Batch
+	20, // 20: bulkhead.plugin.v1.FitResponse.progress:type_name -> bulkhead.plugin.v1.Progress
+	21, // 21: bulkhead.plugin.v1.FitResponse.result:type_name -> bulkhead.plugin.v1.Result
+	2,  // 22: bulkhead.plugin.v1.TransformRequest.open:type_name -> bulkhead.plugin.v1.Open
+	11, // 23: bulkhead.plugin.v1.TransformRequest.batch:type_name -> bulkhead.plugin.v1.Batch
+	16, // 24: bulkhead.plugin.v1.TransformRequest.then_state:type_name -> bulkhead.plugin.v1.ThenState
+	11, // 25: bulkhead.plugin.v1.TransformResponse.batch:type_name -> bulkhead.plugin.v1.Batch
+	21, // 26: bulkhead.plugin.v1.TransformResponse.result:type_name -> bulkhead.plugin.v1.Result
+	9,  // 27: bulkhead.plugin.v1.TransformResponse.schema:type_name -> bulkhead.plugin.v1.TableSchema
+	18, // 28: bulkhead.plugin.v1.TransformResponse.rejected:type_name -> bulkhead.plugin.v1.Rejected
+	19, // 29: bulkhead.plugin.v1.Rejected.rows:type_name -> bulkhead.plugin.v1.RejectedRow
+	24, // 30: bulkhead.plugin.v1.Result.diagnostics:type_name -> bulkhead.plugin.v1.Diagnostic
+	21, // 31: bulkhead.plugin.v1.Result.then:type_name -> bulkhead.plugin.v1.Result
+	4,  // 32: bulkhead.plugin.v1.KernelService.Validate:input_type -> bulkhead.plugin.v1.ValidateRequest
+	13, // 33: bulkhead.plugin.v1.KernelService.Fit:input_type -> bulkhead.plugin.v1.FitRequest
+	15, // 34: bulkhead.plugin.v1.KernelService.Transform:input_type -> bulkhead.plugin.v1.TransformRequest
+	7,  // 35: bulkhead.plugin.v1.KernelService.Undo:input_type -> bulkhead.plugin.v1.UndoRequest
+	5,  // 36: bulkhead.plugin.v1.KernelService.Validate:output_type -> bulkhead.plugin.v1.ValidateResponse
+	14, // 37: bulkhead.plugin.v1.KernelService.Fit:output_type -> bulkhead.plugin.v1.FitResponse
+	17, // 38: bulkhead.plugin.v1.KernelService.Transform:output_type -> bulkhead.plugin.v1.TransformResponse
+	8,  // 39: bulkhead.plugin.v1.KernelService.Undo:output_type -> bulkhead.plugin.v1.UndoResponse
+	36, // [36:40] is the sub-list for method output_type
+	32, // [32:36] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_bulkhead_plugin_v1_kernel_proto_init() }
@@ -1134,31 +1931,34 @@ func file_bulkhead_plugin_v1_kernel_proto_init() {
 		return
 	}
 	file_bulkhead_plugin_v1_plugin_proto_init()
-	file_bulkhead_plugin_v1_kernel_proto_msgTypes[7].OneofWrappers = []any{
+	file_bulkhead_plugin_v1_kernel_proto_msgTypes[11].OneofWrappers = []any{
 		(*FitRequest_Open)(nil),
 		(*FitRequest_Batch)(nil),
 	}
-	file_bulkhead_plugin_v1_kernel_proto_msgTypes[8].OneofWrappers = []any{
+	file_bulkhead_plugin_v1_kernel_proto_msgTypes[12].OneofWrappers = []any{
 		(*FitResponse_Progress)(nil),
 		(*FitResponse_StateChunk)(nil),
 		(*FitResponse_Result)(nil),
 	}
-	file_bulkhead_plugin_v1_kernel_proto_msgTypes[9].OneofWrappers = []any{
+	file_bulkhead_plugin_v1_kernel_proto_msgTypes[13].OneofWrappers = []any{
 		(*TransformRequest_Open)(nil),
 		(*TransformRequest_StateChunk)(nil),
 		(*TransformRequest_Batch)(nil),
+		(*TransformRequest_ThenState)(nil),
 	}
-	file_bulkhead_plugin_v1_kernel_proto_msgTypes[10].OneofWrappers = []any{
+	file_bulkhead_plugin_v1_kernel_proto_msgTypes[15].OneofWrappers = []any{
 		(*TransformResponse_Batch)(nil),
 		(*TransformResponse_Result)(nil),
+		(*TransformResponse_Schema)(nil),
+		(*TransformResponse_Rejected)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_bulkhead_plugin_v1_kernel_proto_rawDesc), len(file_bulkhead_plugin_v1_kernel_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   15,
+			NumEnums:      2,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

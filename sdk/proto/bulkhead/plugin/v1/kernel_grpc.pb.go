@@ -24,6 +24,7 @@ const (
 	KernelService_Validate_FullMethodName  = "/bulkhead.plugin.v1.KernelService/Validate"
 	KernelService_Fit_FullMethodName       = "/bulkhead.plugin.v1.KernelService/Fit"
 	KernelService_Transform_FullMethodName = "/bulkhead.plugin.v1.KernelService/Transform"
+	KernelService_Undo_FullMethodName      = "/bulkhead.plugin.v1.KernelService/Undo"
 )
 
 // KernelServiceClient is the client API for KernelService service.
@@ -41,6 +42,9 @@ type KernelServiceClient interface {
 	// Transform turns batches into batches. The request stream is one open,
 	// state chunks, then batches; the response stream is batches and one result.
 	Transform(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[TransformRequest, TransformResponse], error)
+	// Undo takes back the side effect of a transform whose result had an undo
+	// token. It succeeds also when there is nothing to take back any more.
+	Undo(ctx context.Context, in *UndoRequest, opts ...grpc.CallOption) (*UndoResponse, error)
 }
 
 type kernelServiceClient struct {
@@ -87,6 +91,16 @@ func (c *kernelServiceClient) Transform(ctx context.Context, opts ...grpc.CallOp
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type KernelService_TransformClient = grpc.BidiStreamingClient[TransformRequest, TransformResponse]
 
+func (c *kernelServiceClient) Undo(ctx context.Context, in *UndoRequest, opts ...grpc.CallOption) (*UndoResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UndoResponse)
+	err := c.cc.Invoke(ctx, KernelService_Undo_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // KernelServiceServer is the server API for KernelService service.
 // All implementations must embed UnimplementedKernelServiceServer
 // for forward compatibility.
@@ -102,6 +116,9 @@ type KernelServiceServer interface {
 	// Transform turns batches into batches. The request stream is one open,
 	// state chunks, then batches; the response stream is batches and one result.
 	Transform(grpc.BidiStreamingServer[TransformRequest, TransformResponse]) error
+	// Undo takes back the side effect of a transform whose result had an undo
+	// token. It succeeds also when there is nothing to take back any more.
+	Undo(context.Context, *UndoRequest) (*UndoResponse, error)
 	mustEmbedUnimplementedKernelServiceServer()
 }
 
@@ -120,6 +137,9 @@ func (UnimplementedKernelServiceServer) Fit(grpc.BidiStreamingServer[FitRequest,
 }
 func (UnimplementedKernelServiceServer) Transform(grpc.BidiStreamingServer[TransformRequest, TransformResponse]) error {
 	return status.Error(codes.Unimplemented, "method Transform not implemented")
+}
+func (UnimplementedKernelServiceServer) Undo(context.Context, *UndoRequest) (*UndoResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Undo not implemented")
 }
 func (UnimplementedKernelServiceServer) mustEmbedUnimplementedKernelServiceServer() {}
 func (UnimplementedKernelServiceServer) testEmbeddedByValue()                       {}
@@ -174,6 +194,24 @@ func _KernelService_Transform_Handler(srv interface{}, stream grpc.ServerStream)
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type KernelService_TransformServer = grpc.BidiStreamingServer[TransformRequest, TransformResponse]
 
+func _KernelService_Undo_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UndoRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(KernelServiceServer).Undo(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: KernelService_Undo_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(KernelServiceServer).Undo(ctx, req.(*UndoRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // KernelService_ServiceDesc is the grpc.ServiceDesc for KernelService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -184,6 +222,10 @@ var KernelService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Validate",
 			Handler:    _KernelService_Validate_Handler,
+		},
+		{
+			MethodName: "Undo",
+			Handler:    _KernelService_Undo_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -612,9 +612,23 @@ type KernelDescription struct {
 	// Fit must be called before Transform.
 	Fits bool `protobuf:"varint,5,opt,name=fits,proto3" json:"fits,omitempty"`
 	// Transform turns batches into batches.
-	Transforms    bool `protobuf:"varint,6,opt,name=transforms,proto3" json:"transforms,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Transforms bool `protobuf:"varint,6,opt,name=transforms,proto3" json:"transforms,omitempty"`
+	// Each output row of the transform depends on one input row (and settings and
+	// state) alone, so it may be cut anywhere and fused with its neighbours.
+	RowWise bool `protobuf:"varint,7,opt,name=row_wise,json=rowWise,proto3" json:"row_wise,omitempty"`
+	// A source: it takes no batches and writes what it reads from the file
+	// "input".
+	ReadsFile bool `protobuf:"varint,8,opt,name=reads_file,json=readsFile,proto3" json:"reads_file,omitempty"`
+	// A sink: it writes no batches but what it gets to the file "output".
+	WritesFile bool `protobuf:"varint,9,opt,name=writes_file,json=writesFile,proto3" json:"writes_file,omitempty"`
+	// Undo takes back what a transform did outside of its output.
+	Undoes bool `protobuf:"varint,10,opt,name=undoes,proto3" json:"undoes,omitempty"`
+	// Version of the fitted state that Fit makes, and the oldest one that
+	// Transform still takes; 0 and 0 when the kernel does not fit.
+	StateVersion    uint32 `protobuf:"varint,11,opt,name=state_version,json=stateVersion,proto3" json:"state_version,omitempty"`
+	MinStateVersion uint32 `protobuf:"varint,12,opt,name=min_state_version,json=minStateVersion,proto3" json:"min_state_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *KernelDescription) Reset() {
@@ -687,6 +701,48 @@ func (x *KernelDescription) GetTransforms() bool {
 		return x.Transforms
 	}
 	return false
+}
+
+func (x *KernelDescription) GetRowWise() bool {
+	if x != nil {
+		return x.RowWise
+	}
+	return false
+}
+
+func (x *KernelDescription) GetReadsFile() bool {
+	if x != nil {
+		return x.ReadsFile
+	}
+	return false
+}
+
+func (x *KernelDescription) GetWritesFile() bool {
+	if x != nil {
+		return x.WritesFile
+	}
+	return false
+}
+
+func (x *KernelDescription) GetUndoes() bool {
+	if x != nil {
+		return x.Undoes
+	}
+	return false
+}
+
+func (x *KernelDescription) GetStateVersion() uint32 {
+	if x != nil {
+		return x.StateVersion
+	}
+	return 0
+}
+
+func (x *KernelDescription) GetMinStateVersion() uint32 {
+	if x != nil {
+		return x.MinStateVersion
+	}
+	return 0
 }
 
 type TableDescription struct {
@@ -858,7 +914,7 @@ const file_bulkhead_plugin_v1_plugin_proto_rawDesc = "" +
 	"\x06verify\x18\x05 \x01(\tR\x06verify\x12\x1e\n" +
 	"\n" +
 	"references\x18\x06 \x03(\tR\n" +
-	"references\"\xcb\x01\n" +
+	"references\"\x8f\x03\n" +
 	"\x11KernelDescription\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\asummary\x18\x02 \x01(\tR\asummary\x12 \n" +
@@ -867,7 +923,16 @@ const file_bulkhead_plugin_v1_plugin_proto_rawDesc = "" +
 	"\x04fits\x18\x05 \x01(\bR\x04fits\x12\x1e\n" +
 	"\n" +
 	"transforms\x18\x06 \x01(\bR\n" +
-	"transforms\"@\n" +
+	"transforms\x12\x19\n" +
+	"\brow_wise\x18\a \x01(\bR\arowWise\x12\x1d\n" +
+	"\n" +
+	"reads_file\x18\b \x01(\bR\treadsFile\x12\x1f\n" +
+	"\vwrites_file\x18\t \x01(\bR\n" +
+	"writesFile\x12\x16\n" +
+	"\x06undoes\x18\n" +
+	" \x01(\bR\x06undoes\x12#\n" +
+	"\rstate_version\x18\v \x01(\rR\fstateVersion\x12*\n" +
+	"\x11min_state_version\x18\f \x01(\rR\x0fminStateVersion\"@\n" +
 	"\x10TableDescription\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\"\xfa\x01\n" +
