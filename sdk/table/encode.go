@@ -3,12 +3,9 @@
 package table
 
 import (
-	"encoding/binary"
 	"fmt"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/bitutil"
 
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
 )
@@ -16,58 +13,89 @@ import (
 // Encode writes a batch within the bounds for the wire. The result shares
 // memory with batch where the layout allows it.
 func Encode(batch arrow.RecordBatch) (*pluginv1.Batch, error) {
-	if n := batch.NumRows(); n > MaxRows {
-		return nil, fmt.Errorf("a batch of %d rows; at most %d travel: cut it with Split", n, MaxRows)
-	}
-	if n := Size(batch); n > MaxBytes {
-		return nil, fmt.Errorf("a batch of %d bytes; at most %d travel: cut it with Split", n, MaxBytes)
-	}
 	schema, err := EncodeSchema(batch.Schema())
 	if err != nil {
 		return nil, err
 	}
-	out := &pluginv1.Batch{Schema: schema, Rows: batch.NumRows()}
-	for _, col := range batch.Columns() {
-		out.Columns = append(out.Columns, encodeColumn(col))
+	out, err := EncodeRows(batch)
+	if err != nil {
+		return nil, err
 	}
+	out.Schema = schema
 	return out, nil
 }
 
-func encodeColumn(col arrow.Array) *pluginv1.ColumnBuffers {
-	data := col.Data()
-	offset, n := data.Offset(), data.Len()
-	out := &pluginv1.ColumnBuffers{}
-	if col.NullN() > 0 {
-		out.Validity = bits(col.NullBitmapBytes(), offset, n)
+// EncodeRows is Encode without the schema, for a receiver that was told it and
+// reads with DecodeAs.
+func EncodeRows(batch arrow.RecordBatch) (*pluginv1.Batch, error) {
+	if err := checkRows(batch.NumRows()); err != nil {
+		return nil, err
 	}
-	if n == 0 {
-		return out
+	out := &pluginv1.Batch{Rows: batch.NumRows(), Columns: make([]*pluginv1.ColumnBuffers, batch.NumCols())}
+	var total int64
+	for i, col := range batch.Columns() {
+		c, size, err := encodeColumn(col, batch.NumRows())
+		if err != nil {
+			return nil, fmt.Errorf("column %s: %w", quote(batch.ColumnName(i)), err)
+		}
+		out.Columns[i] = c
+		total += size
 	}
-	switch c := col.(type) {
-	case *array.String:
-		out.Offsets, out.Values = text(c)
-	case *array.Boolean:
-		out.Values = bits(data.Buffers()[1].Bytes(), offset, n)
-	default:
-		out.Values = data.Buffers()[1].Bytes()[8*offset : 8*(offset+n)]
+	return out, checkBytes(total)
+}
+
+// checkRows refuses a batch of more rows than travel.
+func checkRows(n int64) error {
+	if n > MaxRows {
+		return fmt.Errorf("a batch of %d rows; at most %d travel: cut it with Split", n, MaxRows)
+	}
+	return nil
+}
+
+// checkBytes refuses a batch of more bytes than travel.
+func checkBytes(n int64) error {
+	if n > MaxBytes {
+		return fmt.Errorf("a batch of %d bytes; at most %d travel: cut it with Split", n, MaxBytes)
+	}
+	return nil
+}
+
+func encodeColumn(col arrow.Array, rows int64) (*pluginv1.ColumnBuffers, int64, error) {
+	n, err := nodeOf(col.DataType())
+	if err != nil {
+		return nil, 0, err
+	}
+	var c columnView
+	if err := n.view(&c, col.Data(), rows); err != nil {
+		return nil, 0, err
+	}
+	out := c.self.encode(n.form)
+	if n.nested() {
+		out.Child, out.ChildRows = c.child.encode(n.child.form), int64(c.child.rows)
+	}
+	return out, c.size(&n), nil
+}
+
+// encode writes a node as the wire has it, which copies bits that begin inside
+// a byte, and offsets that do not begin at 0.
+func (v *view) encode(f form) *pluginv1.ColumnBuffers {
+	out := &pluginv1.ColumnBuffers{Values: v.values, Offsets: v.offsets}
+	if v.validity != nil {
+		out.Validity = movedBits(v.validity, v.validityAt, v.rows)
+	}
+	if f == formBits && v.rows > 0 {
+		out.Values = movedBits(v.values, v.valuesAt, v.rows)
+	}
+	if v.first != 0 {
+		out.Offsets = make([]byte, len(v.offsets))
+		rebase(out.Offsets, v.offsets, v.first)
 	}
 	return out
 }
 
-// bits returns n bits from offset on, moved to the start of a byte. The bits
-// after the last are zero, so that equal columns have equal bytes.
-func bits(bitmap []byte, offset, n int) []byte {
+// movedBits copies n bits to the start of a byte.
+func movedBits(bitmap []byte, at, n int) []byte {
 	out := make([]byte, (n+7)/8)
-	bitutil.CopyBitmap(bitmap, offset, n, out, 0)
+	copyBits(out, bitmap, at, n)
 	return out
-}
-
-// text returns offsets that begin at 0, and the text that they point into.
-func text(c *array.String) (offsets, values []byte) {
-	starts := c.ValueOffsets()
-	offsets = make([]byte, 0, 4*len(starts))
-	for _, at := range starts {
-		offsets = binary.LittleEndian.AppendUint32(offsets, uint32(at-starts[0]))
-	}
-	return offsets, c.ValueBytes()
 }
