@@ -133,15 +133,21 @@ func Bind(cfg *Config, catalog Catalog) Diagnostics {
 }
 
 // allKernels lists each kernel once: those at top level, then those of
-// pipelines.
+// pipelines. Those that are off are not among them.
 func (c *Config) allKernels() []*Kernel {
-	out := slices.Clone(c.Kernels)
-	for _, p := range c.Pipelines {
-		for _, k := range p.Kernels {
-			if !slices.Contains(out, k) {
+	var out []*Kernel
+	seen := map[*Kernel]bool{}
+	add := func(all []*Kernel) {
+		for _, k := range all {
+			if !seen[k] {
+				seen[k] = true
 				out = append(out, k)
 			}
 		}
+	}
+	add(c.Kernels)
+	for _, p := range c.Pipelines {
+		add(p.Kernels)
 	}
 	return out
 }

@@ -3,8 +3,8 @@
 package config
 
 import (
+	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2"
 
@@ -14,15 +14,7 @@ import (
 
 // host reads the only host block.
 func (l *loader) host() {
-	blocks := l.blocks["host"]
-	if len(blocks) == 0 {
-		blocks = hcl.Blocks{{Type: "host", Body: hcl.EmptyBody()}}
-	}
-	for _, extra := range blocks[1:] {
-		l.errorf(extra.DefRange, "Duplicate host", "The settings of the host already stand at %s. Merge the two blocks.",
-			rangeOf(blocks[0].DefRange))
-	}
-	head := *blocks[0]
+	head := *l.orEmpty("host")
 	head.Body = l.moved(head.Body)
 	s := l.section(hostBlock(), &head)
 	_, l.hostTimeout = s.attrs["timeout"]
@@ -200,112 +192,33 @@ func (l *loader) suites() {
 	}
 }
 
-// nodes reads the sources and kernels of one pipeline, or of the top level when
-// within is empty.
-func (l *loader) nodes(byType map[string]hcl.Blocks, within string) nodes {
-	var out nodes
-	for _, b := range byType["source"] {
-		if s := l.source(b, within); s != nil {
-			out.sources = append(out.sources, s)
-		}
-	}
-	for _, b := range byType["kernel"] {
-		if k := l.kernel(b, within); k != nil {
-			out.kernels = append(out.kernels, k)
-		}
-	}
-	return out
-}
-
-// nodeLabel reads the name of a source or kernel. Inside a pipeline it must
-// not hide one at top level.
-func (l *loader) nodeLabel(b *hcl.Block, within string) (string, bool) {
-	if within == "" {
-		return l.label(b, b.Type)
-	}
-	if first, ok := l.declared[b.Type+" "+b.Labels[0]]; ok {
-		l.errorf(b.DefRange, "Duplicate "+b.Type, "%s %q already stands at top level, at %s. Rename one of them.",
-			capital(b.Type), b.Labels[0], rangeOf(first))
-		return "", false
-	}
-	return l.labelIn(b, b.Type, "pipeline "+within+" ")
-}
-
-func (l *loader) source(b *hcl.Block, within string) *Source {
-	name, ok := l.nodeLabel(b, within)
-	s := l.section(sourceBlock(), b)
-	src := &Source{
-		Name:        name,
-		CSV:         s.path("csv"),
-		Target:      s.text("target"),
-		TargetRange: rangeOf(s.rangeFor("target")),
-		ID:          s.text("id"),
-		IDRange:     rangeOf(s.rangeFor("id")),
-		Types:       s.textMap("types"),
-		TypesRange:  rangeOf(s.rangeFor("types")),
-		Nulls:       s.texts("nulls"),
-		Delimiter:   s.delimiter(),
-		Range:       rangeOf(b.DefRange),
-	}
-	if !ok {
-		return nil
-	}
-	return src
-}
-
-func (s section) delimiter() rune {
-	text := s.text("delimiter")
-	r, n := utf8.DecodeRuneInString(text)
-	if n != len(text) || n == 0 || r == utf8.RuneError || strings.ContainsRune("\"\r\n\x00", r) {
-		s.l.errorf(s.rangeFor("delimiter"), "Invalid delimiter",
-			"A delimiter is one character other than a quote or a line end, for example \",\", \";\" or \"\\t\".")
-		return ','
-	}
-	return r
-}
-
-func (l *loader) kernel(b *hcl.Block, within string) *Kernel {
-	name, ok := l.nodeLabel(b, within)
-	s := l.section(kernelBlock(), b)
-	k := &Kernel{
-		Name:      name,
-		Use:       s.use(),
-		Budget:    s.duration("budget"),
-		Timeout:   s.duration("timeout"),
-		Seed:      s.whole("seed"),
-		OnFailure: OnFailure(s.text("on_failure")),
-		Range:     rangeOf(b.DefRange),
-		config:    s.config(),
-	}
-	k.Retries = s.retries(k.OnFailure)
-	if !ok {
-		return nil
-	}
-	l.inputs[k] = s.names("input", "source.NAME or kernel.NAME")
-	return k
-}
-
-func (s section) retries(on OnFailure) int {
-	n := int(s.whole("retries"))
-	if on == Retry {
-		return n
-	}
-	if a, ok := s.attrs["retries"]; ok {
-		s.l.errorf(a.NameRange, "Retries without retry", "\"retries\" counts only with on_failure = \"retry\". Add that, or remove this line.")
-	}
-	return 0
-}
-
 func (l *loader) pipelines() {
 	for _, b := range l.blocks["pipeline"] {
 		name, ok := l.label(b, "pipeline")
 		s := l.section(pipelineBlock(), b)
-		p := &Pipeline{Name: name, Description: s.text("description"), Range: rangeOf(b.DefRange)}
+		p := s.pipeline(name)
 		p.Preflight = l.preflight(s.names("preflight", "suite.NAME or require.NAME"))
-		own := map[string]hcl.Blocks{"source": s.blocks.OfType("source"), "kernel": s.blocks.OfType("kernel")}
-		l.owned[p] = l.nodes(own, name)
+		sp := l.newSpace(l.scope)
+		sp.outer, sp.within, sp.where = l.top, "pipeline "+name+" ", fmt.Sprintf("in pipeline %q", name)
+		own := map[string]hcl.Blocks{}
+		for _, inner := range s.blocks {
+			own[inner.Type] = append(own[inner.Type], inner)
+		}
+		sp.read(own)
 		if ok {
+			l.owned[p] = sp
 			l.cfg.Pipelines = append(l.cfg.Pipelines, p)
 		}
 	}
+}
+
+// pipeline reads the attributes of a pipeline.
+func (s section) pipeline(name string) *Pipeline {
+	p := &Pipeline{
+		Name: name, Description: s.text("description"), Cache: s.flag("cache"), BatchRows: int(s.whole("batch_rows")), Range: rangeOf(s.at),
+	}
+	for i, field := range []*uint64{&p.MaxMemory, &p.MaxSpill, &p.BatchBytes} {
+		*field = s.size(pipelineSizes[i])
+	}
+	return p
 }

@@ -3,6 +3,7 @@
 package config
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
@@ -21,13 +22,20 @@ type Config struct {
 	// Skips are those at top level, which count in every suite.
 	Skips   []*Skip
 	Waivers []*Waiver
-	// Sources and Kernels are those at top level, shared by pipelines.
+	// Sources, Kernels and Sinks are those at top level that are on, those of
+	// modules there among them. Pipelines share them.
 	Sources   []*Source
 	Kernels   []*Kernel
+	Sinks     []*Sink
 	Pipelines []*Pipeline
+	// Cache bounds what is kept of the work of pipelines.
+	Cache Cache
+	// Telemetry is nil when nothing is to be told to anybody.
+	Telemetry *Telemetry
 	// Variables are the declarations; values are in expressions only.
 	Variables []*Variable
-	// Files are the names of the files that were read, in their order.
+	// Files are the names of the files that were read, in their order, those of
+	// modules last.
 	Files []string
 
 	sources sources
@@ -113,65 +121,6 @@ func (c *Check) Settings(schema SettingsSchema) (Settings, Diagnostics) {
 	return DecodeSettings(c.config, schema)
 }
 
-// OnFailure says what becomes of a pipeline when a kernel fails.
-type OnFailure string
-
-// Stop ends the pipeline, Continue runs what does not depend on the kernel,
-// Retry tries it again up to Retries times and then stops.
-const (
-	Stop     OnFailure = "stop"
-	Continue OnFailure = "continue"
-	Retry    OnFailure = "retry"
-)
-
-// Source is a table.
-type Source struct {
-	Name string
-	CSV  Path
-	// Target and ID are column names, or empty. TargetRange and IDRange are
-	// where they stand, for messages about the data.
-	Target, ID           string
-	TargetRange, IDRange Range
-	// Types maps a column to one of ColumnTypes.
-	Types      map[string]string
-	TypesRange Range
-	// Nulls are the texts that mean no value. Nil leaves the reader's own.
-	Nulls     []string
-	Delimiter rune
-	Range     Range
-}
-
-// Kernel is one step of a pipeline.
-type Kernel struct {
-	Name string
-	Use  Use
-	// Inputs are what the kernel reads, in the order written, resolved.
-	Inputs []Ref
-	// Budget and Timeout are zero when there is none.
-	Budget, Timeout time.Duration
-	Seed            uint64
-	OnFailure       OnFailure
-	// Retries is zero unless OnFailure is Retry.
-	Retries int
-	Range   Range
-
-	config *Body
-}
-
-// Settings decodes the config block against what the plugin declares.
-func (k *Kernel) Settings(schema SettingsSchema) (Settings, Diagnostics) {
-	return DecodeSettings(k.config, schema)
-}
-
-// Use names a kernel of a plugin.
-type Use struct {
-	Plugin, Kernel string
-	Range          Range
-}
-
-// String is "PLUGIN.KERNEL".
-func (u Use) String() string { return u.Plugin + "." + u.Kernel }
-
 // RefKind is the kind of thing that a reference names.
 type RefKind string
 
@@ -179,44 +128,22 @@ type RefKind string
 const (
 	RefSource  RefKind = "source"
 	RefKernel  RefKind = "kernel"
+	RefSink    RefKind = "sink"
+	RefModule  RefKind = "module"
 	RefSuite   RefKind = "suite"
 	RefRequire RefKind = "require"
 )
 
 // Ref is a resolved reference.
 type Ref struct {
-	Kind  RefKind
-	Name  string
+	Kind RefKind
+	Name string
+	// Range is where the reference stands.
 	Range Range
 }
 
 // String is "kind.name".
 func (r Ref) String() string { return string(r.Kind) + "." + r.Name }
-
-// Pipeline is a graph of kernels without cycles.
-type Pipeline struct {
-	Name        string
-	Description string
-	// Preflight holds suites and requirements, in the order written.
-	Preflight []Ref
-	// Sources that its kernels may read: its own, then those at top level
-	// that it uses.
-	Sources []*Source
-	// Kernels of the pipeline, each after all of its inputs: its own and those
-	// at top level that it uses. Ties are in the order written.
-	Kernels []*Kernel
-	Range   Range
-}
-
-// Source returns a source of the pipeline.
-func (p *Pipeline) Source(name string) (*Source, bool) {
-	return find(p.Sources, name, func(s *Source) string { return s.Name })
-}
-
-// Kernel returns a kernel of the pipeline.
-func (p *Pipeline) Kernel(name string) (*Kernel, bool) {
-	return find(p.Kernels, name, func(k *Kernel) string { return k.Name })
-}
 
 // Plugin returns a declared plugin.
 func (c *Config) Plugin(name string) (*Plugin, bool) {
@@ -268,4 +195,8 @@ type Body struct {
 	at      hcl.Range
 	scope   *scope
 	sources sources
+	// schemas is shared by the bodies of a configuration; nil for none.
+	schemas *schemaCache
+	// decoded is what DecodeSettings came to last.
+	decoded atomic.Pointer[decoded]
 }

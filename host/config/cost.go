@@ -53,8 +53,8 @@ func extentOf(v cty.Value) extent {
 func (s *scope) afford(expr hcl.Expression, roots map[string]cty.Value) *Diagnostic {
 	est := estimator{scope: s, roots: roots}
 	size := est.expression(expr).size
-	s.spent += size
-	if size <= MaxExpansion && s.spent <= maxTotalExpansion {
+	*s.spent += size
+	if size <= MaxExpansion && *s.spent <= maxTotalExpansion {
 		return nil
 	}
 	return errorAt(expr.Range(), "Expression too large",
@@ -205,7 +205,7 @@ func (e *estimator) traversal(t hcl.Traversal) extent {
 		return e.subtree(v, t)
 	}
 	name, _ := second(t)
-	return e.scope.extents[root+"."+name]
+	return e.scope.extents[root][name]
 }
 
 // subtree measures what the reference reaches, or the value as far as it does.

@@ -45,11 +45,31 @@
 //
 // # References
 //
-// References are bare: source.NAME, kernel.NAME, suite.NAME, require.NAME, and
-// PLUGIN.KERNEL after use. kernel.NAME.output is the same as kernel.NAME. The
+// References are bare: source.NAME, kernel.NAME, module.NAME.OUTPUT, suite.NAME,
+// require.NAME, and PLUGIN.KERNEL after use. kernel.NAME.output is the same as
+// kernel.NAME, and NAME["KEY"] is an instance of a block with for_each. The
 // inputs of the kernels of a pipeline draw its graph; a cycle is an error that
-// prints the cycle. A pipeline sees its own sources and kernels and those at
-// top level, and a name must not stand in both.
+// prints the cycle. A pipeline sees its own steps and those at top level, and a
+// name must not stand in both. A list of inputs holds alternatives: the first
+// that is on is read.
+//
+// # Expansion
+//
+// What a Pipeline holds is flat. A block with for_each, which takes a map or a
+// set of texts, becomes one step for each element, in the order of the keys; its
+// name is NAME.KEY, and each.key and each.value are known in the block. A step
+// whose when is false is left out with all that cannot do without it, and stands
+// in Pipeline.Off. A module is a directory of *.hcl and *.hcl.json files with
+// steps, variables, inputs and outputs; its steps get the name of the module
+// before their own, and it sees no names but its own. Every Range points at the
+// line that a person wrote, in the files of modules too.
+//
+// What for_each and when say must be known, not sensitive, and no fact: a graph
+// does not depend on the machine. A configuration expands to MaxNodes kernels,
+// sources and sinks each and MaxModules modules, MaxModuleDepth deep, and a name
+// has at most MaxName bytes. Names of steps differ by more than capitals, since
+// results are saved under them. Sinks of a pipeline write different files, none
+// of which is one of its sources.
 //
 // # Plugins
 //
@@ -69,7 +89,8 @@
 // The list grants of a plugin narrows what its manifest asks for. Load checks
 // that its entries can be meant; what they leave is for package manifest to say,
 // which knows the grants. A secret block says where the value of a secret comes
-// from. The value is read when the plugin is started, and never earlier.
+// from. The value is read when the plugin is started, and never earlier; that of
+// a header of telemetry is read when a run starts.
 //
 // # Messages
 //

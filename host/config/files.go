@@ -48,6 +48,32 @@ func Files(paths []string) ([]string, Diagnostics) {
 	return files, diags
 }
 
+// FilesToFormat is Files for whoever looks at the form of files only: a
+// directory without a configuration stands for the files of the module that it
+// is.
+func FilesToFormat(paths []string) ([]string, Diagnostics) {
+	var all []string
+	for _, path := range paths {
+		all = append(all, moduleOrSelf(path)...)
+	}
+	return Files(all)
+}
+
+// moduleOrSelf lists the files of a directory that holds a module, else the path.
+func moduleOrSelf(path string) []string {
+	if _, d := filesOf(path); d == nil {
+		return []string{path}
+	}
+	names, err := moduleFiles(path)
+	if err != nil || len(names) == 0 {
+		return []string{path}
+	}
+	for i, name := range names {
+		names[i] = filepath.Join(path, name)
+	}
+	return names
+}
+
 func identity(path string) string {
 	if abs, err := filepath.Abs(path); err == nil {
 		return abs
@@ -82,11 +108,15 @@ func filesOf(path string) ([]string, *Diagnostic) {
 }
 
 func unreadable(path string, err error) *Diagnostic {
-	reason := err
+	return newDiagnostic(SeverityError, Range{}, "Unreadable configuration", "%s: %v.", path, reasonOf(err))
+}
+
+// reasonOf is why a file cannot be read, without its path.
+func reasonOf(err error) error {
 	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
-		reason = pathErr.Err
+		return pathErr.Err
 	}
-	return newDiagnostic(SeverityError, Range{}, "Unreadable configuration", "%s: %v.", path, reason)
+	return err
 }
 
 // readFile reads a regular file of bounded size. A pipe or a device would

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -44,14 +45,45 @@ var collectionFunctions = map[string]function.Function{
 	"substr":          stdlib.SubstrFunc,
 	"sum":             sumFunc,
 	"tobool":          stdlib.MakeToFunc(cty.Bool),
-	"tolist":          stdlib.MakeToFunc(cty.List(cty.DynamicPseudoType)),
+	"tolist":          quickTo(stdlib.MakeToFunc(cty.List(cty.DynamicPseudoType))),
 	"tomap":           stdlib.MakeToFunc(cty.Map(cty.DynamicPseudoType)),
-	"toset":           stdlib.MakeToFunc(cty.Set(cty.DynamicPseudoType)),
+	"toset":           quickTo(stdlib.MakeToFunc(cty.Set(cty.DynamicPseudoType))),
 	"trimprefix":      stdlib.TrimPrefixFunc,
 	"trimsuffix":      stdlib.TrimSuffixFunc,
 }
 
 func init() { maps.Copy(functions, collectionFunctions) }
+
+// quickTo makes a conversion to a list or a set linear for a tuple whose elements
+// are all of one plain type: the conversion itself compares every type with every
+// other one, which takes a second for the ten thousand keys of a for_each.
+func quickTo(convert function.Function) function.Function {
+	param := convert.Params()[0]
+	param.AllowNull, param.AllowMarked, param.AllowDynamicType = true, true, true
+	return function.New(&function.Spec{
+		Params: []function.Parameter{param},
+		Type: func(args []cty.Value) (cty.Type, error) {
+			return convert.ReturnTypeForValues([]cty.Value{uniform(args[0])})
+		},
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			return convert.Call([]cty.Value{uniform(args[0])})
+		},
+	})
+}
+
+// uniform is a list of the elements of a tuple that are of one plain type, and
+// any other value as it is.
+func uniform(v cty.Value) cty.Value {
+	plain, marks := v.Unmark()
+	if !plain.Type().IsTupleType() || plain.IsNull() || !plain.IsKnown() || plain.LengthInt() == 0 {
+		return v
+	}
+	types := plain.Type().TupleElementTypes()
+	if !types[0].IsPrimitiveType() || slices.ContainsFunc(types, func(t cty.Type) bool { return t != types[0] }) {
+		return v
+	}
+	return cty.ListVal(plain.AsValueSlice()).WithMarks(marks)
+}
 
 // sumFunc adds the numbers of a list, a set or a tuple; the sum of none is 0.
 var sumFunc = function.New(&function.Spec{

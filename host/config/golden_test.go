@@ -81,7 +81,7 @@ func compareGolden(t *testing.T, path string, ar *txtar.Archive, got string) {
 	}
 }
 
-func write(t *testing.T, path, text string) {
+func write(t testing.TB, path, text string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		t.Fatal(err)

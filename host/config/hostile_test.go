@@ -5,9 +5,12 @@ package config
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -46,8 +49,39 @@ func TestBounded(t *testing.T) {
 		"laughs":         repeat("locals {\n  b = \""+strings.Repeat("b", 1000)+"\"\n  a = \"", "${local.b}", "\"\n}\n"),
 		"loops":          "locals {\n  l = [" + strings.Repeat("1,", 5000) + "]\n  a = [for x in local.l : [for y in local.l : [for z in local.l : 1]]]\n}\n",
 	}
+	maps.Copy(tests, expansions())
 	for name, text := range tests {
 		t.Run(name, func(t *testing.T) { bounded(t, "bulkhead.hcl", text) })
+	}
+}
+
+// expansions are graphs that are made to be slow.
+func expansions() map[string]string {
+	many := "locals {\n  ten = toset([\"0\", \"1\", \"2\", \"3\", \"4\", \"5\", \"6\", \"7\", \"8\", \"9\"])\n" +
+		"  all = toset(flatten([for a in local.ten : [for b in local.ten : [for c in local.ten : [for d in local.ten : \"${a}${b}${c}${d}\"]]]]))\n}\n" +
+		"source \"s\" {\n  csv = \"x.csv\"\n}\n"
+	each := func(name, input string) string {
+		return fmt.Sprintf("kernel %q {\n  for_each = local.all\n  use = data.prepare\n  input = %s\n}\n", name, input)
+	}
+	sink := "sink \"out\" {\n  for_each = local.all\n  input = kernel.a[each.key]\n  csv = \"${each.key}.csv\"\n}\n"
+	chain, pipelines, small := "source \"s\" {\n  csv = \"x.csv\"\n}\n", "", ""
+	last := "source.s"
+	for i := range 4000 {
+		chain += fmt.Sprintf("kernel \"k%d\" {\n  use = a.b\n  input = %s\n}\n", i, last)
+		last = fmt.Sprintf("kernel.k%d", i)
+		pipelines += fmt.Sprintf("pipeline \"p%d\" {\n  kernel \"k\" {\n    use = a.b\n    input = kernel.k3999\n  }\n}\n", i)
+		if i < 500 {
+			small += fmt.Sprintf("pipeline \"p%d\" {\n  sink \"k\" {\n    input = source.s\n    csv = \"k.csv\"\n  }\n}\n", i)
+		}
+	}
+	return map[string]string{
+		"unknown instances": many + each("a", "kernel.a[\"x${each.key}\"]"),
+		"no instances":      many + each("a", "kernel.a"),
+		"many sinks":        many + each("a", "source.s") + sink + small,
+		"one cycle":         many + each("a", "kernel.a[each.key]"),
+		"shared chain":      chain + pipelines,
+		"too many":          many + each("a", "source.s") + each("b", "kernel.a[each.key]"),
+		"sources":           repeat(many, "source \"r\" {\n  for_each = local.all\n}\n", ""),
 	}
 }
 
@@ -113,6 +147,8 @@ func seeds(f *testing.F) {
 	}
 	f.Add(everything, false)
 	f.Add("locals {\n  a = <<-E\n    %{for x in [1]}${x}%{endfor}\n  E\n}\n", false)
+	f.Add("module \"m\" {\n  for_each = {a = 1}\n  source = \"./m\"\n  rows = module.m[\"a\"].rows\n}\n", false)
+	f.Add("source \"s\" {\n  csv = \"x\"\n}\npipeline \"p\" {\n  module \"m\" {\n    source = \"./m\"\n    rows = source.s\n  }\n}\n", false)
 	f.Add("require \"r\" {\n  condition = can(fact.a[*].b)\n  message = \"${fact.a}\"\n}\n", false)
 }
 
@@ -120,6 +156,7 @@ func seeds(f *testing.F) {
 func FuzzLoad(f *testing.F) {
 	seeds(f)
 	dir := f.TempDir()
+	write(f, filepath.Join(dir, "m", "main.hcl"), modules["modules/scale/scale.hcl"])
 	catalog := testCatalog()
 	facts := factsOf(machine)
 	f.Fuzz(func(t *testing.T, text string, asJSON bool) {
@@ -136,12 +173,89 @@ func FuzzLoad(f *testing.F) {
 			return
 		}
 		printed(t, Bind(cfg, catalog))
+		ordered(t, cfg)
 		for _, r := range cfg.Requires {
 			_, _, _, diags := r.Eval(facts)
 			printed(t, diags)
 			r.FactAddresses()
 		}
 	})
+}
+
+// FuzzModule uses whatever text as a module.
+func FuzzModule(f *testing.F) {
+	for _, text := range modules {
+		f.Add(text, false)
+	}
+	archives, _ := filepath.Glob("testdata/errors/*.txtar")
+	for _, path := range archives {
+		ar, err := txtar.ParseFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, file := range ar.Files[1 : len(ar.Files)-1] {
+			f.Add(string(file.Data), strings.HasSuffix(file.Name, ".json"))
+		}
+	}
+	dir := f.TempDir()
+	write(f, filepath.Join(dir, "bulkhead.hcl"), `
+source "rows" { csv = "x.csv" }
+pipeline "p" {
+  module "m" {
+    for_each = { a = 1, b = 2 }
+    source   = "./m"
+    rows     = source.rows
+    seed     = each.value
+  }
+  sink "s" {
+    input = module.m["b"].rows
+    csv   = "out.csv"
+  }
+}
+`)
+	f.Fuzz(func(t *testing.T, text string, asJSON bool) {
+		name := filepath.Join(dir, "m", "main.hcl")
+		os.Remove(name)
+		os.Remove(name + ".json")
+		if asJSON {
+			name += ".json"
+		}
+		write(t, name, text)
+		cfg, diags := Load(context.Background(), LoadOptions{Paths: []string{dir}})
+		printed(t, diags)
+		if cfg != nil {
+			ordered(t, cfg)
+		}
+	})
+}
+
+// ordered looks for a step that stands before its input or has none.
+func ordered(t *testing.T, cfg *Config) {
+	t.Helper()
+	for _, p := range cfg.Pipelines {
+		for i, k := range p.Kernels {
+			if !before(p, k.Inputs, i) {
+				t.Errorf("kernel %s reads %v, which does not stand before it", k.Name, k.Inputs)
+			}
+		}
+		for _, s := range p.Sinks {
+			if !before(p, []Ref{s.Input}, len(p.Kernels)) {
+				t.Errorf("sink %s reads %v, which the pipeline lacks", s.Name, s.Input)
+			}
+		}
+	}
+}
+
+// before reports that the one input is a source or one of the first n kernels.
+func before(p *Pipeline, inputs []Ref, n int) bool {
+	if len(inputs) != 1 {
+		return false
+	}
+	if inputs[0].Kind == RefSource {
+		_, ok := p.Source(inputs[0].Name)
+		return ok
+	}
+	return slices.ContainsFunc(p.Kernels[:n], func(k *Kernel) bool { return k.Name == inputs[0].Name })
 }
 
 // printed writes messages in both forms and looks for what a terminal obeys.

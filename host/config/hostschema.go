@@ -59,12 +59,13 @@ const (
 func HostSchema() []BlockSchema {
 	return []BlockSchema{
 		hostBlock(), sandboxBlock(), pluginBlock(), variableBlock(), localsBlock(), checkBlock(),
-		requireBlock(), suiteBlock(), skipBlock(), waiverBlock(), sourceBlock(), kernelBlock(), pipelineBlock(),
+		requireBlock(), suiteBlock(), skipBlock(), waiverBlock(), sourceBlock(), kernelBlock(), sinkBlock(), moduleBlock(),
+		inputBlock(), outputBlock(), pipelineBlock(), cacheBlock(), telemetryBlock(),
 	}
 }
 
 // unsupportedBlocks are promised by the design and not read by this version.
-var unsupportedBlocks = []string{"registry", "stack", "model", "benchmark", "fleet", "telemetry"}
+var unsupportedBlocks = []string{"registry", "stack", "model", "benchmark", "fleet"}
 
 // LogLevels are the values of host.log_level.
 var LogLevels = []string{"trace", "debug", "info", "warn", "error", "off"}
@@ -72,8 +73,11 @@ var LogLevels = []string{"trace", "debug", "info", "warn", "error", "off"}
 // AuditModes are the values of host.audit.
 var AuditModes = []string{"on", "required"}
 
-// ColumnTypes are the values of the map source.types.
-var ColumnTypes = []string{"string", "bool", "int64", "float64"}
+// ColumnTypes are the values of the map source.types. A timestamp may also have a
+// unit and a zone, as in "timestamp[ms, UTC]".
+var ColumnTypes = []string{
+	"string", "bool", "int64", "float64", "int8", "int16", "int32", "uint8", "uint16", "uint32", "uint64", "float32", "date32", "timestamp", "dictionary",
+}
 
 var severities = []string{string(SeverityInfo), string(SeverityWarning), string(SeverityError)}
 
@@ -196,52 +200,6 @@ func waiverBlock() BlockSchema {
 			{Name: "until", Type: TypeString, Required: true, Description: "The last day of the waiver in UTC, for example \"2027-01-31\". From the next day on they count again."},
 			{Name: "by", Type: TypeString, Description: "Who accepts them."},
 		},
-	}
-}
-
-func sourceBlock() BlockSchema {
-	return BlockSchema{
-		Type: "source", Labels: []string{"name"}, Repeats: true,
-		Description: "A table.",
-		Attributes: []AttributeSchema{
-			{Name: "csv", Type: TypePath, Required: true, Description: "A CSV file with a header line."},
-			{Name: "target", Type: TypeString, Description: "Column to predict."},
-			{Name: "id", Type: TypeString, Description: "Column that names the row."},
-			{Name: "types", Type: TypeMap, OneOf: ColumnTypes, Description: "Types of columns, where the guess from the data is wrong."},
-			{Name: "nulls", Type: TypeStrings, Description: "Texts that mean that there is no value."},
-			{Name: "delimiter", Type: TypeString, Default: ",", Description: "The one character between columns."},
-		},
-	}
-}
-
-func kernelBlock() BlockSchema {
-	return BlockSchema{
-		Type: "kernel", Labels: []string{"name"}, Repeats: true,
-		Description: "One step of a pipeline.",
-		Attributes: []AttributeSchema{
-			{Name: "use", Type: TypeReference, Required: true, Description: "The kernel, as PLUGIN.KERNEL."},
-			{Name: "input", Type: TypeReferences, Required: true, Description: "source.NAME or kernel.NAME, or a list of them."},
-			{Name: "budget", Type: TypeDuration, Description: "Time that the kernel may use; the best result so far counts."},
-			{Name: "timeout", Type: TypeDuration, Description: "Time after which the kernel is killed."},
-			{Name: "seed", Type: TypeNumber, Default: 0, Minimum: bound(0), Description: "Seed of every random choice."},
-			{Name: "on_failure", Type: TypeString, OneOf: []string{string(Stop), string(Continue), string(Retry)}, Default: string(Stop),
-				Description: "stop the pipeline; continue with the branches that do not need it; or retry it."},
-			{Name: "retries", Type: TypeNumber, Default: 2, Minimum: bound(1), Maximum: bound(10),
-				Description: "How often it is tried again, with on_failure = \"retry\"."},
-		},
-		Blocks: []BlockSchema{configBlock()},
-	}
-}
-
-func pipelineBlock() BlockSchema {
-	return BlockSchema{
-		Type: "pipeline", Labels: []string{"name"}, Repeats: true,
-		Description: "A graph of kernels, drawn by their inputs.",
-		Attributes: []AttributeSchema{
-			{Name: "description", Type: TypeString, Description: "What it is for."},
-			{Name: "preflight", Type: TypeReferences, Description: "suite.NAME or require.NAME, or a list: what must hold before it starts."},
-		},
-		Blocks: []BlockSchema{sourceBlock(), kernelBlock()},
 	}
 }
 

@@ -17,11 +17,22 @@ const (
 	// MaxExpansion bounds what one expression may expand to, in bytes of text
 	// plus eight for each value.
 	MaxExpansion = 16 << 20
+	// MaxNodes is the number of sources, of kernels and of sinks, each, that a
+	// configuration may expand to.
+	MaxNodes = 10_000
+	// MaxModules is the number of instances of modules.
+	MaxModules = 1000
+	// MaxModuleDepth is how deep modules stand inside each other.
+	MaxModuleDepth = 8
+	// MaxName is the length of the name of an expanded step.
+	MaxName = 120
 	// MaxDiagnostics is the number of messages kept; the rest are counted.
 	MaxDiagnostics = 200
 
 	// maxTotalExpansion bounds all expressions of one configuration together.
 	maxTotalExpansion = 8 * MaxExpansion
+	// maxFlat bounds the steps of all pipelines together.
+	maxFlat = 10 * MaxNodes
 	// maxExponent bounds the exponent of a number: printing 1e999999999 would
 	// take a gigabyte.
 	maxExponent = 400

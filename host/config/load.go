@@ -4,6 +4,7 @@ package config
 
 import (
 	"context"
+	"slices"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -56,24 +57,40 @@ type loader struct {
 	blocks map[string]hcl.Blocks
 	// declared is where each name was declared, by "kind name".
 	declared map[string]hcl.Range
-	// inputs are what kernels read, until they are resolved.
-	inputs map[*Kernel][]name
-	// owned are the sources and kernels written inside each pipeline.
-	owned map[*Pipeline]nodes
+	// top is the top level, owned what each pipeline holds.
+	top   *space
+	owned map[*Pipeline]*space
+	// fileOrder counts files in the order in which they were read.
+	fileOrder map[string]int
+	// moduleDirs are the modules read so far, by the path of the directory.
+	moduleDirs map[string]*moduleDir
+	schemas    *schemaCache
+	// counts are the instances of all blocks of a kind.
+	counts map[RefKind]int
+	// sinksOf are the sinks at top level by what they may take, and flat counts
+	// the steps of all pipelines.
+	sinksOf map[*node][]*node
+	flat    int
 	// hostTimeout: the configuration itself gives the host a timeout.
 	hostTimeout bool
 }
 
 func newLoader(opts LoadOptions) *loader {
-	return &loader{
-		opts:     opts,
-		cfg:      &Config{sources: sources{}},
-		scope:    newScope(),
-		blocks:   map[string]hcl.Blocks{},
-		declared: map[string]hcl.Range{},
-		inputs:   map[*Kernel][]name{},
-		owned:    map[*Pipeline]nodes{},
+	l := &loader{
+		opts:       opts,
+		cfg:        &Config{sources: sources{}},
+		scope:      newScope(),
+		blocks:     map[string]hcl.Blocks{},
+		declared:   map[string]hcl.Range{},
+		owned:      map[*Pipeline]*space{},
+		fileOrder:  map[string]int{},
+		moduleDirs: map[string]*moduleDir{},
+		schemas:    &schemaCache{},
+		counts:     map[RefKind]int{},
 	}
+	l.top = l.newSpace(l.scope)
+	l.top.where = "at top level"
+	return l
 }
 
 func (l *loader) add(ds ...*Diagnostic) { l.diags = append(l.diags, ds...) }
@@ -94,12 +111,13 @@ func (l *loader) read(ctx context.Context) {
 			l.add(newDiagnostic(SeverityError, Range{}, "Reading interrupted", "%v.", err))
 			return
 		}
-		l.readFile(path)
+		l.readInto(path, l.rootBlock)
 	}
-	l.cfg.Files = files
 }
 
-func (l *loader) readFile(path string) {
+// readInto hands the blocks of one file on.
+func (l *loader) readInto(path string, take func(*hcl.Block)) {
+	l.cfg.Files = append(l.cfg.Files, path)
 	src, d := readFile(path)
 	if d != nil {
 		l.add(d)
@@ -107,20 +125,25 @@ func (l *loader) readFile(path string) {
 	}
 	file, diags := parse(src, path)
 	l.cfg.sources[path] = file
+	l.fileOrder[path] = len(l.fileOrder)
 	l.add(diags...)
-	if !diags.HasErrors() {
-		l.collect(file.Body)
+	if diags.HasErrors() {
+		return
+	}
+	content, more := l.refuseUnsupported(file.Body).Content(rootSchema().hclSchema())
+	l.add(fromHCL(more)...)
+	for _, b := range content.Blocks {
+		take(b)
 	}
 }
 
-// collect sorts the blocks of one file.
-func (l *loader) collect(body hcl.Body) {
-	body = l.refuseUnsupported(body)
-	content, diags := body.Content(rootSchema().hclSchema())
-	l.add(fromHCL(diags)...)
-	for _, b := range content.Blocks {
-		l.blocks[b.Type] = append(l.blocks[b.Type], b)
+// rootBlock sorts the blocks of the configuration itself.
+func (l *loader) rootBlock(b *hcl.Block) {
+	if slices.Contains(moduleOnly, b.Type) {
+		l.errorf(b.DefRange, "Block out of place", "A block of type %q stands in the files of a module, not in the configuration that uses it.", b.Type)
+		return
 	}
+	l.blocks[b.Type] = append(l.blocks[b.Type], b)
 }
 
 func rootSchema() BlockSchema { return BlockSchema{Type: "file", Blocks: HostSchema()} }
@@ -157,14 +180,7 @@ func (l *loader) refuseNative(body *hclsyntax.Body) hcl.Body {
 	return &kept
 }
 
-func isUnsupported(blockType string) bool {
-	for _, t := range unsupportedBlocks {
-		if t == blockType {
-			return true
-		}
-	}
-	return false
-}
+func isUnsupported(blockType string) bool { return slices.Contains(unsupportedBlocks, blockType) }
 
 func (l *loader) unsupported(blockType string, at hcl.Range) {
 	l.errorf(at, "Block not supported by this version",
@@ -175,9 +191,11 @@ func (l *loader) unsupported(blockType string, at hcl.Range) {
 // then the blocks, then the references between them.
 func (l *loader) decode() {
 	l.variables()
-	l.locals()
-	l.validations()
+	l.top.locals(l.blocks["locals"])
+	l.top.validations(l.blocks["variable"])
 	l.host()
+	l.cache()
+	l.telemetry()
 	l.sandbox()
 	l.plugins()
 	l.checks()
@@ -185,8 +203,7 @@ func (l *loader) decode() {
 	l.suites()
 	l.cfg.Skips = l.skips(l.blocks["skip"])
 	l.waivers()
-	shared := l.nodes(l.blocks, "")
-	l.cfg.Sources, l.cfg.Kernels = shared.sources, shared.kernels
+	l.top.read(l.blocks)
 	l.pipelines()
 	l.resolve()
 }

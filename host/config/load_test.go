@@ -109,8 +109,8 @@ func TestLoadEverything(t *testing.T) {
 
 func checkSource(t *testing.T, s *Source, dir string) {
 	t.Helper()
-	if s.CSV.Absolute != filepath.Join(dir, "data/v1/rows.csv") || s.CSV.Written != "data/v1/rows.csv" || s.CSV.Range.Start.Line != 41 {
-		t.Errorf("csv = %+v", s.CSV)
+	if s.Path.Absolute != filepath.Join(dir, "data/v1/rows.csv") || s.Path.Written != "data/v1/rows.csv" || s.Path.Range.Start.Line != 41 {
+		t.Errorf("path = %+v", s.Path)
 	}
 	if s.Target != "y" || s.ID != "id" || s.Types["zip"] != "string" || s.Delimiter != ';' || !cmp.Equal(s.Nulls, []string{"", "NA"}) {
 		t.Errorf("source = %+v", s)

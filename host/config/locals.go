@@ -11,17 +11,17 @@ import (
 )
 
 // locals evaluates all locals blocks, each value after those that it uses.
-func (l *loader) locals() {
-	order := localOrder{l: l, attrs: map[string]*hcl.Attribute{}, state: map[string]visit{}}
-	for _, b := range l.blocks["locals"] {
+func (sp *space) locals(blocks hcl.Blocks) {
+	order := localOrder{l: sp.l, scope: sp.scope, attrs: map[string]*hcl.Attribute{}, state: map[string]visit{}}
+	for _, b := range blocks {
 		attrs, diags := b.Body.JustAttributes()
-		l.add(fromHCL(diags)...)
+		sp.l.add(fromHCL(diags)...)
 		for _, name := range keys(attrs) {
-			if l.declare("local value", name, attrs[name].NameRange) {
+			if sp.l.declareIn(sp.within, "local value", name, attrs[name].NameRange) {
 				order.attrs[name] = attrs[name]
 				// Known from now on, so that an error in one is not an
 				// unknown name in another.
-				l.scope.set("local", name, cty.DynamicVal)
+				sp.scope.set("local", name, cty.DynamicVal)
 			}
 		}
 	}
@@ -41,6 +41,7 @@ const (
 
 type localOrder struct {
 	l     *loader
+	scope *scope
 	attrs map[string]*hcl.Attribute
 	state map[string]visit
 	path  []string
@@ -64,9 +65,9 @@ func (o *localOrder) visit(name string) {
 	}
 	o.path = o.path[:len(o.path)-1]
 	o.state[name] = done
-	v, diags := o.l.scope.eval(attr.Expr)
+	v, diags := o.scope.eval(attr.Expr)
 	o.l.add(diags...)
-	o.l.scope.set("local", name, v)
+	o.scope.set("local", name, v)
 }
 
 func (o *localOrder) cycle(name string) {

@@ -47,22 +47,23 @@ type Limits struct {
 	LifeTime    time.Duration // wall-clock time of its life
 }
 
-// sizeLimit is a limit in bytes, with the least that a plugin can live with and,
-// where there is one, the most that the host can do.
+// sizeLimit is a limit in bytes, with the least that work is possible with, where
+// there is one, the most that the host can do, and the default, where it is not
+// for somebody else to know.
 type sizeLimit struct {
-	name, least, most, description string
-	field                          func(*Limits) *uint64
+	name, least, most, fallback, description string
+	field                                    func(*Limits) *uint64
 }
 
 var sizeLimits = []sizeLimit{
-	{"memory", "96MiB", "", "Private memory of one process, 512MiB unless set.", func(l *Limits) *uint64 { return &l.Memory }},
-	{"group_memory", "32MiB", "", "Memory of a plugin with all its descendants and the cache that it causes, 1GiB unless set; needs a control group.",
+	{"memory", "96MiB", "", "", "Private memory of one process, 512MiB unless set.", func(l *Limits) *uint64 { return &l.Memory }},
+	{"group_memory", "32MiB", "", "", "Memory of a plugin with all its descendants and the cache that it causes, 1GiB unless set; needs a control group.",
 		func(l *Limits) *uint64 { return &l.GroupMemory }},
-	{"scratch", "64KiB", "", "Size of its scratch directory, 16MiB unless set.", func(l *Limits) *uint64 { return &l.Scratch }},
-	{"file_size", "64KiB", "", "Largest file that it may write, 16MiB unless set.", func(l *Limits) *uint64 { return &l.FileSize }},
-	{"log_bytes", "4KiB", "1GiB", "How much of its log is kept, 1MiB unless set.", func(l *Limits) *uint64 { return &l.LogBytes }},
-	{"log_rate", "1KiB", "1GiB", "How much it may log in a second, 64KiB unless set.", func(l *Limits) *uint64 { return &l.LogRate }},
-	{"message", "64KiB", "1GiB", "Largest message between host and plugin, 16MiB unless set.", func(l *Limits) *uint64 { return &l.Message }},
+	{"scratch", "64KiB", "", "", "Size of its scratch directory, 16MiB unless set.", func(l *Limits) *uint64 { return &l.Scratch }},
+	{"file_size", "64KiB", "", "", "Largest file that it may write, 16MiB unless set.", func(l *Limits) *uint64 { return &l.FileSize }},
+	{"log_bytes", "4KiB", "1GiB", "", "How much of its log is kept, 1MiB unless set.", func(l *Limits) *uint64 { return &l.LogBytes }},
+	{"log_rate", "1KiB", "1GiB", "", "How much it may log in a second, 64KiB unless set.", func(l *Limits) *uint64 { return &l.LogRate }},
+	{"message", "64KiB", "1GiB", "", "Largest message between host and plugin, 16MiB unless set.", func(l *Limits) *uint64 { return &l.Message }},
 }
 
 func sandboxBlock() BlockSchema {
@@ -83,10 +84,7 @@ func sandboxBlock() BlockSchema {
 
 func limitsBlock() BlockSchema {
 	b := BlockSchema{Type: "limits", Description: "Limits of each plugin. What is not set keeps its default."}
-	for _, l := range sizeLimits {
-		b.Attributes = append(b.Attributes, AttributeSchema{Name: l.name, Type: TypeSize, Description: l.description + " " + l.bounds()})
-	}
-	b.Attributes = append(b.Attributes,
+	b.Attributes = append(sizeAttributes(sizeLimits),
 		AttributeSchema{Name: "cpu_time", Type: TypeDuration, Description: "Processor time of its whole life. At least 1s."},
 		AttributeSchema{Name: "cpus", Type: TypeNumber, Minimum: bound(0.01), Maximum: bound(4096),
 			Description: "Processors' worth of time that it may use; needs a control group."},
@@ -164,6 +162,14 @@ func (l *loader) only(blocks hcl.Blocks) *hcl.Block {
 		l.errorf(extra.DefRange, "Duplicate "+extra.Type, "The block already stands at %s. Merge the two blocks.", rangeOf(blocks[0].DefRange))
 	}
 	return blocks[0]
+}
+
+// orEmpty is the one block of a type at top level, or one without attributes.
+func (l *loader) orEmpty(blockType string) *hcl.Block {
+	if b := l.only(l.blocks[blockType]); b != nil {
+		return b
+	}
+	return &hcl.Block{Type: blockType, Body: hcl.EmptyBody()}
 }
 
 // sandbox reads the block at top level.

@@ -3,6 +3,7 @@
 package config
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/hashicorp/hcl/v2"
@@ -15,30 +16,52 @@ type mark string
 // sensitiveMark is on values that are never shown.
 const sensitiveMark = mark("sensitive")
 
+// eachRoot is what the names of an instance's key and value start with.
+const eachRoot = "each"
+
 // scope holds the values that expressions may use, and what has been spent of
 // the bound on their expansion.
 type scope struct {
-	// values maps "var" and "local" to names to values.
+	// values maps "var" and "local" to names to values; an instance of a block
+	// with for_each has "each" as well.
 	values  map[string]map[string]cty.Value
-	extents map[string]extent
-	spent   float64
+	extents map[string]map[string]extent
+	// spent is shared by the scopes of one configuration.
+	spent *float64
 }
 
 func newScope() *scope {
 	return &scope{
 		values:  map[string]map[string]cty.Value{"var": {}, "local": {}},
-		extents: map[string]extent{},
+		extents: map[string]map[string]extent{"var": {}, "local": {}},
+		spent:   new(float64),
 	}
 }
 
 func (s *scope) set(root, name string, v cty.Value) {
 	s.values[root][name] = v
-	s.extents[root+"."+name] = extentOf(v)
+	s.extents[root][name] = extentOf(v)
 }
 
 // fork has the same values and a budget of its own.
 func (s *scope) fork() *scope {
-	return &scope{values: s.values, extents: s.extents}
+	return &scope{values: s.values, extents: s.extents, spent: new(float64)}
+}
+
+// sibling has no values yet and shares the budget: the inside of a module.
+func (s *scope) sibling() *scope {
+	out := newScope()
+	out.spent = s.spent
+	return out
+}
+
+// instance has each.key and each.value as well.
+func (s *scope) instance(key string, value cty.Value) *scope {
+	out := &scope{values: maps.Clone(s.values), extents: maps.Clone(s.extents), spent: s.spent}
+	out.values[eachRoot], out.extents[eachRoot] = map[string]cty.Value{}, map[string]extent{}
+	out.set(eachRoot, "key", cty.StringVal(key))
+	out.set(eachRoot, "value", value)
+	return out
 }
 
 // eval computes an expression of variables and locals. On errors the value is
@@ -157,8 +180,11 @@ func (s *scope) checkName(t hcl.Traversal, roots []string) *Diagnostic {
 		return nil
 	}
 	kind, where := "variable", "Declare it in a variable block."
-	if root == "local" {
+	switch root {
+	case "local":
 		kind, where = "local value", "Declare it in a locals block."
+	case eachRoot:
+		kind, where = "attribute of each", "An instance has each.key and each.value."
 	}
 	return errorAt(t.SourceRange(), "Unknown "+kind, "There is no %s named %q.%s %s",
 		kind, name, didYouMean(name, keys(known)), where)
@@ -168,6 +194,10 @@ func unknownRoot(t hcl.Traversal, roots []string) *Diagnostic {
 	if t.RootName() == "fact" {
 		return errorAt(t.SourceRange(), "Fact out of place",
 			"Facts are known only in the condition and the message of a require block.")
+	}
+	if t.RootName() == eachRoot {
+		return errorAt(t.SourceRange(), "Instance out of place",
+			"each.key and each.value are known only inside a block that has for_each.")
 	}
 	return errorAt(t.SourceRange(), "Unknown name",
 		"%q is not a name that can stand here.%s Write text in quotes.",

@@ -106,25 +106,31 @@ func secretBlock() BlockSchema {
 func (l *loader) secrets(plugin string, blocks hcl.Blocks) []SecretSource {
 	var out []SecretSource
 	for _, b := range blocks {
-		name := b.Labels[0]
-		s, before := l.section(secretBlock(), b), len(l.diags)
-		source := SecretSource{Name: name, Env: s.text("env"), File: s.path("file"), Range: rangeOf(b.DefRange)}
-		_, hasEnv := s.attrs["env"]
-		_, hasFile := s.attrs["file"]
-		if err := secret.CheckName(name); err != nil {
-			l.errorf(b.LabelRanges[0], "Invalid name", "%s.", capital(err.Error()))
-			continue
-		}
-		if len(l.diags) > before {
-			continue
-		}
-		if hasEnv == hasFile || hasEnv && (source.Env == "" || strings.ContainsAny(source.Env, "=\x00")) {
-			l.errorf(b.DefRange, "Secret without a source", "Say where the value comes from: env = \"NAME\" of a variable, or file = \"PATH\", one of them.")
-			continue
-		}
-		if l.declareIn("plugin "+plugin+" ", "secret", name, b.DefRange) {
+		source, ok := l.secretSource(secretBlock(), b)
+		if ok && l.declareIn("plugin "+plugin+" ", "secret", source.Name, b.DefRange) {
 			out = append(out, source)
 		}
 	}
 	return out
+}
+
+// secretSource reads a block that says where a secret comes from.
+func (l *loader) secretSource(schema BlockSchema, b *hcl.Block) (SecretSource, bool) {
+	s, before := l.section(schema, b), len(l.diags)
+	source := SecretSource{Name: b.Labels[0], Env: s.text("env"), File: s.path("file"), Range: rangeOf(b.DefRange)}
+	if schema.Type == "secret" {
+		if err := secret.CheckName(source.Name); err != nil {
+			l.errorf(b.LabelRanges[0], "Invalid name", "%s.", capital(err.Error()))
+		}
+	}
+	if len(l.diags) > before {
+		return source, false
+	}
+	_, hasEnv := s.attrs["env"]
+	_, hasFile := s.attrs["file"]
+	if hasEnv == hasFile || hasEnv && (source.Env == "" || strings.ContainsAny(source.Env, "=\x00")) {
+		l.errorf(b.DefRange, capital(schema.Type)+" without a source", "Say where the value comes from: env = \"NAME\" of a variable, or file = \"PATH\", one of them.")
+		return source, false
+	}
+	return source, true
 }

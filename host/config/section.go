@@ -26,15 +26,36 @@ type section struct {
 	attrs  hcl.Attributes
 	blocks hcl.Blocks
 	at     hcl.Range
+	scope  *scope
+	// constant holds what attributes come to that are the same in every
+	// instance of the block; nil when it has one instance.
+	constant map[string]evaluated
 }
 
+// evaluated is the value of an attribute; false when it has none.
+type evaluated struct {
+	value cty.Value
+	ok    bool
+}
+
+// section reads a block at top level or in a pipeline.
 func (l *loader) section(schema BlockSchema, b *hcl.Block) section {
+	return l.sectionIn(l.scope, schema, b)
+}
+
+func (l *loader) sectionIn(sc *scope, schema BlockSchema, b *hcl.Block) section {
 	content, diags := b.Body.Content(schema.hclSchema())
 	l.add(fromHCL(diags)...)
-	s := section{l: l, schema: schema, attrs: hcl.Attributes{}, at: b.DefRange}
+	s := section{l: l, schema: schema, attrs: hcl.Attributes{}, at: b.DefRange, scope: sc}
 	if content != nil {
 		s.attrs, s.blocks = content.Attributes, content.Blocks
 	}
+	return s
+}
+
+// in is the same block, evaluated in the scope of one of its instances.
+func (s section) in(sc *scope) section {
+	s.scope = sc
 	return s
 }
 
@@ -53,7 +74,22 @@ func (s section) value(name string, ty cty.Type) (cty.Value, bool) {
 	if !ok {
 		return cty.NilVal, false
 	}
-	v, diags := s.l.scope.eval(attr.Expr)
+	if known, ok := s.constant[name]; ok {
+		return known.value, known.ok
+	}
+	v, ok := s.evaluate(name, attr, ty)
+	if s.constant != nil && !usesEach(attr.Expr) {
+		s.constant[name] = evaluated{v, ok}
+	}
+	return v, ok
+}
+
+func usesEach(expr hcl.Expression) bool {
+	return slices.ContainsFunc(expr.Variables(), func(t hcl.Traversal) bool { return t.RootName() == eachRoot })
+}
+
+func (s section) evaluate(name string, attr *hcl.Attribute, ty cty.Type) (cty.Value, bool) {
+	v, diags := s.scope.eval(attr.Expr)
 	s.l.add(diags...)
 	if diags.HasErrors() {
 		return cty.NilVal, false
@@ -199,16 +235,32 @@ func (s section) textMap(name string) map[string]string {
 
 // entryRange is where the value of a map's key stands, or else the map.
 func (s section) entryRange(name, key string) hcl.Range {
-	pairs, diags := hcl.ExprMap(s.attrs[name].Expr)
-	if diags.HasErrors() {
-		return s.rangeFor(name)
-	}
-	for _, p := range pairs {
-		if k, ds := p.Key.Value(nil); !ds.HasErrors() && k.Type() == cty.String && k.IsKnown() && !k.IsNull() && k.AsString() == key {
-			return p.Value.Range()
-		}
+	if p, ok := s.entry(name, key); ok {
+		return p.Value.Range()
 	}
 	return s.rangeFor(name)
+}
+
+// keyRange is where a map's key stands, or else the map.
+func (s section) keyRange(name, key string) hcl.Range {
+	if p, ok := s.entry(name, key); ok {
+		return p.Key.Range()
+	}
+	return s.rangeFor(name)
+}
+
+// entry finds a key in a map that is written out.
+func (s section) entry(name, key string) (hcl.KeyValuePair, bool) {
+	pairs, diags := hcl.ExprMap(s.attrs[name].Expr)
+	if diags.HasErrors() {
+		return hcl.KeyValuePair{}, false
+	}
+	for _, p := range pairs {
+		if text, ok := literal(p.Key); ok && text == key {
+			return p, true
+		}
+	}
+	return hcl.KeyValuePair{}, false
 }
 
 func (s section) path(name string) Path {
@@ -266,7 +318,7 @@ func (l *loader) labelIn(b *hcl.Block, kind, within string) (string, bool) {
 
 // config finds the block of a plugin's settings.
 func (s section) config() *Body {
-	body := &Body{at: s.at, scope: s.l.scope, sources: s.l.cfg.sources}
+	body := &Body{at: s.at, scope: s.scope, sources: s.l.cfg.sources, schemas: s.l.schemas}
 	var first *hcl.Block
 	for _, b := range s.blocks.OfType("config") {
 		if first != nil {

@@ -13,7 +13,6 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hcldec"
 	"github.com/zclconf/go-cty/cty"
-	ctyjson "github.com/zclconf/go-cty/cty/json"
 
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
 )
@@ -87,14 +86,33 @@ func placeKey(path []string) string { return strings.Join(path, "\x00") }
 // DecodeSettings checks a config block against what the plugin declares and
 // fills in the defaults. The schema is not trusted: what is wrong with it is an
 // error about the plugin, at the config block. A nil body has no settings.
-// Settings can be used for Range even when there are errors.
+// Settings can be used for Range even when there are errors. A schema must not be
+// changed once it was used.
 func DecodeSettings(body *Body, schema SettingsSchema) (Settings, Diagnostics) {
 	if body == nil {
 		body = &Body{scope: newScope(), sources: sources{}}
 	}
+	if last := body.decoded.Load(); last != nil && last.schema == schema {
+		return last.settings, slices.Clone(last.diags)
+	}
+	settings, diags := body.decode(schema)
+	body.decoded.Store(&decoded{schema, settings, diags})
+	return settings, slices.Clone(diags)
+}
+
+// decoded is an outcome of DecodeSettings, kept because a configuration is bound
+// first and run then, and because it may have thousands of kernels.
+type decoded struct {
+	schema   SettingsSchema
+	settings Settings
+	diags    Diagnostics
+}
+
+func (body *Body) decode(schema SettingsSchema) (Settings, Diagnostics) {
 	d := &settingsDecoder{scope: body.scope.fork(), out: Settings{places: map[string]Range{}, sources: body.sources}}
 	d.out.places[""] = rangeOf(body.at)
-	node, err := checkSchema(schema)
+	checked := body.schemas.check(schema)
+	node, err := checked.node, checked.err
 	if err != nil {
 		d.add(errorAt(body.at, "Faulty plugin",
 			"The plugin declares settings that cannot be read: %v. Tell its author, or use another version.", err))
@@ -104,7 +122,7 @@ func DecodeSettings(body *Body, schema SettingsSchema) (Settings, Diagnostics) {
 	if hclBody == nil {
 		hclBody = emptyBody{hcl.EmptyBody(), body.at}
 	}
-	d.decode(hclBody, node)
+	d.decode(hclBody, node, checked.spec)
 	return d.out, body.sources.finish(d.diags)
 }
 
@@ -152,12 +170,12 @@ type settingsDecoder struct {
 func (d *settingsDecoder) add(ds ...*Diagnostic) { d.diags = append(d.diags, ds...) }
 
 // decode walks the body once for places and names, then decodes it.
-func (d *settingsDecoder) decode(body hcl.Body, node schemaNode) {
+func (d *settingsDecoder) decode(body hcl.Body, node schemaNode, spec hcldec.Spec) {
 	d.walk(body, node, nil)
 	if d.diags.HasErrors() {
 		return
 	}
-	v, diags := hcldec.Decode(body, node.spec(), d.scope.context(d.uses, nil))
+	v, diags := hcldec.Decode(body, spec, d.scope.context(d.uses, nil))
 	d.add(d.concealed(diags)...)
 	if d.diags.HasErrors() {
 		return
@@ -188,7 +206,7 @@ func (d *settingsDecoder) encode(v cty.Value, node schemaNode) {
 	if d.diags.HasErrors() {
 		return
 	}
-	raw, err := ctyjson.Marshal(v, v.Type())
+	raw, err := appendJSON(nil, v)
 	if err != nil {
 		at := d.out.places[""]
 		d.add(newDiagnostic(SeverityError, at, "Settings that cannot be sent", "%v.", err))

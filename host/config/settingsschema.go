@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/hashicorp/hcl/v2/hcldec"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -55,6 +56,35 @@ type schemaCheck struct{ names int }
 func CheckSchema(schema SettingsSchema) error {
 	_, err := checkSchema(schema)
 	return err
+}
+
+// schemaCache holds schemas that were checked: thousands of kernels may share
+// one.
+type schemaCache struct{ checked sync.Map }
+
+// checkedSchema is a schema with its decoder, or what is wrong with it.
+type checkedSchema struct {
+	node schemaNode
+	spec hcldec.Spec
+	err  error
+}
+
+// check is checkSchema, once for each schema. A nil cache keeps nothing.
+func (c *schemaCache) check(schema SettingsSchema) checkedSchema {
+	if c == nil {
+		return newCheckedSchema(schema)
+	}
+	if known, ok := c.checked.Load(schema); ok {
+		return known.(checkedSchema)
+	}
+	out := newCheckedSchema(schema)
+	c.checked.Store(schema, out)
+	return out
+}
+
+func newCheckedSchema(schema SettingsSchema) checkedSchema {
+	node, err := checkSchema(schema)
+	return checkedSchema{node: node, spec: node.spec(), err: err}
 }
 
 func checkSchema(schema SettingsSchema) (schemaNode, error) {

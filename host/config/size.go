@@ -30,11 +30,12 @@ func ParseSize(text string) (uint64, error) {
 	return 0, fmt.Errorf("it is not a whole number of bytes from 1 to %d TiB", maxSize>>40)
 }
 
-// size reads a limit; zero when there is none.
+// size reads a limit, or its default; zero when there is none.
 func (s section) size(limit sizeLimit) uint64 {
 	v, ok := s.value(limit.name, cty.String)
 	if !ok {
-		return 0
+		fallback, _ := ParseSize(limit.fallback)
+		return fallback
 	}
 	n, err := ParseSize(v.AsString())
 	if err != nil {

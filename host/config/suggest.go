@@ -26,6 +26,11 @@ func didYouMean(name string, known []string) string {
 	if near := nearest(name, known); near != "" {
 		return fmt.Sprintf(" Did you mean %q?", near)
 	}
+	return knownNames(known)
+}
+
+// knownNames is a sentence that lists names, with a space before it.
+func knownNames(known []string) string {
 	if len(known) == 0 {
 		return ""
 	}

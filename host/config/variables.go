@@ -223,11 +223,15 @@ func (l *loader) unknownVariables(decls []*declaration, values map[string]given)
 }
 
 // validations checks the variables' own conditions, once all values are known.
-func (l *loader) validations() {
-	for _, b := range l.blocks["variable"] {
-		s := l.section(variableBlock(), b)
+func (sp *space) validations(variables hcl.Blocks) {
+	for _, b := range variables {
+		s := sp.section(variableBlock(), b)
 		for _, v := range s.blocks.OfType("validation") {
-			l.validation(b.Labels[0], l.section(variableBlock().block("validation"), v))
+			condition := sp.section(variableBlock().block("validation"), v)
+			if arg, ok := sp.arguments[b.Labels[0]]; ok {
+				condition.at = arg.Expr.Range()
+			}
+			sp.l.validation(b.Labels[0], condition)
 		}
 	}
 }
@@ -238,7 +242,7 @@ func (l *loader) validation(name string, s section) {
 	if !ok {
 		return
 	}
-	v, diags := l.scope.eval(a.Expr)
+	v, diags := s.scope.eval(a.Expr)
 	l.add(diags...)
 	if diags.HasErrors() {
 		return
@@ -247,6 +251,8 @@ func (l *loader) validation(name string, s section) {
 	switch {
 	case err != nil:
 		l.errorf(a.Expr.Range(), "Wrong type", "A condition is true or false: %v.", err)
+	case !ok && s.at.Filename != a.Range.Filename: // the argument of a module
+		l.errorf(s.at, "Invalid value of a variable", "Variable %q of the module: %s (The condition is at %s.)", name, message, rangeOf(a.Expr.Range()))
 	case !ok:
 		l.errorf(a.Expr.Range(), "Invalid value of a variable", "Variable %q: %s", name, message)
 	}
