@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+)
+
+// gathering is a queue that keeps what it sends.
+func gathering(limit, batch int, every time.Duration) (*queue[int], *[][]int, *[]error) {
+	var sent [][]int
+	var losses []error
+	q := &queue[int]{limit: limit, batch: batch, every: every, wake: make(chan struct{}, 1)}
+	q.send = func(_ context.Context, b []int) (int, error) {
+		sent = append(sent, slices.Clone(b))
+		return 0, nil
+	}
+	q.lost = func(n int, err error) {
+		for range n {
+			losses = append(losses, err)
+		}
+	}
+	return q, &sent, &losses
+}
+
+func TestQueueSendsInOrderAndInBatches(t *testing.T) {
+	q, sent, _ := gathering(100, 4, time.Hour)
+	for i := range 10 {
+		q.put(i)
+	}
+	q.flush(t.Context())
+	if len(*sent) != 3 || !slices.Equal(slices.Concat(*sent...), []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}) {
+		t.Errorf("sent %v", *sent)
+	}
+	if q.counts() != (Counts{Delivered: 10}) || q.items != nil {
+		t.Errorf("counts %+v", q.counts())
+	}
+}
+
+func TestQueueIsBounded(t *testing.T) {
+	q, sent, losses := gathering(3, 10, time.Hour)
+	for i := range 8 {
+		q.put(i)
+	}
+	if len(*losses) != 5 || !errors.Is((*losses)[0], errFull) {
+		t.Errorf("losses %v", *losses)
+	}
+	if q.counts() != (Counts{Dropped: 5 + 3}) { // what still waits would be lost, too
+		t.Errorf("counts %+v", q.counts())
+	}
+	q.flush(t.Context())
+	if !slices.Equal((*sent)[0], []int{0, 1, 2}) || q.counts() != (Counts{Delivered: 3, Dropped: 5}) {
+		t.Errorf("sent %v, counts %+v", *sent, q.counts())
+	}
+}
+
+func TestQueueCountsRefusals(t *testing.T) {
+	q, _, losses := gathering(100, 4, time.Hour)
+	answers := []struct {
+		refused int
+		err     error
+	}{{1, nil}, {0, errors.New("gone")}, {0, nil}}
+	q.send = func(context.Context, []int) (int, error) {
+		a := answers[0]
+		answers = answers[1:]
+		return a.refused, a.err
+	}
+	for i := range 12 {
+		q.put(i)
+	}
+	q.flush(t.Context())
+	if q.counts() != (Counts{Delivered: 3 + 4, Dropped: 1 + 4}) || len(*losses) != 5 {
+		t.Errorf("counts %+v, losses %v", q.counts(), *losses)
+	}
+}
+
+// TestQueueRuns: a full batch goes at once, a part of one at its time, the rest
+// at the end.
+func TestQueueRuns(t *testing.T) {
+	var mu sync.Mutex
+	total := 0
+	seen := func() int {
+		mu.Lock()
+		defer mu.Unlock()
+		return total
+	}
+	q := &queue[int]{limit: 100, batch: 4, every: time.Hour, wake: make(chan struct{}, 1), lost: func(int, error) {}}
+	q.send = func(_ context.Context, b []int) (int, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		total += len(b)
+		return 0, nil
+	}
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		q.run(t.Context(), stop)
+	}()
+	for i := range 4 {
+		q.put(i)
+	}
+	for at := time.Now(); seen() < 4; time.Sleep(time.Millisecond) {
+		if time.Since(at) > 5*time.Second {
+			t.Fatal("a full batch waits")
+		}
+	}
+	q.put(5)
+	close(stop)
+	<-done
+	if seen() != 5 {
+		t.Errorf("%d of 5 were sent at the end", seen())
+	}
+}
+
+func TestSleepGivesUpEarly(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	at := time.Now()
+	if sleep(ctx, time.Hour) || time.Since(at) > 40*time.Millisecond {
+		t.Errorf("it slept %s towards a deadline that it cannot meet", time.Since(at))
+	}
+	if !sleep(ctx, time.Millisecond) {
+		t.Error("it did not sleep a millisecond")
+	}
+	gone, stop := context.WithCancel(t.Context())
+	stop()
+	if sleep(gone, time.Hour) {
+		t.Error("it slept after the end")
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	l := Limits{Batch: 7, Retry: -1}.withDefaults()
+	if l.Queue != 8192 || l.Batch != 7 || l.Interval != 2*time.Second || l.Retry != 30*time.Second || l.Close != 5*time.Second || l.Request != 10*time.Second || l.MetricInterval != 15*time.Second {
+		t.Errorf("limits %+v", l)
+	}
+}
+
+func TestSummary(t *testing.T) {
+	s := Summary{Spans: Counts{10, 1}, Metrics: Counts{2, 0}, Lineage: Counts{2, 3}}
+	if s.Dropped() != 4 || s.String() != "10 spans, 2 pushes of metrics and 2 lineage events delivered; 1, 0 and 3 dropped" {
+		t.Errorf("%d: %s", s.Dropped(), s)
+	}
+}
