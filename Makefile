@@ -10,12 +10,13 @@ LDFLAGS := -s -w
 # Without its tracing pages gRPC brings no HTML templates into each plugin, which
 # makes them a third smaller and quicker to start.
 TAGS := grpcnotrace
-PLUGINS := gpu docker python system data algorithms
+PLUGINS := gpu docker python system tables data algorithms
 
 source-gpu := plugins/builtin-gpu
 source-docker := plugins/builtin-docker
 source-python := plugins/builtin-python
 source-system := plugins/builtin-system
+source-tables := plugins/builtin-tables
 source-data := plugins/kernels/data
 source-algorithms := plugins/kernels/algorithms
 
@@ -80,6 +81,7 @@ proto: tools ## Generate Go code from the .proto files.
 
 bench: build ## Print the speed of this build, side by side with others.
 	$(GO) test -run '^$$' -bench . -benchtime 20x ./host/sandbox ./host/plugin ./host/cli
+	$(GO) test -run '^$$' -bench . -benchtime 1x ./internal/planebench
 
 FUZZTIME ?= 10s
 fuzz: ## Fuzz every decoder of foreign bytes for FUZZTIME each.
@@ -89,6 +91,7 @@ fuzz: ## Fuzz every decoder of foreign bytes for FUZZTIME each.
 			echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg; \
 		done; \
 	done
+	BULKHEAD_LONG_TESTS=1 $(GO) test -timeout 60m -run TestHostileBatches ./sdk/table
 
 docs: ## Generate the reference pages under docs/reference.
 	$(GO) run ./host/cmd/docgen docs/reference

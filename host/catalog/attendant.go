@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/bulkhead-ml/bulkhead/host/audit"
+	"github.com/bulkhead-ml/bulkhead/host/dataplane"
 	"github.com/bulkhead-ml/bulkhead/host/network"
 	"github.com/bulkhead-ml/bulkhead/host/plugin"
 	"github.com/bulkhead-ml/bulkhead/host/sandbox"
@@ -21,8 +22,9 @@ type attendant struct {
 	launcher *Launcher
 	entry    *Entry
 	view     target.View
-	door     *network.Door // nil without network grants
-	launched bool          // the launch is in the log
+	door     *network.Door   // nil without network grants
+	side     *dataplane.Side // nil without shared memory
+	launched bool            // the launch is in the log
 	stop     context.CancelFunc
 }
 
@@ -30,11 +32,30 @@ type attendant struct {
 func (l *Launcher) attend(e *Entry, view target.View) func(*plugin.Spec) (plugin.Attendant, error) {
 	return func(spec *plugin.Spec) (plugin.Attendant, error) {
 		a := &attendant{launcher: l, entry: e, view: view, stop: func() {}}
+		if l.ShareMemory {
+			a.openSide(spec)
+		}
 		if len(view.Net) == 0 {
 			return a, nil
 		}
 		return a, a.openDoor(spec)
 	}
+}
+
+// openSide gives the process its end of a data socket. Without one its tables
+// travel in messages, so what cannot be made is no reason to fail.
+func (a *attendant) openSide(spec *plugin.Spec) {
+	options := dataplane.SideOptions{}
+	if limit := spec.Limits.GroupMemoryBytes; limit > 0 && limit < 1<<30 {
+		options.MaxBytes = int(limit / 4)
+	}
+	side, err := dataplane.NewSide(options)
+	if err != nil {
+		return
+	}
+	a.side = side
+	spec.Inherit = append(spec.Inherit, side.Child())
+	spec.InheritEnv = append(spec.InheritEnv, dataplane.EnvFD)
 }
 
 // openDoor gives the process its way to the granted addresses.
@@ -91,6 +112,10 @@ func refused(d network.Denial) string {
 
 // Started opens the door and writes the launch down.
 func (a *attendant) Started(ctx context.Context, p *plugin.Process) error {
+	if a.side != nil {
+		a.side.Started()
+		a.launcher.sides.Store(p, a.side)
+	}
 	if a.door != nil {
 		life, stop := context.WithCancel(context.WithoutCancel(ctx))
 		a.stop = stop
@@ -108,6 +133,10 @@ func (a *attendant) Started(ctx context.Context, p *plugin.Process) error {
 // Ended closes the door and writes down how it went. p is nil for a process that
 // never ran.
 func (a *attendant) Ended(p *plugin.Process) {
+	if a.side != nil {
+		a.launcher.sides.Delete(p)
+		a.side.Close()
+	}
 	if a.door != nil {
 		a.stop()
 		_ = a.door.Close()

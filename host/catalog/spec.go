@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/bulkhead-ml/bulkhead/host/config"
@@ -27,6 +28,9 @@ func (l *Launcher) spec(e *Entry, view target.View) (plugin.Spec, error) {
 		Floor: l.floor(e.Name), Strict: enclosed.Strict, Runtime: enclosed.Runtime,
 		Limits: limits(enclosed.Limits), CallTimeout: l.CallTimeout, LifeTime: enclosed.Limits.LifeTime,
 		MessageBytes: int(enclosed.Limits.Message), LogBytes: enclosed.Limits.LogBytes, LogRate: enclosed.Limits.LogRate,
+	}
+	if e.writesSinks() && spec.Limits.FileBytes == 0 {
+		spec.Limits.FileBytes = sandbox.Unlimited
 	}
 	if err := contained(&spec); err != nil {
 		return spec, err
@@ -109,6 +113,15 @@ func (l *Launcher) addSecrets(spec *plugin.Spec, e *Entry, names []string) error
 	return nil
 }
 
+func isSink(g manifest.Grant) bool { return g.Kind == manifest.Write && g.Path == manifest.Sink }
+
+// writesSinks reports whether the plugin was granted the files of sinks.
+func (e *Entry) writesSinks() bool { return slices.ContainsFunc(e.Grants, isSink) }
+
+// WritesSinks reports whether the plugin was granted the files that sinks of
+// pipelines name.
+func (r *Running) WritesSinks() bool { return r.Entry.writesSinks() }
+
 // redactor finds the values of secrets in the words of a plugin, also encoded as
 // in the text of a failed request.
 func redactor(secrets []sandbox.Secret) *hidden.Redactor {
@@ -122,11 +135,12 @@ func redactor(secrets []sandbox.Secret) *hidden.Redactor {
 // view is what a plugin may see and reach. Without a machine to look at it gets
 // what does not depend on one.
 func (l *Launcher) view(e *Entry) target.View {
+	grants := slices.DeleteFunc(slices.Clone(e.Grants), isSink) // it is no place on the machine
 	if l.Machine != nil {
-		return l.look().Expand(e.Grants)
+		return l.look().Expand(grants)
 	}
 	var rest []manifest.Grant
-	for _, g := range e.Grants {
+	for _, g := range grants {
 		if g.Kind == manifest.Net || g.Kind == manifest.Secret {
 			rest = append(rest, g)
 		}

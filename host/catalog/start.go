@@ -16,6 +16,7 @@ import (
 
 	"github.com/bulkhead-ml/bulkhead/host/audit"
 	"github.com/bulkhead-ml/bulkhead/host/config"
+	"github.com/bulkhead-ml/bulkhead/host/dataplane"
 	"github.com/bulkhead-ml/bulkhead/host/plugin"
 	"github.com/bulkhead-ml/bulkhead/host/sandbox"
 	"github.com/bulkhead-ml/bulkhead/host/target"
@@ -46,10 +47,14 @@ type Launcher struct {
 	// CallTimeout bounds one call; 0 leaves the default.
 	CallTimeout time.Duration
 
+	// ShareMemory lets plugins get tables through shared memory, where the system
+	// has it: for those who run kernels.
+	ShareMemory bool
 	// Lifetime bounds the life of every plugin; nil bounds none. Calls have
 	// contexts of their own, and a plugin outlives the call that started it.
 	Lifetime context.Context
 
+	sides  sync.Map // of *plugin.Process to *dataplane.Side
 	mu     sync.Mutex
 	slots  map[string]*slot
 	closed bool
@@ -101,6 +106,13 @@ type Running struct {
 	Started time.Duration
 
 	view target.View
+}
+
+// Side is what the process shares with the host, nil when that is nothing.
+func (l *Launcher) Side(r *Running) *dataplane.Side {
+	side, _ := l.sides.Load(r.Process)
+	s, _ := side.(*dataplane.Side)
+	return s
 }
 
 // Sandbox is what stands around the plugin. Skipped has also the grants that

@@ -25,7 +25,7 @@ func TestChangedBehindTheClock(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			tab, err := Open(context.Background(), Spec{Path: path})
+			tab, err := Open(context.Background(), Spec{Path: path}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -47,7 +47,7 @@ func TestChangedBehindTheClock(t *testing.T) {
 
 func TestFileThatGoesAway(t *testing.T) {
 	path := write(t, "a,b\n1,2\n")
-	tab, err := Open(context.Background(), Spec{Path: path})
+	tab, err := Open(context.Background(), Spec{Path: path}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func TestTooManyColumns(t *testing.T) {
 		header.WriteString("c" + strconv.Itoa(i))
 		row.WriteByte('1')
 	}
-	_, err := Open(context.Background(), Spec{Path: write(t, header.String()+"\n"+row.String()+"\n")})
+	_, err := Open(context.Background(), Spec{Path: write(t, header.String()+"\n"+row.String()+"\n")}, nil)
 	if err == nil || !strings.Contains(err.Error(), "70000 columns") {
 		t.Errorf("error %.200v", err)
 	}

@@ -2,51 +2,28 @@
 
 package source
 
-import (
-	"bufio"
-	"bytes"
-	"errors"
-	"io"
-	"unicode/utf8"
-)
+import "bytes"
 
-// records splits a stream into records of fields. A record is valid until the
+// records splits a text into records of fields. A record is valid until the
 // next one is read.
 type records struct {
-	path      string
-	in        *bufio.Reader
-	close     func() error
+	*block
 	delimiter byte
-
-	line   int // the line that the current record begins on
-	next   int // the line that the next record begins on
-	raw    []byte
-	text   []byte // unquoted fields
-	ends   []int  // where in text each field ends
-	fields [][]byte
+	text      []byte // unquoted fields
+	ends      []int  // where in text each field ends
+	fields    [][]byte
 }
 
-func newRecords(path string, r io.Reader, closer func() error, delimiter byte) *records {
-	rs := &records{path: path, in: bufio.NewReaderSize(r, 256<<10), close: closer, delimiter: delimiter, next: 1}
-	if mark, err := rs.in.Peek(3); err == nil && string(mark) == "\xef\xbb\xbf" {
-		_, _ = rs.in.Discard(3) // just peeked, so it is there
-	}
-	return rs
+func newRecords(b *block, delimiter byte) *records {
+	return &records{block: b, delimiter: delimiter}
 }
 
 // read returns the fields of the next record, or io.EOF. A blank line is a
 // record without fields.
 func (r *records) read() ([][]byte, error) {
-	r.line = r.next
-	if err := r.readRaw(); err != nil {
+	body, err := r.record(true)
+	if err != nil || len(body) == 0 {
 		return nil, err
-	}
-	body := trimBreak(r.raw)
-	if err := r.checkBytes(body); err != nil {
-		return nil, err
-	}
-	if len(body) == 0 {
-		return nil, nil
 	}
 	if bytes.IndexByte(body, '"') < 0 {
 		return r.plain(body), nil
@@ -54,81 +31,18 @@ func (r *records) read() ([][]byte, error) {
 	return r.quoted(body)
 }
 
-// readRaw reads lines until every quote is closed.
-func (r *records) readRaw() error {
-	r.raw = r.raw[:0]
-	open := false
-	for {
-		piece, err := r.in.ReadSlice('\n')
-		r.raw = append(r.raw, piece...)
-		if len(r.raw) > MaxRecordBytes {
-			return r.tooLong(open)
-		}
-		open = open != (bytes.Count(piece, []byte{'"'})%2 == 1)
-		switch {
-		case errors.Is(err, bufio.ErrBufferFull):
-			continue
-		case errors.Is(err, io.EOF) && len(r.raw) == 0:
-			return io.EOF
-		case errors.Is(err, io.EOF) && open:
-			return newError(r.path, "Quote without an end", "A field that begins with a double quote is not closed before the end of the file. Close it, or double the quote if it is part of the text.").at(r.line)
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return newError(r.path, "File that cannot be read", "%v.", err).at(r.next).because(err)
-		}
-		r.next++
-		if !open {
-			return nil
-		}
-	}
-}
-
-func (r *records) tooLong(open bool) error {
-	if open {
-		return newError(r.path, "Record that is too long", "A record goes on for more than %d bytes inside double quotes. A quote that is never closed is the usual reason.", MaxRecordBytes).at(r.line)
-	}
-	return newError(r.path, "Line that is too long", "A line has more than %d bytes. Check that this is a CSV file.", MaxRecordBytes).at(r.line)
-}
-
-// trimBreak cuts the line break.
-func trimBreak(b []byte) []byte {
-	b = bytes.TrimSuffix(b, []byte{'\n'})
-	return bytes.TrimSuffix(b, []byte{'\r'})
-}
-
-// checkBytes refuses what is not text.
-func (r *records) checkBytes(body []byte) error {
-	if bytes.IndexByte(body, 0) >= 0 {
-		return newError(r.path, "Binary file", "The line holds a zero byte, so this is no CSV file in UTF-8. Export the table as CSV.").at(r.line)
-	}
-	if utf8.Valid(body) {
-		return nil
-	}
-	at := 0
-	for at < len(body) {
-		if c, n := utf8.DecodeRune(body[at:]); c == utf8.RuneError && n == 1 {
-			break
-		} else {
-			at += n
-		}
-	}
-	line := r.line + bytes.Count(body[:at], []byte{'\n'})
-	return newError(r.path, "Text that is not UTF-8", "The line holds the byte 0x%02x, which is not UTF-8. Convert the file, for example with iconv -f latin1 -t utf-8.", body[at]).at(line)
-}
-
 // plain splits a line without quotes.
 func (r *records) plain(body []byte) [][]byte {
-	r.fields = r.fields[:0]
-	for {
-		i := bytes.IndexByte(body, r.delimiter)
-		if i < 0 {
-			r.fields = append(r.fields, body)
-			return r.fields
+	fields, delimiter, start := r.fields[:0], r.delimiter, 0
+	for i, c := range body {
+		if c == delimiter {
+			fields = append(fields, body[start:i:i])
+			start = i + 1
 		}
-		r.fields = append(r.fields, body[:i])
-		body = body[i+1:]
 	}
+	fields = append(fields, body[start:])
+	r.fields = fields
+	return fields
 }
 
 // quoted splits a record with quotes. Fields move to text, unquoted.

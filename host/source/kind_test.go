@@ -38,18 +38,6 @@ func TestColumnKinds(t *testing.T) {
 	}
 }
 
-// TestTypeNames holds the names of the Spec, of Column and of Arrow together.
-func TestTypeNames(t *testing.T) {
-	for name, k := range typeNames {
-		if k.String() != name {
-			t.Errorf("%q is called %q", name, k)
-		}
-		if arrow := k.arrow().Name(); arrow != name && !(name == "string" && arrow == "utf8") {
-			t.Errorf("%q is %q in Arrow", name, arrow)
-		}
-	}
-}
-
 func TestParseFloatIsExact(t *testing.T) {
 	for text, want := range map[string]float64{
 		"17.989999999999998": 17.989999999999998, "5e-324": 5e-324, "1.7976931348623157e308": math.MaxFloat64, "-0": math.Copysign(0, -1),
@@ -69,7 +57,7 @@ func TestTrim(t *testing.T) {
 }
 
 func TestNullSet(t *testing.T) {
-	defaults := newNullSet(nil)
+	defaults := newNullSet(DefaultNulls())
 	for _, v := range DefaultNulls() {
 		if !defaults.has([]byte(v)) {
 			t.Errorf("%q is no null", v)

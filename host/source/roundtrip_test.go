@@ -51,7 +51,7 @@ func TestRoundTrip(t *testing.T) {
 		}
 		w.Flush()
 		types := map[string]string{"i": "int64", "f": "float64", "b": "bool", "s": "string"}
-		tab, err := Open(context.Background(), Spec{Path: write(t, b.String()), Types: types})
+		tab, err := Open(context.Background(), Spec{Path: write(t, b.String()), Types: types}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -78,7 +78,7 @@ func TestBatchesAreDeterministicAndConcurrent(t *testing.T) {
 	for i := range 20000 {
 		fmt.Fprintf(&b, "%d,%s\n", i, strings.Repeat("z", i%1000))
 	}
-	tab, err := Open(context.Background(), Spec{Path: write(t, b.String())})
+	tab, err := Open(context.Background(), Spec{Path: write(t, b.String())}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := liveHeap()
-	tab, err := Open(context.Background(), Spec{Path: path})
+	tab, err := Open(context.Background(), Spec{Path: path}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,7 @@ func write(t testing.TB, content string) string {
 }
 
 // rows reads a whole table as text: "null" for nulls.
-func rows(t testing.TB, tab *Table) [][]string {
+func rows(t testing.TB, tab Table) [][]string {
 	t.Helper()
 	var out [][]string
 	for batch, err := range tab.Batches(context.Background()) {
@@ -45,7 +45,7 @@ func rows(t testing.TB, tab *Table) [][]string {
 				if c.IsNull(i) {
 					row = append(row, "null")
 				} else {
-					row = append(row, c.ValueStr(i))
+					row = append(row, strings.Clone(c.ValueStr(i)))
 				}
 			}
 			out = append(out, row)
@@ -62,7 +62,7 @@ func checkBounds(batch arrow.RecordBatch) error {
 	return err
 }
 
-func types(tab *Table) string {
+func types(tab Table) string {
 	var out []string
 	for _, c := range tab.Columns() {
 		out = append(out, c.Type)
@@ -101,7 +101,7 @@ func TestTypes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.spec.Path = write(t, c.content)
-			tab, err := Open(context.Background(), c.spec)
+			tab, err := Open(context.Background(), c.spec, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -116,7 +116,7 @@ func TestTypes(t *testing.T) {
 }
 
 func TestRoles(t *testing.T) {
-	tab, err := Open(context.Background(), Spec{Path: write(t, "id,x,y\n1,2,3\n"), Target: "y", ID: "id"})
+	tab, err := Open(context.Background(), Spec{Path: write(t, "id,x,y\n1,2,3\n"), Target: "y", ID: "id"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func TestRoles(t *testing.T) {
 }
 
 func TestBlankLinesAndNullsAreCounted(t *testing.T) {
-	tab, err := Open(context.Background(), Spec{Path: write(t, "a,b\n\n1,\n\n\n2,NA\n")})
+	tab, err := Open(context.Background(), Spec{Path: write(t, "a,b\n\n1,\n\n\n2,NA\n")}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +158,7 @@ func TestErrors(t *testing.T) {
 		"other delimiter":   {"a;b\n1;2\n", Spec{Target: "b"}, 1, "b", []string{"delimiter", "';'"}},
 		"id absent":         {"a,b\n1,2\n", Spec{ID: "A"}, 1, "A", []string{"Unknown id", `"a"`}},
 		"typed absent":      {"a,b\n1,2\n", Spec{Types: map[string]string{"c": "int64"}}, 1, "c", []string{"typed column"}},
-		"bad type":          {"a,b\n1,2\n", Spec{Types: map[string]string{"a": "int"}}, 0, "a", []string{"int64, float64"}},
+		"bad type":          {"a,b\n1,2\n", Spec{Types: map[string]string{"a": "int"}}, 0, "a", []string{"int64", "float64"}},
 		"two roles":         {"a,b\n1,2\n", Spec{Target: "a", ID: "a"}, 0, "a", []string{"two roles"}},
 		"bad delimiter":     {"a,b\n1,2\n", Spec{Delimiter: '"'}, 0, "", []string{"Delimiter"}},
 		"empty file":        {"", Spec{}, 0, "", []string{"Empty file", "header"}},
@@ -180,7 +180,7 @@ func TestErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.spec.Path = write(t, c.content)
-			_, err := Open(context.Background(), c.spec)
+			_, err := Open(context.Background(), c.spec, nil)
 			e, ok := errors.AsType[*Error](err)
 			if !ok {
 				t.Fatalf("error %v", err)
@@ -205,12 +205,12 @@ func TestFilesThatAreNone(t *testing.T) {
 		"device":    {os.DevNull, "regular"},
 		"no path":   {"", "No file named"},
 	} {
-		_, err := Open(context.Background(), Spec{Path: c.path})
+		_, err := Open(context.Background(), Spec{Path: c.path}, nil)
 		if err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}
-	_, err := Open(context.Background(), Spec{Path: "none.csv"})
+	_, err := Open(context.Background(), Spec{Path: "none.csv"}, nil)
 	if !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("error %v is not fs.ErrNotExist", err)
 	}
@@ -226,7 +226,7 @@ func TestBatchesKeepToTheBounds(t *testing.T) {
 	for i := range n {
 		fmt.Fprintf(&b, "%d,%s\n", i, strings.Repeat("x", i%300))
 	}
-	tab, err := Open(context.Background(), Spec{Path: write(t, b.String())})
+	tab, err := Open(context.Background(), Spec{Path: write(t, b.String())}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,7 +237,7 @@ func TestBatchesKeepToTheBounds(t *testing.T) {
 
 func TestLargeRecordsFit(t *testing.T) {
 	long := strings.Repeat("y", MaxRecordBytes-10)
-	tab, err := Open(context.Background(), Spec{Path: write(t, "a,b\n1,"+long+"\n2,"+long+"\n3,"+long+"\n")})
+	tab, err := Open(context.Background(), Spec{Path: write(t, "a,b\n1,"+long+"\n2,"+long+"\n3,"+long+"\n")}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -248,7 +248,7 @@ func TestLargeRecordsFit(t *testing.T) {
 
 func TestChangedFile(t *testing.T) {
 	path := write(t, "a,b\n1,2\n")
-	tab, err := Open(context.Background(), Spec{Path: path})
+	tab, err := Open(context.Background(), Spec{Path: path}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -266,12 +266,12 @@ func TestCancel(t *testing.T) {
 	path := write(t, "a,b\n"+strings.Repeat("1,2\n", 10000))
 	cause := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(context.Background())
-	tab, err := Open(ctx, Spec{Path: path})
+	tab, err := Open(ctx, Spec{Path: path}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	cancel(cause)
-	if _, err := Open(ctx, Spec{Path: path}); !errors.Is(err, cause) {
+	if _, err := Open(ctx, Spec{Path: path}, nil); !errors.Is(err, cause) {
 		t.Errorf("error %v", err)
 	}
 	for _, err := range tab.Batches(ctx) {
@@ -282,7 +282,7 @@ func TestCancel(t *testing.T) {
 }
 
 func TestStopEarly(t *testing.T) {
-	tab, err := Open(context.Background(), Spec{Path: write(t, "a,b\n"+strings.Repeat("1,2\n", table.MaxRows*2))})
+	tab, err := Open(context.Background(), Spec{Path: write(t, "a,b\n"+strings.Repeat("1,2\n", table.MaxRows*2))}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

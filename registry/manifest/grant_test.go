@@ -15,6 +15,8 @@ func TestGrantPaths(t *testing.T) {
 		{Read, "/proc/driver/nvidia/version", good},
 		{Read, "/lib/*-linux-gnu*/libc.so.6", good},
 		{Read, "$LD_LIBRARY_PATH/", good},
+		{Write, "${sink}", good},
+		{Read, "${sink}", "clean absolute path"},
 		{Read, "${process}/limits", good},
 		{Read, ".", good},
 		{Read, Python, good},

@@ -46,6 +46,8 @@
 //	            variable of the examined process names
 //	${process}/ the examined process's directory in /proc
 //	${python}   the Python environments that the user named
+//	${sink}     the file that a sink of a pipeline names (write only): the plugin
+//	            gets it open and not its path, and may make it as large as it gets
 //
 // The glob characters *, ? and [] match inside one segment. The host binds
 // exactly the granted paths and nothing else.

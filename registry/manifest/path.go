@@ -14,6 +14,10 @@ import (
 // Python is the path that stands for the Python environments of the user.
 const Python = "${python}"
 
+// Sink is the path that stands for the file that a sink of a pipeline names: the
+// plugin gets it open, without its path, while the sink is written.
+const Sink = "${sink}"
+
 // Bounds on one path: far above what a machine has, far below what makes looking
 // it up slow.
 const (
@@ -27,7 +31,7 @@ const process = "${process}"
 var placePattern = regexp.MustCompile(`^(~|\.|\$[A-Za-z_][A-Za-z0-9_]*|\$\{process\})(/|$)`)
 
 func validatePath(kind, p string) error {
-	if p == Python && (kind == Read || kind == Exec) {
+	if p == Python && (kind == Read || kind == Exec) || p == Sink && kind == Write {
 		return nil
 	}
 	if !printable(p) {
