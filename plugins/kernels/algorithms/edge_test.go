@@ -288,7 +288,7 @@ func TestStatesOfOthers(t *testing.T) {
 	nan := append(bytes.Clone(good[:len(good)-8]), 1, 0, 0, 0, 0, 0, 0xf8, 0x7f)
 	for name, state := range map[string][]byte{
 		"nothing": nil, "a plan of data.prepare": []byte(`{"kernel":"data.prepare","plan":{}}`), "cut": good[:len(good)-1],
-		"trailing": append(bytes.Clone(good), 0), "coefficient of NaN": nan, "next version": bytes.Replace(good, []byte("BHALGO1"), []byte("BHALGO2"), 1),
+		"trailing": append(bytes.Clone(good), 0), "coefficient of NaN": nan, "one bit": append(bytes.Clone(good[:len(good)-65]), append([]byte{good[len(good)-65] ^ 1}, good[len(good)-64:]...)...),
 	} {
 		k := find(t, "logistic")
 		inst, err := k.New(kernel.NewSetup(classes(t, 30, "a", "b").Schema(), settingsJSON(t, k, "")))

@@ -29,11 +29,17 @@ func checkSchema(s *arrow.Schema) error {
 	if table.TargetIndex(s) < 0 {
 		errs = append(errs, diag.Errorf("No target", "No column of the input is the target. Name one with target in the source block."))
 	}
-	var text []string
+	var text, strange []string
 	for _, i := range features {
-		if s.Field(i).Type.ID() == arrow.STRING {
-			text = append(text, s.Field(i).Name)
+		switch f := s.Field(i); {
+		case f.Type.ID() == arrow.STRING || f.Type.ID() == arrow.DICTIONARY:
+			text = append(text, f.Name)
+		case !arrow.IsInteger(f.Type.ID()) && !arrow.IsFloating(f.Type.ID()) && f.Type.ID() != arrow.BOOL:
+			strange = append(strange, fmt.Sprintf("%s (%s)", f.Name, f.Type))
 		}
+	}
+	if len(strange) > 0 {
+		errs = append(errs, diag.Errorf("Columns that are no numbers", "These models need numbers, and not %s. Leave the columns out at the source, or read them as another type.", list(strange)))
 	}
 	if len(text) > 0 {
 		errs = append(errs, diag.Errorf("Text columns", "These models need numbers, and %d columns hold text: %s. Put a data.prepare kernel before this one; it turns text into indicator columns (one_hot).", len(text), list(text)))
@@ -87,6 +93,22 @@ func number(a arrow.Array, i int) (float64, bool) {
 	case *array.Float64:
 		return v.Value(i), true
 	case *array.Int64:
+		return float64(v.Value(i)), true
+	case *array.Float32:
+		return float64(v.Value(i)), true
+	case *array.Int32:
+		return float64(v.Value(i)), true
+	case *array.Int16:
+		return float64(v.Value(i)), true
+	case *array.Int8:
+		return float64(v.Value(i)), true
+	case *array.Uint64:
+		return float64(v.Value(i)), true
+	case *array.Uint32:
+		return float64(v.Value(i)), true
+	case *array.Uint16:
+		return float64(v.Value(i)), true
+	case *array.Uint8:
 		return float64(v.Value(i)), true
 	case *array.Boolean:
 		if v.Value(i) {

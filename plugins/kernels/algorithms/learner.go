@@ -17,7 +17,9 @@ import (
 	"github.com/bulkhead-ml/bulkhead/plugins/kernels/algorithms/internal/task"
 	"github.com/bulkhead-ml/bulkhead/sdk/diag"
 	"github.com/bulkhead-ml/bulkhead/sdk/kernel"
+	"github.com/bulkhead-ml/bulkhead/sdk/state"
 	"github.com/bulkhead-ml/bulkhead/sdk/table"
+	"github.com/bulkhead-ml/bulkhead/sdk/version"
 )
 
 // preparedCellsKey is the key of the schema's metadata under which data.prepare
@@ -26,6 +28,7 @@ const preparedCellsKey = "bulkhead.prepared_cells"
 
 // learner is one call of a kernel of this plugin.
 type learner struct {
+	name  string
 	setup *kernel.Setup
 	wish  wish
 	saved estimator.Saved
@@ -228,10 +231,14 @@ func typeName(t arrow.DataType) string {
 }
 
 // Save returns the model.
-func (l *learner) Save() ([]byte, error) { return estimator.Encode(l.saved) }
+func (l *learner) Save() ([]byte, error) {
+	return estimator.Encode(l.saved, state.Header{
+		Kernel: "algorithms." + l.name, Plugin: version.Version, Input: state.Columns(l.setup.Schema), Seed: l.setup.Seed,
+	})
+}
 
 // Load reads a model that Save wrote.
-func (l *learner) Load(state []byte) (err error) {
-	l.saved, err = estimator.Decode(state)
+func (l *learner) Load(data []byte) (err error) {
+	l.saved, err = estimator.Decode(data)
 	return err
 }

@@ -5,11 +5,12 @@
 //	algorithms.auto      race a line-up on the same folds and keep the best
 //	algorithms.logistic  logistic regression
 //	algorithms.ridge     ridge regression and least squares
+//	algorithms.linear    the same in one pass over rows that need not fit into memory
 //	algorithms.knn       k nearest neighbours
 //	algorithms.dummy     the baseline
 //
-// Every kernel cross-validates what it fits on unshuffled folds, reports the
-// scores, and fits the model on all rows. Transform passes the input's columns
+// Every kernel but linear cross-validates what it fits on unshuffled folds,
+// reports the scores, and fits the model on all rows. Transform passes the input's columns
 // on and adds the prediction, for a classification also one probability per
 // class.
 //

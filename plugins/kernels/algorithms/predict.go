@@ -72,6 +72,14 @@ func (l *learner) locate(s *arrow.Schema) ([]int, error) {
 	return index, nil
 }
 
+// OutputSchema is known once the model is.
+func (l *learner) OutputSchema() (*arrow.Schema, error) {
+	if l.saved.Model == nil {
+		return nil, nil
+	}
+	return l.outputSchema(l.setup.Schema), nil
+}
+
 // outputSchema is the input's with the prediction columns behind.
 func (l *learner) outputSchema(in *arrow.Schema) *arrow.Schema {
 	taken := map[string]bool{}

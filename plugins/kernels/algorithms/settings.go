@@ -97,6 +97,7 @@ func kernels() []kernel.Kernel {
 		define("logistic", "Logistic regression, binary or multinomial, with an L2 penalty.", logisticSettings{}, func() settings { return &logisticSettings{} }),
 		define("ridge", "Linear regression with an L2 penalty.", ridgeSettings{}, func() settings { return &ridgeSettings{} }),
 		define("knn", "k nearest neighbours for classes or numbers.", knnSettings{}, func() settings { return &knnSettings{} }),
+		linearKernel(),
 		define("dummy", "The baseline: class frequencies or the mean.", dummySettings{}, func() settings { return &dummySettings{} }),
 	}
 }
@@ -106,6 +107,7 @@ type settings interface{ wish() wish }
 func define(name, summary string, zero any, fresh func() settings) kernel.Kernel {
 	return kernel.Kernel{
 		Name: name, Summary: summary, Compartment: kernel.Algorithms, Config: zero, Fits: true, Transforms: true,
+		RowWise: true, StateVersion: estimator.StateVersion, MinStateVersion: estimator.MinStateVersion,
 		New: func(s *kernel.Setup) (kernel.Instance, error) {
 			given := fresh()
 			if err := s.Config(given); err != nil {
@@ -116,7 +118,7 @@ func define(name, summary string, zero any, fresh func() settings) kernel.Kernel
 					return nil, err
 				}
 			}
-			return &learner{setup: s, wish: given.wish()}, nil
+			return &learner{name: name, setup: s, wish: given.wish()}, nil
 		},
 	}
 }

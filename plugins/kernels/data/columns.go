@@ -12,6 +12,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/bulkhead-ml/bulkhead/plugins/kernels/data/internal/frame"
+	"github.com/bulkhead-ml/bulkhead/plugins/kernels/data/internal/number"
 	"github.com/bulkhead-ml/bulkhead/sdk/table"
 )
 
@@ -33,7 +34,7 @@ func columnsOf(s *arrow.Schema, batches []arrow.RecordBatch, index []int) conver
 
 func kindOf(t arrow.DataType) frame.Kind {
 	switch t.ID() {
-	case arrow.STRING:
+	case arrow.STRING, arrow.DICTIONARY:
 		return frame.Text
 	case arrow.BOOL:
 		return frame.Bool
@@ -42,15 +43,24 @@ func kindOf(t arrow.DataType) frame.Kind {
 	}
 }
 
+// preparable reports whether columns of a type can be prepared.
+func preparable(t arrow.DataType) bool {
+	return isNumber(t) || t.ID() == arrow.STRING || t.ID() == arrow.DICTIONARY || t.ID() == arrow.BOOL
+}
+
 // appendCells adds an array to a column and returns how many values it rounded.
 func appendCells(c *frame.Column, a arrow.Array) (rounded int) {
+	var numbers []float64
+	if number.Is(a.DataType()) {
+		numbers = number.Values(a, &numbers)
+	}
 	for i := range a.Len() {
 		missing := a.IsNull(i)
 		switch v := a.(type) {
-		case *array.String:
+		case *array.String, *array.Dictionary:
 			text := ""
 			if !missing {
-				text = v.Value(i)
+				text = a.ValueStr(i)
 			}
 			c.Text = append(c.Text, text)
 		case *array.Float64:
@@ -63,6 +73,13 @@ func appendCells(c *frame.Column, a arrow.Array) (rounded int) {
 			c.Numbers = append(c.Numbers, float64(v.Value(i)))
 		case *array.Boolean:
 			c.Numbers = append(c.Numbers, truth(v.Value(i)))
+		default:
+			x := numbers[i]
+			missing = missing || math.IsNaN(x)
+			if !missing && math.Abs(x) > exactIntegers && arrow.IsInteger(a.DataType().ID()) {
+				rounded++
+			}
+			c.Numbers = append(c.Numbers, x)
 		}
 		c.Missing = append(c.Missing, missing)
 	}
@@ -79,24 +96,41 @@ func truth(b bool) float64 {
 // withTarget drops the rows whose target is null or NaN. A batch without a
 // target column stays whole.
 func withTarget(b arrow.RecordBatch) (kept arrow.RecordBatch, dropped int64, err error) {
-	t := table.TargetIndex(b.Schema())
-	if t < 0 {
+	keep := targeted(b)
+	for _, r := range keep {
+		dropped -= r[1] - r[0]
+	}
+	if dropped += b.NumRows(); dropped == 0 {
 		return b, 0, nil
 	}
+	kept, err = runs(b, keep)
+	return kept, dropped, err
+}
+
+// targeted are the ranges of rows that have a target.
+func targeted(b arrow.RecordBatch) [][2]int64 {
 	keep, from := [][2]int64{}, int64(0)
-	col := b.Column(t)
-	for i := range col.Len() {
-		if !known(col, i) {
-			keep = append(keep, [2]int64{from, int64(i)})
-			from = int64(i) + 1
-			dropped++
+	if t := table.TargetIndex(b.Schema()); t >= 0 {
+		col := b.Column(t)
+		for i := range col.Len() {
+			if !known(col, i) {
+				keep = append(keep, [2]int64{from, int64(i)})
+				from = int64(i) + 1
+			}
 		}
 	}
-	if dropped == 0 {
-		return b, 0, nil
+	return append(keep, [2]int64{from, b.NumRows()})
+}
+
+// origins numbers the rows of ranges, from first on.
+func origins(ranges [][2]int64, first int64) []int64 {
+	var out []int64
+	for _, r := range ranges {
+		for row := r[0]; row < r[1]; row++ {
+			out = append(out, first+row)
+		}
 	}
-	kept, err = runs(b, append(keep, [2]int64{from, b.NumRows()}))
-	return kept, dropped, err
+	return out
 }
 
 func known(a arrow.Array, i int) bool {

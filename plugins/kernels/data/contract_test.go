@@ -11,5 +11,5 @@ import (
 )
 
 func TestContract(t *testing.T) {
-	plugintest.Test(t, plugintest.InProcess(plugin.Info{Name: "data"}, kernel.Serve(prepareKernel())))
+	plugintest.Test(t, plugintest.InProcess(plugin.Info{Name: "data"}, kernel.Serve(kernels()...)))
 }

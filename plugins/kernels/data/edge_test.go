@@ -6,14 +6,17 @@ import (
 	"bytes"
 	"context"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/bulkhead-ml/bulkhead/sdk/diag"
 	"github.com/bulkhead-ml/bulkhead/sdk/kernel"
+	"github.com/bulkhead-ml/bulkhead/sdk/state"
 	"github.com/bulkhead-ml/bulkhead/sdk/table"
 )
 
@@ -225,10 +228,19 @@ func TestRemedies(t *testing.T) {
 // TestStatesOfOthers: bytes that are no plan of this kernel are refused, and
 // say whose they are.
 func TestStatesOfOthers(t *testing.T) {
-	good, err := fit(t, tolerant, people(t)).inst.Save()
+	saved, err := fit(t, tolerant, people(t)).inst.Save()
 	if err != nil {
 		t.Fatal(err)
 	}
+	s, err := state.Decode(saved)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := s.RawJSON("plan")
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := []byte(`{"kernel":"data.prepare","plan":` + string(plan) + `}`) // of version 1
 	edit := func(from, to string) []byte {
 		if !bytes.Contains(good, []byte(from)) {
 			t.Fatalf("%q is not in %s", from, good)
@@ -248,6 +260,8 @@ func TestStatesOfOthers(t *testing.T) {
 		"unknown field":    {edit(`"kernel":`, `"colonel":1,"kernel":`), "colonel"},
 		"another kind":     {edit(`"numeric"`, `"complex"`), `"complex"`},
 		"another strategy": {edit(`"median"`, `"oracle"`), `"oracle"`},
+		"one bit":          {append([]byte{saved[0]}, append([]byte{saved[1] ^ 1}, saved[2:]...)...), "invalid"},
+		"damaged":          {append(bytes.Clone(saved[:len(saved)-65]), append([]byte{saved[len(saved)-65] ^ 1}, saved[len(saved)-64:]...)...), "digest"},
 	} {
 		p := &preparer{setup: kernel.NewSetup(people(t).Schema(), nil)}
 		if err := p.Load(c.state); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -307,5 +321,37 @@ func TestRowsAndOrderAreKept(t *testing.T) {
 	ids := out.Column(1).(*array.Int64).Int64Values()
 	if len(ids) != 3 || ids[0] != 10 || ids[1] != 12 || ids[2] != 13 || done.setup.Dropped() != 1 {
 		t.Errorf("ids %v, %d dropped", ids, done.setup.Dropped())
+	}
+}
+
+// TestPrepareTakesOtherWidths and dictionaries, and refuses by name what it
+// cannot prepare.
+func TestPrepareTakesOtherWidths(t *testing.T) {
+	narrow := array.NewInt16Builder(memory.DefaultAllocator)
+	narrow.AppendValues([]int16{1, 2, 3, 4}, []bool{true, true, false, true})
+	words := array.NewDictionaryBuilder(memory.DefaultAllocator, &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int32, ValueType: arrow.BinaryTypes.String}).(*array.BinaryDictionaryBuilder)
+	for _, w := range []string{"a", "b", "a", "b"} {
+		if err := words.AppendString(w); err != nil {
+			t.Fatal(err)
+		}
+	}
+	columns := []arrow.Array{narrow.NewArray(), words.NewArray()}
+	table := array.NewRecordBatch(arrow.NewSchema([]arrow.Field{{Name: "n", Type: columns[0].DataType(), Nullable: true}, {Name: "w", Type: columns[1].DataType(), Nullable: true}}, nil), columns, 4)
+	got, err := stream(t, prepareKernel(), `{"scale":"none","quality_threshold":0}`, 4, table, table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := got.column("n"); !slices.Equal(n, []string{"1", "2", "2", "4"}) {
+		t.Errorf("n %v", n)
+	}
+	days := array.NewDate32Builder(memory.DefaultAllocator)
+	days.Append(1)
+	odd := array.NewRecordBatch(arrow.NewSchema([]arrow.Field{{Name: "day", Type: arrow.FixedWidthTypes.Date32}}, nil), []arrow.Array{days.NewArray()}, 1)
+	k, err := prepareKernel().New(kernel.NewSetup(odd.Schema(), nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := k.(kernel.Validator).Validate(); err == nil || !strings.Contains(err.Error(), "day (date32)") {
+		t.Errorf("error %v", err)
 	}
 }

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -14,7 +15,9 @@ import (
 	"github.com/bulkhead-ml/bulkhead/plugins/kernels/data/internal/quality"
 	"github.com/bulkhead-ml/bulkhead/sdk/diag"
 	"github.com/bulkhead-ml/bulkhead/sdk/kernel"
+	"github.com/bulkhead-ml/bulkhead/sdk/state"
 	"github.com/bulkhead-ml/bulkhead/sdk/table"
+	"github.com/bulkhead-ml/bulkhead/sdk/version"
 )
 
 // preparedCellsKey is the key of the output schema's metadata that tells how
@@ -24,13 +27,15 @@ const preparedCellsKey = "bulkhead.prepared_cells"
 
 func prepareKernel() kernel.Kernel {
 	return kernel.Kernel{
-		Name:        "prepare",
-		Summary:     "Impute, encode and scale columns; score the quality of the table.",
-		Compartment: kernel.Data,
-		Config:      prepare.Options{},
-		Fits:        true,
-		Transforms:  true,
-		New:         newPreparer,
+		Name:         "prepare",
+		Summary:      "Impute, encode and scale columns; score the quality of the table.",
+		Compartment:  kernel.Data,
+		Config:       prepare.Options{},
+		Fits:         true,
+		Transforms:   true,
+		RowWise:      true,
+		StateVersion: prepare.StateVersion, MinStateVersion: prepare.MinStateVersion,
+		New: newPreparer,
 	}
 }
 
@@ -60,7 +65,24 @@ func (p *preparer) Validate() error {
 	if len(table.Features(p.setup.Schema)) == 0 {
 		return diag.Errorf("No feature columns", "The input has %d columns and none of them is a feature. Give the source a table with columns besides the target.", p.setup.Schema.NumFields())
 	}
+	var strange []string
+	for _, i := range assessed(p.setup.Schema) {
+		if f := p.setup.Schema.Field(i); !preparable(f.Type) {
+			strange = append(strange, fmt.Sprintf("%s (%s)", f.Name, f.Type))
+		}
+	}
+	if len(strange) > 0 {
+		return diag.Errorf("Columns that cannot be prepared", "data.prepare takes numbers, booleans and text, and not %s. Leave them out at the source, or read them as another type.", list(strange))
+	}
 	return nil
+}
+
+// OutputSchema is known once the plan is.
+func (p *preparer) OutputSchema() (*arrow.Schema, error) {
+	if p.plan == nil {
+		return nil, nil
+	}
+	return p.outputSchema(p.setup.Schema), nil
 }
 
 // Fit assesses the quality of all rows and decides what happens to each column.
@@ -137,11 +159,15 @@ func planError(err error) error {
 }
 
 // Save returns the plan.
-func (p *preparer) Save() ([]byte, error) { return p.plan.Encode() }
+func (p *preparer) Save() ([]byte, error) {
+	return p.plan.Encode(state.Header{
+		Plugin: version.Version, Input: state.Columns(p.setup.Schema), Seed: p.setup.Seed, Metrics: map[string]float64{"quality_score": p.plan.QualityScore},
+	})
+}
 
 // Load reads a plan that Save wrote.
-func (p *preparer) Load(state []byte) (err error) {
-	p.plan, err = prepare.Decode(state)
+func (p *preparer) Load(data []byte) (err error) {
+	p.plan, err = prepare.Decode(data)
 	return err
 }
 
@@ -162,7 +188,7 @@ func (p *preparer) Transform(ctx context.Context, in *kernel.Reader, out *kernel
 			err = ctx.Err()
 		}
 		if err == nil {
-			err = p.transformBatch(batch, index, schema, out, &done)
+			err = p.transformBatch(batch, in.Row(), index, schema, out, &done)
 		}
 		if err != nil {
 			return nil, err
@@ -177,7 +203,7 @@ type tally struct {
 	rounded       int
 }
 
-func (p *preparer) transformBatch(batch arrow.RecordBatch, index []int, schema *arrow.Schema, out *kernel.Writer, done *tally) error {
+func (p *preparer) transformBatch(batch arrow.RecordBatch, first int64, index []int, schema *arrow.Schema, out *kernel.Writer, done *tally) error {
 	kept, dropped, err := withTarget(batch)
 	if err != nil {
 		return err
@@ -193,7 +219,7 @@ func (p *preparer) transformBatch(batch arrow.RecordBatch, index []int, schema *
 	if err != nil {
 		return applyError(err)
 	}
-	return out.Write(assemble(schema, prepared, kept))
+	return out.WriteFrom(assemble(schema, prepared, kept), origins(targeted(batch), first))
 }
 
 func applyError(err error) error {

@@ -15,9 +15,12 @@ import (
 	"github.com/bulkhead-ml/bulkhead/plugins/kernels/algorithms/internal/linear"
 	"github.com/bulkhead-ml/bulkhead/plugins/kernels/algorithms/internal/neighbours"
 	"github.com/bulkhead-ml/bulkhead/plugins/kernels/algorithms/internal/task"
+	"github.com/bulkhead-ml/bulkhead/sdk/state"
 )
 
-// State format, version 1. All integers and floats are little-endian.
+// Versions of the state. Version 2 is the container of package state: the json
+// value "model", which is stateHeader, and float64 arrays. Version 1, which is
+// read and no longer written, is, little-endian:
 //
 //	8 bytes   magic "BHALGO1\n"
 //	4 bytes   length of the header
@@ -26,7 +29,13 @@ import (
 //
 // Class codes of a kNN model are written as float64 too: they are small whole
 // numbers.
-const stateMagic = "BHALGO1\n"
+const (
+	StateVersion    = 2
+	MinStateVersion = 1
+
+	stateMagic = "BHALGO1\n"
+	modelName  = "model"
+)
 
 // maxHeaderBytes bounds the header that Decode reads.
 const maxHeaderBytes = 16 << 20
@@ -48,7 +57,7 @@ type stateHeader struct {
 	Type      string        `json:"type"`
 	Classes   []string      `json:"classes,omitempty"`
 	Numbers   []float64     `json:"class_numbers,omitempty"`
-	Arrays    []arrayHeader `json:"arrays"`
+	Arrays    []arrayHeader `json:"arrays,omitempty"` // of version 1
 	Converged bool          `json:"converged,omitempty"`
 	Steps     int           `json:"steps,omitempty"`
 	Solver    linear.Solver `json:"solver,omitempty"`
@@ -79,32 +88,34 @@ const (
 	arrayTargets   = "targets"
 )
 
-// Encode writes a saved model.
-func Encode(s Saved) ([]byte, error) {
-	arrays := s.Model.arrays()
-	header, err := json.Marshal(s.header(arrays))
+// Encode writes a saved model under a header that tells where it comes from.
+func Encode(s Saved, from state.Header) ([]byte, error) {
+	from.Version = StateVersion
+	w := state.New(from)
+	w.JSON(modelName, s.header())
+	for _, a := range s.Model.arrays() {
+		w.Floats(a.name, a.values, a.shape(s.Model)...)
+	}
+	data, err := w.Bytes()
 	if err != nil {
 		return nil, fmt.Errorf("state of a model: %w", err)
 	}
-	out := append([]byte(stateMagic), make([]byte, 4)...)
-	binary.LittleEndian.PutUint32(out[len(stateMagic):], uint32(len(header)))
-	out = append(out, header...)
-	for _, a := range arrays {
-		for _, v := range a.values {
-			out = binary.LittleEndian.AppendUint64(out, math.Float64bits(v))
-		}
-	}
-	return out, nil
+	return data, nil
 }
 
-func (s Saved) header(arrays []array) stateHeader {
+// shape of an array: the rows of a matrix have a value for each feature.
+func (a array) shape(m *Model) []int {
+	if (a.name == arrayCoef || a.name == arrayRows) && m.Columns > 0 && len(a.values) > m.Columns {
+		return []int{len(a.values) / m.Columns, m.Columns}
+	}
+	return []int{len(a.values)}
+}
+
+func (s Saved) header() stateHeader {
 	m := s.Model
 	h := stateHeader{
 		Spec: m.Spec, Task: m.Kind, Features: s.Features, Target: s.Target, Type: s.Type,
 		Classes: s.Classes.Names, Numbers: s.Classes.Numbers,
-	}
-	for _, a := range arrays {
-		h.Arrays = append(h.Arrays, arrayHeader{a.name, len(a.values)})
 	}
 	if m.Logistic != nil {
 		h.Converged, h.Steps = m.Logistic.Converged, m.Logistic.Iterations
@@ -149,14 +160,15 @@ func (m *Model) targets() []float64 {
 // ErrState is wrapped by every error of Decode.
 var ErrState = errors.New("not a state of a model of this plugin")
 
-// Decode reads what Encode wrote. It trusts nothing: lengths are checked before
-// memory is taken, and a state that no fit can have made is an error.
+// Decode reads what Encode wrote, now or in version 1. It trusts nothing:
+// lengths are checked before memory is taken, and a state that no fit can have
+// made is an error.
 func Decode(data []byte) (Saved, error) {
-	h, body, err := splitState(data)
-	if err != nil {
-		return Saved{}, fmt.Errorf("%w: %w", ErrState, err)
+	read := second
+	if !state.Is(data) {
+		read = first
 	}
-	arrays, err := readArrays(h.Arrays, body)
+	h, arrays, err := read(data)
 	if err != nil {
 		return Saved{}, fmt.Errorf("%w: %w", ErrState, err)
 	}
@@ -168,6 +180,33 @@ func Decode(data []byte) (Saved, error) {
 		Model: m, Features: h.Features, Target: h.Target, Type: h.Type,
 		Classes: task.Classes{Names: h.Classes, Numbers: h.Numbers},
 	}, nil
+}
+
+// second reads version 2.
+func second(data []byte) (h stateHeader, arrays map[string][]float64, err error) {
+	s, err := state.Load(data, state.Want{Version: StateVersion})
+	if err != nil {
+		return h, nil, err
+	}
+	r := s.Reader()
+	r.JSON(modelName, &h)
+	arrays = map[string][]float64{}
+	for _, a := range s.Arrays() {
+		if a.Name != modelName {
+			arrays[a.Name] = r.Finite(a.Name)
+		}
+	}
+	return h, arrays, r.End()
+}
+
+// first reads version 1.
+func first(data []byte) (h stateHeader, arrays map[string][]float64, err error) {
+	h, body, err := splitState(data)
+	if err != nil {
+		return h, nil, err
+	}
+	arrays, err = readArrays(h.Arrays, body)
+	return h, arrays, err
 }
 
 func splitState(data []byte) (h stateHeader, body []byte, err error) {

@@ -8,13 +8,18 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
+	"os"
+	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/bulkhead-ml/bulkhead/plugins/kernels/algorithms/internal/dense"
 	"github.com/bulkhead-ml/bulkhead/plugins/kernels/algorithms/internal/estimator"
 	"github.com/bulkhead-ml/bulkhead/plugins/kernels/algorithms/internal/neighbours"
 	"github.com/bulkhead-ml/bulkhead/plugins/kernels/algorithms/internal/task"
+	"github.com/bulkhead-ml/bulkhead/sdk/state"
 )
 
 // saved fits every kind of model on a few rows.
@@ -54,7 +59,7 @@ func saved(t testing.TB) map[string]estimator.Saved {
 
 func encode(t testing.TB, s estimator.Saved) []byte {
 	t.Helper()
-	data, err := estimator.Encode(s)
+	data, err := estimator.Encode(s, state.Header{Kernel: "algorithms.test"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,8 +85,8 @@ func TestStateRoundTrip(t *testing.T) {
 	}
 }
 
-func TestDecodeRefuses(t *testing.T) {
-	good := encode(t, saved(t)["binary"])
+func TestDecodeRefusesOfVersion1(t *testing.T) {
+	good := oldest(t, "binary")
 	edit := func(from, to string) []byte {
 		out := bytes.Replace(good, []byte(from), []byte(to), 1)
 		if len(from) != len(to) || bytes.Equal(out, good) {
@@ -115,10 +120,50 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
+// oldest is a golden state of version 1.
+func oldest(t testing.TB, name string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", "v1", strings.ReplaceAll(name, " ", "-")+".state"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// TestDecodeRefuses what no fit can have made, whose digest is right.
+func TestDecodeRefuses(t *testing.T) {
+	good, err := state.Decode(encode(t, saved(t)["binary"]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, spoil := range map[string]func(*state.Writer){
+		"missing array": func(w *state.Writer) { w.Drop("intercept") },
+		"other shape":   func(w *state.Writer) { w.Drop("coef"); w.Floats("coef", []float64{1, 2, 3}) },
+		"not a number":  func(w *state.Writer) { w.Drop("intercept"); w.Floats("intercept", []float64{math.NaN()}) },
+		"other type":    func(w *state.Writer) { w.Drop("intercept"); w.Ints("intercept", []int64{1}) },
+		"no model":      func(w *state.Writer) { w.Drop("model") },
+		"unknown field": func(w *state.Writer) { w.Drop("model"); w.JSON("model", map[string]any{"exec": "sh"}) },
+		"version":       func(w *state.Writer) { w.Header.Version = 3 },
+	} {
+		w := good.Edit()
+		spoil(w)
+		data, err := w.Bytes()
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if _, err := estimator.Decode(data); !errors.Is(err, estimator.ErrState) {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+}
+
 // FuzzDecode: no bytes crash the decoder, and what it accepts predicts.
 func FuzzDecode(f *testing.F) {
 	for _, s := range saved(f) {
 		f.Add(encode(f, s))
+	}
+	for name := range saved(f) {
+		f.Add(oldest(f, name))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		s, err := estimator.Decode(data)
@@ -131,7 +176,7 @@ func FuzzDecode(f *testing.F) {
 		if _, err := s.Model.Predict(context.Background(), dense.New(2, len(s.Features))); err != nil {
 			t.Fatalf("an accepted model does not predict: %v", err)
 		}
-		if _, err := estimator.Encode(s); err != nil {
+		if _, err := estimator.Encode(s, state.Header{Kernel: "algorithms.test"}); err != nil {
 			t.Fatalf("an accepted model cannot be written: %v", err)
 		}
 	})

@@ -10,16 +10,23 @@ import (
 	"path/filepath"
 	"reflect"
 	"testing"
+
+	"github.com/bulkhead-ml/bulkhead/sdk/state"
 )
 
 var update = flag.Bool("update", false, "write the golden state of this version")
 
-// A state of version 1 must be readable for ever, and mean the same.
+// States of all versions must be readable for ever, and mean the same.
 func TestGoldenState(t *testing.T) {
-	path := filepath.Join("testdata", "v1.json")
+	for _, name := range []string{"v1.json", "v2.state"} {
+		t.Run(name, func(t *testing.T) { golden(t, filepath.Join("testdata", name)) })
+	}
+}
+
+func golden(t *testing.T, path string) {
 	p := fit(t, mixed(), defaults())
-	if *update {
-		data, err := p.Encode()
+	if *update && filepath.Ext(path) == ".state" {
+		data, err := p.Encode(state.Header{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -34,7 +41,10 @@ func TestGoldenState(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	back, err := Decode(bytes.TrimSpace(data))
+	if filepath.Ext(path) == ".json" {
+		data = bytes.TrimSpace(data)
+	}
+	back, err := Decode(data)
 	if err != nil {
 		t.Fatal(err)
 	}

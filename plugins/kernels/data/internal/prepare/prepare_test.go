@@ -4,17 +4,20 @@ package prepare
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"math"
+	"os"
+	"path/filepath"
+	"pgregory.net/rapid"
 	"reflect"
 	"strings"
 	"testing"
 
-	"pgregory.net/rapid"
-
 	"github.com/bulkhead-ml/bulkhead/plugins/kernels/data/internal/fixture"
 	"github.com/bulkhead-ml/bulkhead/plugins/kernels/data/internal/frame"
 	"github.com/bulkhead-ml/bulkhead/plugins/kernels/data/internal/impute"
+	"github.com/bulkhead-ml/bulkhead/sdk/state"
 )
 
 // defaults are those of the tags, which the host fills in.
@@ -189,7 +192,7 @@ func TestApplyIsRowWise(t *testing.T) {
 func TestStateRoundTrip(t *testing.T) {
 	p := fit(t, mixed(), defaults())
 	p.QualityScore, p.Breakdown = 0.1+0.2, map[string]float64{"validity": 1.0 / 3}
-	data, err := p.Encode()
+	data, err := p.Encode(state.Header{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,10 +203,11 @@ func TestStateRoundTrip(t *testing.T) {
 }
 
 func TestDecodeRefuses(t *testing.T) {
-	good, err := fit(t, mixed(), defaults()).Encode()
+	good, err := os.ReadFile(filepath.Join("testdata", "v1.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	good = bytes.TrimSpace(good)
 	edit := func(from, to string) []byte {
 		out := bytes.Replace(good, []byte(from), []byte(to), 1)
 		if bytes.Equal(out, good) {
@@ -227,6 +231,22 @@ func TestDecodeRefuses(t *testing.T) {
 		if _, err := Decode(data); err == nil {
 			t.Errorf("%s: no error", name)
 		}
+		var old struct {
+			Kernel string          `json:"kernel"`
+			Plan   json.RawMessage `json:"plan"`
+		}
+		if json.Unmarshal(data, &old) != nil {
+			continue
+		}
+		w := state.New(state.Header{Kernel: old.Kernel, Version: StateVersion})
+		w.JSON("plan", old.Plan)
+		forged, err := w.Bytes()
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if _, err := Decode(forged); err == nil {
+			t.Errorf("%s in the container: no error", name)
+		}
 	}
 }
 
@@ -238,7 +258,7 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		data, err := p.Encode()
+		data, err := p.Encode(state.Header{})
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -258,7 +278,7 @@ func FuzzDecode(f *testing.F) {
 				t.Fatalf("an accepted plan does not apply: %v", err)
 			}
 		}
-		again, err := p.Encode()
+		again, err := p.Encode(state.Header{})
 		if err != nil {
 			t.Fatalf("an accepted plan cannot be written: %v", err)
 		}

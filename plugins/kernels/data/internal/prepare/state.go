@@ -13,6 +13,7 @@ import (
 	"github.com/bulkhead-ml/bulkhead/plugins/kernels/data/internal/frame"
 	"github.com/bulkhead-ml/bulkhead/plugins/kernels/data/internal/impute"
 	"github.com/bulkhead-ml/bulkhead/plugins/kernels/data/internal/scale"
+	"github.com/bulkhead-ml/bulkhead/sdk/state"
 )
 
 // kernelName marks a state as one of this kernel.
@@ -21,26 +22,53 @@ const kernelName = "data.prepare"
 // maxStateBytes bounds what Decode reads.
 const maxStateBytes = 64 << 20
 
-// state is the saved form: one JSON object. Numbers are written with the digits
-// that read back to the same float64.
-type state struct {
+// Versions of the state: the container of package state, and what stood before
+// it. The plan inside has a version of its own.
+const (
+	StateVersion    = 2
+	MinStateVersion = 1
+)
+
+// first is version 1 of the state: one JSON object.
+type first struct {
 	Kernel string `json:"kernel"`
 	Plan   *Plan  `json:"plan"`
 }
 
-// Encode writes the plan as bytes that Decode reads back.
-func (p *Plan) Encode() ([]byte, error) {
-	return json.Marshal(state{Kernel: kernelName, Plan: p})
+// Encode writes the plan as bytes that Decode reads back, under a header that
+// tells where it comes from. Numbers of the plan are written with the digits
+// that read back to the same float64.
+func (p *Plan) Encode(from state.Header) ([]byte, error) {
+	from.Kernel, from.Version = kernelName, StateVersion
+	w := state.New(from)
+	w.JSON("plan", p)
+	return w.Bytes()
 }
 
-// Decode reads a plan that Encode wrote. It trusts nothing: other kernels,
-// other versions, unknown fields, trailing bytes and plans that no fit can have
-// made are errors.
+// Decode reads a plan that Encode wrote, now or in version 1. It trusts nothing:
+// other kernels, other versions, unknown fields, trailing bytes and plans that
+// no fit can have made are errors.
 func Decode(data []byte) (*Plan, error) {
 	if len(data) > maxStateBytes {
 		return nil, fmt.Errorf("state of data.prepare: %d bytes, more than %d", len(data), maxStateBytes)
 	}
-	var s state
+	s, err := state.Load(data, state.Want{Kernel: kernelName, Version: StateVersion})
+	if errors.Is(err, state.ErrNotState) {
+		return decodeFirst(data)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("state of data.prepare: %w", err)
+	}
+	p, r := &Plan{}, s.Reader()
+	r.JSON("plan", p)
+	if err := r.End(); err != nil {
+		return nil, fmt.Errorf("state of data.prepare: %w", err)
+	}
+	return p, p.check()
+}
+
+func decodeFirst(data []byte) (*Plan, error) {
+	var s first
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&s); err != nil {
