@@ -118,7 +118,7 @@ func TestHCLLoads(t *testing.T) {
 
 // TestGoIsReal wants every Go block of the guides in a file that is compiled.
 func TestGoIsReal(t *testing.T) {
-	sources := []string{"examples/hello-check/main.go", "examples/hello-kernel/main.go", "examples/hello-check/main_test.go", "docs/authors_test.go"}
+	sources := []string{"examples/hello-check/main.go", "examples/hello-kernel/main.go", "examples/hello-ledger/main.go", "examples/hello-check/main_test.go", "docs/authors_test.go", "docs/authors_kernels_test.go"}
 	for _, f := range blocks(t, "go") {
 		if !slices.ContainsFunc(sources, func(name string) bool { return strings.Contains(read(t, name), f.text) }) {
 			t.Errorf("%s:%d is in none of %v, so nothing compiles it", f.page, f.line, sources)

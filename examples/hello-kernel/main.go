@@ -15,36 +15,51 @@ import (
 	"github.com/bulkhead-ml/bulkhead/sdk/diag"
 	"github.com/bulkhead-ml/bulkhead/sdk/kernel"
 	"github.com/bulkhead-ml/bulkhead/sdk/plugin"
+	"github.com/bulkhead-ml/bulkhead/sdk/table"
 )
 
 type clip struct {
 	Low  float64 `json:"low" default:"0" doc:"Smallest value that is kept."`
 	High float64 `json:"high" default:"1" doc:"Largest value that is kept."`
+
+	schema *arrow.Schema
 }
+
+// OutputSchema is that of the input.
+func (c *clip) OutputSchema() (*arrow.Schema, error) { return c.schema, nil }
 
 func (c *clip) Transform(_ context.Context, in *kernel.Reader, out *kernel.Writer) (kernel.Report, error) {
 	err := in.Each(func(batch arrow.RecordBatch) error {
 		columns := slices.Clone(batch.Columns())
-		for i, column := range columns {
-			if values, ok := column.(*array.Float64); ok {
-				columns[i] = c.column(values)
+		for _, i := range table.Features(batch.Schema()) {
+			if values, ok := columns[i].(*array.Float64); ok {
+				columns[i] = c.column(values, out.Allocator())
+				defer columns[i].Release()
 			}
 		}
-		return out.Write(array.NewRecordBatch(batch.Schema(), columns, batch.NumRows()))
+		clipped := array.NewRecordBatch(batch.Schema(), columns, batch.NumRows())
+		defer clipped.Release()
+		return out.Write(clipped)
 	})
 	return kernel.Report{"low": c.Low, "high": c.High}, err
 }
 
-func (c *clip) column(values *array.Float64) arrow.Array {
-	b := array.NewFloat64Builder(memory.DefaultAllocator)
+func (c *clip) column(values *array.Float64, alloc memory.Allocator) arrow.Array {
+	b := array.NewFloat64Builder(alloc)
+	defer b.Release()
+	b.Reserve(values.Len())
 	for i, v := range values.Values() {
-		b.AppendValues([]float64{min(max(v, c.Low), c.High)}, []bool{values.IsValid(i)})
+		if values.IsNull(i) {
+			b.AppendNull()
+			continue
+		}
+		b.UnsafeAppend(min(max(v, c.Low), c.High))
 	}
 	return b.NewArray()
 }
 
 func newClip(s *kernel.Setup) (kernel.Instance, error) {
-	c := &clip{}
+	c := &clip{schema: s.Schema}
 	err := s.Config(c)
 	if c.Low > c.High {
 		return nil, diag.Errorf("Empty range", "low is above high.").At("low")
@@ -53,7 +68,7 @@ func newClip(s *kernel.Setup) (kernel.Instance, error) {
 }
 
 var info, service = plugin.Info{Name: "hello-kernel", Version: "0.1.0"}, kernel.Serve(kernel.Kernel{
-	Name: "clip", Compartment: kernel.Data, Transforms: true, Config: clip{}, New: newClip,
+	Name: "clip", Compartment: kernel.Data, Transforms: true, RowWise: true, Config: clip{}, New: newClip,
 })
 
 func main() { plugin.Serve(info, service) }
