@@ -6,7 +6,10 @@ import (
 	"errors"
 
 	"github.com/bulkhead-ml/bulkhead/host/dataplane"
+	"github.com/bulkhead-ml/bulkhead/host/pipeline/edge"
+	"github.com/bulkhead-ml/bulkhead/host/sink"
 	"github.com/bulkhead-ml/bulkhead/host/source"
+	"github.com/bulkhead-ml/bulkhead/host/tablefile"
 	"github.com/bulkhead-ml/bulkhead/sdk/diag"
 	"github.com/bulkhead-ml/bulkhead/sdk/table"
 )
@@ -21,6 +24,21 @@ func (e *startError) Unwrap() error { return e.err }
 func callProblem(node string, err error) *Problem {
 	if e, ok := errors.AsType[*LimitError](err); ok {
 		return problemf(node, e.Summary, "%s", e.Detail).because(err)
+	}
+	if e, ok := errors.AsType[*sourceFault](err); ok {
+		return sourceProblem(e.node, err)
+	}
+	if e, ok := errors.AsType[*edge.FullError](err); ok {
+		return fullProblem(node, e)
+	}
+	if e, ok := errors.AsType[*edge.SpillError](err); ok {
+		return problemf(node, "Table that cannot be kept", "%v. Free the disk, or give another directory for temporary files.", e.Err).because(err)
+	}
+	if e, ok := errors.AsType[*tablefile.DamageError](err); ok {
+		return problemf(node, "Stored table that is damaged", "%v. Run the pipeline again: it is made anew.", e).because(err)
+	}
+	if e, ok := errors.AsType[*sink.Error](err); ok {
+		return problemf(node, e.Summary, "%s: %s", e.Path, e.Detail).because(err)
 	}
 	if _, ok := errors.AsType[*source.Error](err); ok {
 		return sourceProblem(node, err)

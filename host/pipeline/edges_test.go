@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,7 +21,7 @@ func TestPlanTellsOfBlankLines(t *testing.T) {
 		t.Fatal(err)
 	}
 	nodes := []Node{{Name: "rows", Kind: KindSource, Source: &source.Spec{Path: path}}, step("a", "drop", "rows")}
-	plan, problems := MakePlan(context.Background(), Pipeline{Nodes: nodes}, nil)
+	plan, problems := MakePlan(context.Background(), Pipeline{Nodes: nodes}, nil, Options{})
 	if plan == nil || len(problems) != 1 || problems[0].Severity != SeverityInfo || !strings.Contains(problems[0].Detail, "2 blank lines") {
 		t.Errorf("problems %v", problems)
 	}
@@ -31,15 +30,15 @@ func TestPlanTellsOfBlankLines(t *testing.T) {
 func TestPlanCanBeCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	cancel(errTest)
-	plan, problems := MakePlan(ctx, Pipeline{Nodes: []Node{rowsNode(t, 4), step("a", "drop", "rows")}}, nil)
+	plan, problems := MakePlan(ctx, Pipeline{Nodes: []Node{rowsNode(t, 4), step("a", "drop", "rows")}}, nil, Options{})
 	if plan != nil || len(problems) != 1 || !errors.Is(problems[0], errTest) {
 		t.Errorf("problems %v", problems)
 	}
 }
 
 func TestSeveralProblemsAtOnce(t *testing.T) {
-	nodes := []Node{rowsNode(t, 4), step("a", "drop", "rosw"), step("b!", "drop", "rows"), {Name: "c", Kind: "sink"}}
-	plan, problems := MakePlan(context.Background(), Pipeline{Nodes: nodes}, nil)
+	nodes := []Node{rowsNode(t, 4), step("a", "drop", "rosw"), step("b!", "drop", "rows"), {Name: "c", Kind: "tap"}}
+	plan, problems := MakePlan(context.Background(), Pipeline{Nodes: nodes}, nil, Options{})
 	if plan != nil || len(problems) != 3 {
 		t.Errorf("problems %v", problems)
 	}
@@ -74,21 +73,27 @@ func TestFileThatChangesBeforeTheRun(t *testing.T) {
 	}
 }
 
-// TestSourceFallsBackToItsFile lets a source find the memory taken, which its
+// TestSourceFallsBackToItsFile lets a source find no room in memory, which its
 // size did not tell beforehand.
 func TestSourceFallsBackToItsFile(t *testing.T) {
 	f := newFleet(t)
 	plan := mustPlan(t, f, rowsNode(t, 1000), step("a", "scale", "rows"))
-	l := &ledger{max: 1 << 20}
-	if err := l.take(1<<20 - 100); err != nil {
-		t.Fatal(err)
+	size := plan.nodes[0].source.Bytes()
+	result, err := Run(context.Background(), plan, f, Events{}, Options{MaxTableBytes: 4 * size, Keep: KeepNone})
+	if err != nil || result.Edges[0].Kind != EdgeKept {
+		t.Errorf("edges %+v, error %v", result.Edges, err)
 	}
-	w := &worker{kernels: f, events: &notifier{}, options: Options{MaxTableBytes: 1 << 20}, ledger: l}
-	table, err := w.source(context.Background(), plan.nodes[0], &NodeResult{})
-	if _, isFile := table.(*source.Table); err != nil || !isFile || l.used != 1<<20-100 {
-		t.Errorf("table %T, error %v, %d bytes held", table, err, l.used)
+	plan.nodes[0].source = smaller{plan.nodes[0].source}
+	result, err = Run(context.Background(), plan, f, Events{}, Options{MaxTableBytes: size, Keep: KeepNone})
+	if err != nil || result.Edges[0].Kind != EdgeFile || result.Node("a").RowsOut != 1000 || result.Node("rows").Status != OK {
+		t.Errorf("edges %+v, error %v", result.Edges, err)
 	}
 }
+
+// smaller is a source that says it is small.
+type smaller struct{ Source }
+
+func (smaller) Bytes() int64 { return 1 }
 
 func TestResultAsJSON(t *testing.T) {
 	result, err := run(t, newFleet(t), Options{}, rowsNode(t, 4), step("a", "scale", "rows"), step("b", "lose", "a"))
@@ -175,14 +180,5 @@ func TestSavesAtTheSameTime(t *testing.T) {
 	wg.Wait()
 	if got := savedVersion(t, dir); !strings.Contains("abc", got) || got == "" {
 		t.Errorf("version %q is left", got)
-	}
-}
-
-func TestWriteErrorsAreTold(t *testing.T) {
-	m := resultOf("x").Nodes[1].Table()
-	reader, writer := io.Pipe()
-	_ = reader.Close() // so that every write fails
-	if err := WriteCSV(context.Background(), writer, m); !errors.Is(err, io.ErrClosedPipe) {
-		t.Errorf("error %v", err)
 	}
 }

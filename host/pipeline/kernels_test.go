@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -25,7 +23,6 @@ import (
 	"google.golang.org/grpc/test/bufconn"
 
 	"github.com/bulkhead-ml/bulkhead/host/dataplane"
-	"github.com/bulkhead-ml/bulkhead/host/source"
 	"github.com/bulkhead-ml/bulkhead/sdk/diag"
 	"github.com/bulkhead-ml/bulkhead/sdk/kernel"
 	"github.com/bulkhead-ml/bulkhead/sdk/plugin"
@@ -227,25 +224,6 @@ func (flooder) Transform(_ context.Context, in *kernel.Reader, out *kernel.Write
 	}
 }
 
-// csvFile makes a file with columns x, y and a text.
-func csvFile(t testing.TB, rows int) string {
-	t.Helper()
-	var b strings.Builder
-	b.WriteString("x,y,s\n")
-	for i := range rows {
-		fmt.Fprintf(&b, "%d.5,%d,\"a,%d\"\n", i, i%2, i)
-	}
-	path := filepath.Join(t.TempDir(), "rows.csv")
-	if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-func rowsNode(t testing.TB, rows int) Node {
-	return Node{Name: "rows", Kind: KindSource, Source: &source.Spec{Path: csvFile(t, rows), Target: "y"}}
-}
-
 // step makes a kernel node of the test plugin.
 func step(name, kernelName, input string) Node {
 	n := Node{Name: name, Kind: KindKernel, Use: Use{"test", kernelName}, Inputs: []string{input}}
@@ -259,7 +237,7 @@ func step(name, kernelName, input string) Node {
 
 func mustPlan(t testing.TB, k Kernels, nodes ...Node) *Plan {
 	t.Helper()
-	plan, problems := MakePlan(context.Background(), Pipeline{Name: "p", Nodes: nodes}, k)
+	plan, problems := MakePlan(context.Background(), Pipeline{Name: "p", Nodes: nodes}, k, Options{})
 	if plan == nil {
 		t.Fatalf("no plan: %v", problems)
 	}

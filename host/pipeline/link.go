@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -14,15 +15,16 @@ import (
 	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 )
 
-var nodeName = pattern.Lazy(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$`)
+var nodeName = pattern.Lazy(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$`)
 
 // link draws the edges and checks everything that needs no file and no plugin.
 func link(p Pipeline) (*Plan, []*Problem) {
-	plan := &Plan{Pipeline: p.Name, byName: map[string]*node{}}
+	plan := &Plan{Pipeline: p.Name, byName: make(map[string]*node, len(p.Nodes)), plugins: p.Plugins, batch: p.Batch}
 	problems := plan.add(p.Nodes)
 	for _, n := range plan.nodes {
 		problems = append(problems, plan.connect(n)...)
 	}
+	problems = append(problems, plan.collisions()...)
 	if HasErrors(problems) {
 		return nil, problems
 	}
@@ -51,13 +53,13 @@ func (p *Plan) add(nodes []Node) []*Problem {
 		} else {
 			folded[key] = true
 		}
-		one := &node{Node: n, public: n.public()}
+		one := &node{Node: n, public: n.public(p.plugins), index: len(p.nodes)}
 		p.nodes, p.Nodes, p.byName[n.Name] = append(p.nodes, one), append(p.Nodes, one.public), one
 	}
 	return problems
 }
 
-func (n *Node) public() *PlannedNode {
+func (n *Node) public(plugins map[string]Plugin) *PlannedNode {
 	p := &PlannedNode{
 		Name: n.Name, Kind: n.Kind, Use: n.Use.String(), Inputs: slices.Clone(n.Inputs),
 		Compartment: n.Description.GetCompartment(), Fits: n.Description.GetFits(), Transforms: n.Description.GetTransforms(),
@@ -65,6 +67,12 @@ func (n *Node) public() *PlannedNode {
 	}
 	if n.Source != nil {
 		p.Path = n.Source.Path
+	}
+	if n.Sink != nil {
+		p.Path = n.Sink.Path
+	}
+	if n.Kind == KindKernel {
+		p.RowWise, p.Undoes, p.Grants = n.Description.GetRowWise(), n.Description.GetUndoes(), plugins[n.Use.Plugin].Grants
 	}
 	return p
 }
@@ -74,15 +82,15 @@ func (n *Node) check() []*Problem {
 	var problems []*Problem
 	add := func(p *Problem) { problems = append(problems, p) }
 	if !nodeName().MatchString(n.Name) {
-		add(problemf(n.Name, "Node name that cannot be used", "%q must be 1 to 64 letters, digits, '_', '-' or '.', and begin with a letter, a digit or '_'.", n.Name))
+		add(problemf(n.Name, "Node name that cannot be used", "%q must be 1 to 128 letters, digits, '_', '-' or '.', and begin with a letter, a digit or '_'.", n.Name))
 	}
 	if n.Budget < 0 || n.Timeout < 0 || n.Retries < 0 {
 		add(problemf(n.Name, "Negative limit", "Budget, timeout and retries cannot be negative."))
 	}
 	switch n.OnFailure {
-	case Stop, Continue, Retry:
+	case Stop, Continue, Retry, Rollback, Quarantine:
 	default:
-		add(problemf(n.Name, "Unknown failure policy", "%q is none of stop, continue and retry.", n.OnFailure).at("on_failure"))
+		add(problemf(n.Name, "Unknown failure policy", "%q is none of stop, continue, retry, rollback and quarantine.", n.OnFailure).at("on_failure"))
 	}
 	switch n.Kind {
 	case KindSource:
@@ -91,8 +99,13 @@ func (n *Node) check() []*Problem {
 		}
 	case KindKernel:
 		problems = append(problems, n.checkKernel()...)
+	case KindSink:
+		if n.Sink == nil || n.Sink.Create == nil {
+			add(problemf(n.Name, "Sink that cannot be written", "A sink names a file."))
+		}
+		problems = append(problems, n.checkInput("Sink")...)
 	default:
-		add(problemf(n.Name, "Unknown kind of node", "%q is neither source nor kernel.", n.Kind))
+		add(problemf(n.Name, "Unknown kind of node", "%q is none of source, kernel and sink.", n.Kind))
 	}
 	return problems
 }
@@ -103,28 +116,36 @@ func (n *Node) checkKernel() []*Problem {
 	if n.Description == nil || !n.Description.GetFits() && !n.Description.GetTransforms() {
 		add(problemf(n.Name, "Kernel that does nothing", "%s neither fits nor transforms. Use another kernel.", n.Use).at("use"))
 	}
-	switch len(n.Inputs) {
-	case 1:
-	case 0:
-		add(problemf(n.Name, "Kernel without input", "Kernel %s has no table to work on. Set input to a source or to another kernel.", n.Name).at("input"))
-	default:
-		add(problemf(n.Name, "Kernel with several inputs", "Kernel %s takes one table and has %d: %s. Keep one of them.", n.Name, len(n.Inputs), strings.Join(n.Inputs, ", ")).at("input"))
-	}
+	problems = append(problems, n.checkInput("Kernel")...)
 	if n.Config != nil && !(json.Valid(n.Config) && bytes.HasPrefix(bytes.TrimSpace(n.Config), []byte{'{'})) {
 		add(problemf(n.Name, "Settings that are no JSON object", "The settings of %s cannot be sent to its plugin.", n.Name).at("config"))
 	}
 	return problems
 }
 
-// connect finds the input of a kernel.
+// checkInput wants one input; what says what kind of node has it.
+func (n *Node) checkInput(what string) []*Problem {
+	switch len(n.Inputs) {
+	case 1:
+		return nil
+	case 0:
+		return []*Problem{problemf(n.Name, what+" without input", "%s %s has no table to work on. Set input to a source or to another kernel.", what, n.Name).at("input")}
+	}
+	return []*Problem{problemf(n.Name, what+" with several inputs", "%s %s takes one table and has %d: %s. Keep one of them.", what, n.Name, len(n.Inputs), strings.Join(n.Inputs, ", ")).at("input")}
+}
+
+// connect finds the input of a kernel or a sink.
 func (p *Plan) connect(n *node) []*Problem {
-	if n.Kind != KindKernel || len(n.Inputs) != 1 {
+	if n.Kind != KindKernel && n.Kind != KindSink || len(n.Inputs) != 1 {
 		return nil
 	}
 	name := n.Inputs[0]
 	from := p.byName[name]
 	if from == nil {
 		return []*Problem{problemf(n.Name, "Unknown input", "There is no node %q.%s", name, p.suggest(name)).at("input")}
+	}
+	if from.Kind == KindSink {
+		return []*Problem{problemf(n.Name, "Input without a table", "%s is a sink and has no table to give. Take the input of %s instead.", name, name).at("input")}
 	}
 	if from.Kind == KindKernel && !from.Description.GetTransforms() {
 		return []*Problem{problemf(n.Name, "Input without a table", "%s only fits, so it has no table to give. Take the input of %s instead.", name, name).at("input")}
@@ -135,7 +156,31 @@ func (p *Plan) connect(n *node) []*Problem {
 	return nil
 }
 
+// collisions refuses two sinks that write one file.
+func (p *Plan) collisions() []*Problem {
+	var problems []*Problem
+	writers := map[string]*node{}
+	for _, n := range p.nodes {
+		if n.Kind != KindSink || n.Sink == nil || n.Sink.Path == "" {
+			continue
+		}
+		path := filepath.Clean(n.Sink.Path)
+		if other := writers[path]; other != nil {
+			problems = append(problems, problemf(n.Name, "File that two sinks write", "%s is written by %s, too. Give one of them another file.", path, other.Name))
+		}
+		writers[path] = n
+	}
+	return problems
+}
+
+// maxSuggestions bounds the search for a name that was meant: it looks at every
+// node.
+const maxSuggestions = 20
+
 func (p *Plan) suggest(name string) string {
+	if p.suggested++; p.suggested > maxSuggestions {
+		return ""
+	}
 	best, distance := "", (len(name)+2)/3+1
 	for _, n := range p.nodes {
 		if d := levenshtein.Distance(n.Name, name, nil); d < distance {
@@ -149,31 +194,51 @@ func (p *Plan) suggest(name string) string {
 }
 
 // cycle returns the names along a cycle, the first one again at the end, or
-// nil. Every node has at most one input, so following inputs finds it.
+// nil. Every node has at most one input, so following inputs finds it; a node
+// that was passed before is not followed again.
 func (p *Plan) cycle() []string {
-	for _, start := range p.nodes {
-		path := []string{start.Name}
-		for n := start.input; n != nil && len(path) <= len(p.nodes); n = n.input {
-			path = append(path, n.Name)
-			if n == start {
-				return path
+	passed := make([]int, len(p.nodes)) // the walk that passed a node, from 1
+	for i, start := range p.nodes {
+		for n := start; n != nil && passed[n.index] == 0; n = n.input {
+			passed[n.index] = i + 1
+			if n.input != nil && passed[n.input.index] == i+1 {
+				return n.input.around()
 			}
 		}
 	}
 	return nil
 }
 
-// level numbers the nodes by their distance from a source.
-func (p *Plan) level() {
-	for _, n := range p.nodes {
-		for up := n.input; up != nil; up = up.input {
-			n.public.Level++
-		}
-		for len(p.Levels) <= n.public.Level {
-			p.Levels = append(p.Levels, nil)
+// around names the nodes of the cycle that n is on.
+func (n *node) around() []string {
+	path := []string{n.Name}
+	for up := n.input; ; up = up.input {
+		path = append(path, up.Name)
+		if up == n {
+			return path
 		}
 	}
+}
+
+// level sorts the nodes by their distance from a source, and those of one
+// distance as the pipeline is written.
+func (p *Plan) level() {
+	current := []*node{}
 	for _, n := range p.nodes {
-		p.Levels[n.public.Level] = append(p.Levels[n.public.Level], n.Name)
+		if n.input == nil {
+			current = append(current, n)
+		}
+	}
+	for level := 0; len(current) > 0; level++ {
+		slices.SortFunc(current, func(a, b *node) int { return a.index - b.index })
+		var names []string
+		var next []*node
+		for _, n := range current {
+			n.public.Level = level
+			names = append(names, n.Name)
+			next = append(next, n.consumers...)
+		}
+		p.Levels, p.order = append(p.Levels, names), append(p.order, current...)
+		current = next
 	}
 }

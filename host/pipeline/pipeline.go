@@ -1,33 +1,95 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package pipeline plans and runs graphs of sources and kernels.
+// Package pipeline plans and runs graphs of sources, kernels and sinks.
 //
 // # Graph
 //
 // A pipeline is a set of nodes. A source node reads a table; a kernel node
-// takes the table of exactly one other node, and fits, transforms or both. An
-// edge is the name of a node in Inputs. MakePlan checks the graph before any
-// data moves: names, cycles, inputs, what each kernel can do, and, where the
-// schema of the input is known, the kernel's own Validate. The schema behind a
-// transform is known only after it ran, and then Validate runs before the fit.
+// takes the table of exactly one other node, and fits, transforms or both; a
+// sink node writes the table of another node to a file. An edge is the name of a
+// node in Inputs. As every node has at most one input, the graph is a forest.
 //
-// # Run
+// MakePlan checks it before any data moves: names, cycles, inputs, what each
+// kernel can do, and, where the columns of the input are known, the kernel's own
+// Validate. The columns behind a transform are known when the kernel tells them
+// in its verdict, which it is then held to; otherwise they are known when it
+// writes its first batch, and then Validate runs before the next kernel is
+// called. MakePlan and Run take the same Options, and
+// the plan says what Run will do.
 //
-// Run executes the plan. A node starts when its input is there, and nodes that
-// do not depend on each other run at the same time, up to Options.Parallel. A
-// kernel that fits is fitted on its input first, and then transforms the same
-// input with the state that it learnt.
+// # Edges
 //
-// Tables between nodes stay in memory until their last consumer has ended;
-// together they take at most Options.MaxTableBytes. A source that would not
-// fit is read from its file again by each consumer instead.
+// The table of a node reaches its consumers in one of these ways:
+//
+//   - fused: both are row-wise kernels of one plugin. The plugin hands the rows
+//     on in its own process, and they do not come to the host;
+//   - stream: there is one consumer, which reads once. At most the credits of
+//     the edge, in bytes and rows, are on their way, in a dataplane.Pool where
+//     there is shared memory;
+//   - kept: there are several readers, or one that reads twice because it fits
+//     and then transforms. The table stays in memory until the last reader has
+//     ended, and what does not fit into Options.MaxTableBytes goes to a file;
+//   - file: a source, which is read from its file by every consumer. One that is
+//     small and read several times is kept instead, if memory has room for it;
+//   - cache: the table of an earlier run.
+//
+// A node with a budget, a time-out or the policy Retry stands alone: it reads a
+// table that is complete, and nobody reads its own before it has ended. So its
+// clock does not run while it waits for others, and a second attempt reads the
+// same rows again and shows nobody a row twice. A node with the policy Quarantine
+// has its input kept, from which the rejected rows are copied at the end.
+//
+// # Segments
+//
+// Kernels that are joined by streams run at the same time: they are a segment,
+// and Options.Parallel bounds the segments that run. A segment starts when its
+// input is there, or earlier when a processor is free and its input is a kept
+// table whose columns are known.
+//
+// No run waits for itself. A segment is a chain, since a stream has one writer
+// and one reader. A writer of a stream waits only while its reader has rows to
+// read; the last node of the chain writes to a kept table, a file or nothing,
+// and none of them ever makes it wait for a reader. The first node reads a file,
+// or a kept table whose writer belongs to a segment that was started before. So
+// the segments can be put in an order in which each waits for earlier ones
+// only, and the first that has not ended can always go on.
+//
+// # Rows
+//
+// Nothing is lost silently. Each node reports rows in, out, dropped and
+// rejected. A kernel that is row-wise, or that tells where its rows come from,
+// must account for every row, and fails when it does not; for any other, rows
+// that are unaccounted for are a warning. A row that a kernel rejects fails its
+// node, with the first of them listed by row, unless the node's policy is
+// Quarantine: then it is put aside with all of its columns.
+//
+// Between nodes, tiny batches are joined and big ones are cut. The rows and
+// their order stay, so that the outputs of a run depend on neither
+// Options.Parallel nor fusion, limits of memory or sizes of batches.
+//
+// # Cache
+//
+// With Options.Cache, what a kernel did is kept by the digest of all that it
+// depends on: the plugin's digest, the kernel, its settings, seed and budget,
+// and, through the key of its input, everything before it down to the digest of
+// the source. Kernels with side effects are not cached, nor is what comes behind
+// them. A state is kept as soon as it was learnt, a table where an edge is kept
+// or a branch ends. A node whose entry is there does not run, nor does what only
+// it needs. So a run that was killed goes on from the last of these points when
+// it is run again.
 //
 // # Failure
 //
 // A kernel that refuses its settings or data fails its node with diagnostics.
 // What follows is the node's OnFailure: Stop ends the pipeline, Continue skips
 // the nodes that depend on it, Retry calls a lost process again, on a fresh
-// one, and then stops. A refusal is never retried: it would come again.
+// one, and then stops. A refusal is never retried: it would come again. Rollback
+// stops, and takes back what the nodes did outside of their outputs, last one
+// first. Quarantine stops as well, except for rejected rows.
+//
+// Sinks are put in their place at the end, when every node that had to succeed
+// has: all of them are brought to disk first, and then renamed. Before that
+// nobody sees them.
 //
 // # Time
 //
@@ -38,15 +100,14 @@
 //
 // # Accounts
 //
-// Nothing is lost silently. Each node reports rows in, out and dropped; where
-// a transform leaves rows unaccounted for, the node carries a warning. With
-// Recorded, every call of a kernel leaves a record with digests of its settings
-// and of its rows.
+// With Recorded, every call of a kernel leaves a record with digests of its
+// settings and of its rows.
 package pipeline
 
 import (
 	"time"
 
+	"github.com/bulkhead-ml/bulkhead/host/pipeline/edge"
 	"github.com/bulkhead-ml/bulkhead/host/source"
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
 )
@@ -55,15 +116,31 @@ import (
 type Pipeline struct {
 	Name  string
 	Nodes []Node
+	// Plugins tells of the plugins that the nodes use, by name. One that is not
+	// in it is used all the same; what it makes is not cached.
+	Plugins map[string]Plugin
+	// Batch limits the batches between nodes; zeros take the limits of the wire.
+	Batch edge.Limits
+}
+
+// Plugin is what the engine has to know of a plugin that it does not start
+// itself.
+type Plugin struct {
+	Version string
+	// Digest of its code; without one, nothing of it is cached.
+	Digest string
+	// Grants are what it may do, in the words of its manifest.
+	Grants []string
 }
 
 // Kind of a node.
 type Kind string
 
-// A node reads a table or runs a kernel.
+// A node reads a table, runs a kernel or writes a table.
 const (
 	KindSource Kind = "source"
 	KindKernel Kind = "kernel"
+	KindSink   Kind = "sink"
 )
 
 // OnFailure says what becomes of a pipeline when a node fails.
@@ -74,6 +151,10 @@ const (
 	Stop     OnFailure = "stop"
 	Continue OnFailure = "continue"
 	Retry    OnFailure = "retry"
+	// Rollback is Stop, and takes back what was done outside.
+	Rollback OnFailure = "rollback"
+	// Quarantine is Stop, except for rejected rows, which are put aside.
+	Quarantine OnFailure = "quarantine"
 )
 
 // DefaultRetries is the number of retries of a Retry node that names none.
@@ -98,15 +179,17 @@ func (u Use) String() string {
 // Node is one step.
 type Node struct {
 	// Name is unique in the pipeline, in any case: letters, digits, '_', '-'
-	// and '.', at most 64, the first one a letter, a digit or '_'.
+	// and '.', at most 128, the first one a letter, a digit or '_'.
 	Name string
 	Kind Kind
 	// Source of a source node.
 	Source *source.Spec
+	// Sink of a sink node.
+	Sink *Sink
 	// Use and Description of a kernel node.
 	Use         Use
 	Description *pluginv1.KernelDescription
-	// Inputs are names of nodes: none for a source, one for a kernel.
+	// Inputs are names of nodes: none for a source, one for a kernel or a sink.
 	Inputs []string
 	// Config is a JSON object; nil takes the kernel's defaults.
 	Config []byte
@@ -116,6 +199,8 @@ type Node struct {
 	OnFailure       OnFailure
 	// Retries of a Retry node; 0 is DefaultRetries.
 	Retries int
+	// NoCache keeps the node, and what comes behind it, out of the cache.
+	NoCache bool
 }
 
 func (n *Node) retries() int {

@@ -4,48 +4,10 @@ package pipeline
 
 import (
 	"context"
-	"fmt"
-	"runtime"
-	"slices"
 	"time"
+
+	"github.com/bulkhead-ml/bulkhead/host/pipeline/edge"
 )
-
-// Keep says which tables a result keeps.
-type Keep int
-
-// KeepEnds keeps those that no node consumes; KeepAll every one, which takes
-// the memory of all of them; KeepNone none.
-const (
-	KeepEnds Keep = iota
-	KeepAll
-	KeepNone
-)
-
-// Options of Run. The zero value is fine.
-type Options struct {
-	// Parallel bounds the nodes that run at the same time. Default: the number
-	// of processors.
-	Parallel int
-	// MaxTableBytes bounds all tables in memory together. Default 2 GiB.
-	MaxTableBytes int64
-	Keep          Keep
-	// Backoff is the wait before the first retry; it doubles with each one, up
-	// to 30 s. Default 200 ms.
-	Backoff time.Duration
-}
-
-func (o Options) withDefaults() Options {
-	if o.Parallel <= 0 {
-		o.Parallel = runtime.GOMAXPROCS(0)
-	}
-	if o.MaxTableBytes <= 0 {
-		o.MaxTableBytes = 2 << 30
-	}
-	if o.Backoff <= 0 {
-		o.Backoff = 200 * time.Millisecond
-	}
-	return o
-}
 
 // Run executes a plan. There is always a result, which says what became of
 // every node. The error is the *Problem that stopped the run, or the cause of
@@ -55,206 +17,185 @@ func Run(ctx context.Context, plan *Plan, kernels Kernels, events Events, o Opti
 	o = o.withDefaults()
 	inner, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	s := &scheduler{
-		worker: worker{kernels: kernels, events: &notifier{to: events}, options: o, ledger: &ledger{max: o.MaxTableBytes}},
-		plan:   plan, parent: ctx, ctx: inner, cancel: cancel,
-		done: make(chan ending), states: map[*node]*state{},
+	r := &runner{
+		plan: plan, kernels: kernels, events: &notifier{to: events}, options: o, ledger: o.ledger(),
+		parent: ctx, ctx: inner, cancel: cancel, messages: make(chan message),
 		result: &Result{Pipeline: plan.Pipeline, StartedAt: time.Now()},
 	}
-	err := s.run()
-	s.result.Wall = time.Since(s.result.StartedAt)
-	s.result.PeakTableBytes = s.worker.ledger.peak
-	return s.result, err
+	r.events.runStarted(plan)
+	err := r.all()
+	r.result.Wall = time.Since(r.result.StartedAt)
+	r.result.PeakTableBytes, r.result.PeakSpillBytes = r.ledger.Peak()
+	r.events.runEnded(r.result)
+	return r.result, err
 }
 
-// scheduler starts nodes whose input is there. All of it belongs to the
-// goroutine of Run; the nodes work in goroutines of their own and report
-// through done.
-type scheduler struct {
-	worker  worker
+// runner is one execution of a plan. It starts segments whose input is there. All
+// of it belongs to the goroutine of Run, unless it says otherwise; units work in
+// goroutines of their own and report through messages.
+type runner struct {
 	plan    *Plan
-	parent  context.Context
-	ctx     context.Context
-	cancel  context.CancelCauseFunc
-	done    chan ending
-	states  map[*node]*state
-	ready   []*node
-	running int
-	result  *Result
-	failure *Problem // of a node whose policy is not Continue
+	layout  *layout
+	found   *findings
+	kernels Kernels
+	events  *notifier
+	options Options
+	ledger  *edge.Ledger
+
+	parent context.Context
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+
+	messages chan message
+	flows    []*flow  // by the index of the node
+	told     []bool   // that the node has ended
+	segments []*tally // by segment number - 1
+	ready    queue
+	running  int // segments
+	result   *Result
+	failure  *Problem // of the node that stopped the run
+	failed   *node
+	undos    []*undoable // in the order in which they were done
+	sinks    []openSink
 }
 
-// state of a node during a run.
-type state struct {
-	result  *NodeResult
-	output  Table
-	waiting int // consumers that have not ended
+// tally is what is left of a segment.
+type tally struct {
+	started bool
+	left    int // units that have not ended
 }
 
-// ending is the message of a node that has ended.
+// message is what a unit tells the run: that the columns of its output are
+// known, or that it has ended.
+type message struct {
+	unit   *unit
+	opened *node
+	ending ending
+}
+
+// ending says how a unit ended: at names the node of an error.
 type ending struct {
-	node   *node
-	output Table
+	err  error
+	at   *node
+	sink SinkWriter // of a sink that was written
 }
 
-func (s *scheduler) run() error {
-	for _, n := range s.plan.nodes {
-		r := &NodeResult{Name: n.Name, Kind: n.Kind, Use: n.Use.String()}
-		s.states[n] = &state{result: r, waiting: len(n.consumers)}
-		s.result.Nodes = append(s.result.Nodes, r)
-		if n.input == nil {
-			s.ready = append(s.ready, n)
-		}
-	}
+// all runs everything and returns what Run does.
+func (r *runner) all() error {
+	r.prepare()
+	defer r.found.close()
 	for {
-		for len(s.ready) > 0 && s.running < s.worker.options.Parallel && s.ctx.Err() == nil {
-			s.start(s.ready[0])
-			s.ready = s.ready[1:]
+		for r.running < r.options.Parallel && r.ctx.Err() == nil {
+			s := r.ready.next()
+			if s == nil {
+				break
+			}
+			r.start(s)
 		}
-		if s.running == 0 {
-			return s.finish()
+		if r.running == 0 {
+			return r.finish()
 		}
-		s.end(<-s.done)
+		r.hear(<-r.messages)
 	}
 }
 
-func (s *scheduler) start(n *node) {
-	r := s.states[n].result
-	var input Table
-	if n.input != nil {
-		input = s.states[n.input].output
+// prepare makes the flows of all nodes, and ends those that do not run.
+func (r *runner) prepare() {
+	r.found = r.plan.lookUp(r.ctx, r.options)
+	r.layout = r.plan.lay(r.options, r.found)
+	for !r.found.pin(r.ctx, r.plan, r.layout, r.options) {
+		r.layout = r.plan.lay(r.options, r.found)
 	}
-	s.running++
-	r.StartedAt = time.Now()
-	s.worker.events.started(n.Name)
-	go func() {
-		output := s.worker.node(s.ctx, n, input, r)
-		r.Wall = time.Since(r.StartedAt)
-		s.done <- ending{n, output}
-	}()
-}
-
-// end takes a node that has ended and decides what follows.
-func (s *scheduler) end(e ending) {
-	s.running--
-	st := s.states[e.node]
-	st.output = e.output
-	switch st.result.Status {
-	case OK:
-		s.ready = append(s.ready, e.node.consumers...)
-		slices.SortStableFunc(s.ready, s.order)
-	case Failed:
-		s.failed(e.node)
+	r.segments = make([]*tally, len(r.layout.segments))
+	for i, s := range r.layout.segments {
+		r.segments[i] = &tally{left: len(s.units)}
 	}
-	s.settle(e.node)
-	s.worker.events.ended(st.result)
-	s.consumed(e.node.input)
+	r.flows, r.told = make([]*flow, len(r.plan.nodes)), make([]bool, len(r.plan.nodes))
+	for _, n := range r.plan.nodes {
+		r.result.Nodes = append(r.result.Nodes, &NodeResult{
+			Name: n.Name, Kind: n.Kind, Use: n.Use.String(), Cache: r.layout.cached(n, r.options, r.found), CacheKey: KeyOf(n.cacheable),
+		})
+	}
+	for _, note := range r.found.notes {
+		at := r.of(r.plan.byName[note.Node])
+		at.Problems = append(at.Problems, note)
+	}
+	for _, n := range r.plan.order {
+		r.flows[n.index] = r.flow(n)
+		if !r.layout.runs[n.index] {
+			r.present(n)
+		}
+	}
+	for _, s := range r.layout.segments {
+		if in := s.head().input; in == nil || !r.layout.runs[in.index] {
+			r.ready.add(s)
+		}
+	}
 }
 
-// order sorts as the pipeline is written.
-func (s *scheduler) order(a, b *node) int {
-	return slices.Index(s.plan.nodes, a) - slices.Index(s.plan.nodes, b)
+// of is the result of a node.
+func (r *runner) of(n *node) *NodeResult { return r.result.Nodes[n.index] }
+
+// present ends a node that does not run: a source that others read, or a hit of
+// the cache.
+func (r *runner) present(n *node) {
+	one := r.of(n)
+	f := r.flows[n.index]
+	if n.Kind == KindSource {
+		one.Attempts, one.StartedAt = 1, time.Now()
+		one.RowsOut, one.BytesOut = n.source.Rows(), n.source.Bytes()
+		f.table = n.source
+		r.events.started(n.Name)
+	} else {
+		r.recall(n, one, f)
+	}
+	one.Status = OK
+	r.settle(n)
+	if one.RowsOut >= 0 || f.waiting == 0 { // else when it was read
+		r.tellEnd(n)
+	}
 }
 
-// failed skips what depends on a node, or ends the run.
-func (s *scheduler) failed(n *node) {
-	if n.OnFailure == Continue {
-		s.skip(n, fmt.Sprintf("%s failed", n.Name))
+// tellEnd makes the event of a node that has ended, once.
+func (r *runner) tellEnd(n *node) {
+	if !r.told[n.index] {
+		r.told[n.index] = true
+		r.events.ended(r.of(n))
+	}
+}
+
+// start lets all units of a segment go.
+func (r *runner) start(s *segment) {
+	r.running++
+	r.segments[s.number-1].started = true
+	for _, u := range s.units {
+		for _, n := range u.nodes {
+			r.of(n).StartedAt = time.Now()
+			r.events.started(n.Name)
+		}
+		in := r.feed(u)
+		go func() { r.messages <- message{unit: u, ending: r.work(u, in)} }()
+	}
+}
+
+func (r *runner) hear(m message) {
+	if m.opened != nil {
+		r.early(m.opened)
 		return
 	}
-	if s.failure == nil {
-		s.failure = s.states[n].result.failure()
-		s.cancel(fmt.Errorf("%s failed", n.Name))
+	r.end(m.unit, m.ending)
+	t := r.segments[m.unit.segment.number-1]
+	if t.left--; t.left == 0 {
+		r.running--
 	}
 }
 
-// failure is the first error among the problems of a failed node.
-func (n *NodeResult) failure() *Problem {
-	for _, p := range n.Problems {
-		if p.Severity == SeverityError {
-			return p
-		}
-	}
-	return problemf(n.Name, "Node that failed", "%s", n.Reason)
-}
-
-// skip marks everything behind n.
-func (s *scheduler) skip(n *node, reason string) {
+// early offers the readers of a table that is being written.
+func (r *runner) early(n *node) {
 	for _, c := range n.consumers {
-		if r := s.states[c].result; r.Status == "" {
-			r.end(Skipped, reason)
-			s.worker.events.ended(r)
-		}
-		s.skip(c, reason)
-	}
-}
-
-// settle hands the output of an ended node to the result, or lets go of it.
-func (s *scheduler) settle(n *node) {
-	st := s.states[n]
-	keep := s.worker.options.Keep
-	if st.output == nil {
-		return
-	}
-	if keep == KeepAll || keep == KeepEnds && len(n.consumers) == 0 {
-		st.result.table = st.output
-	} else if st.waiting == 0 {
-		release(st.output)
-		st.output = nil
-	}
-}
-
-// consumed counts a consumer of n that has ended.
-func (s *scheduler) consumed(n *node) {
-	if n == nil {
-		return
-	}
-	st := s.states[n]
-	if st.waiting--; st.waiting == 0 {
-		s.settle(n)
-	}
-}
-
-// finish marks what never started and frees what nobody will take.
-func (s *scheduler) finish() error {
-	cause := context.Cause(s.ctx)
-	for _, n := range s.plan.nodes {
-		st := s.states[n]
-		if st.result.Status == "" {
-			st.result.end(unstarted(s.parent), cause.Error())
-			s.worker.events.ended(st.result)
-		}
-		if st.result.table == nil {
-			release(st.output)
+		u := r.layout.units[c.index]
+		if u != nil && u.head() == c && !c.alone() && !r.segments[u.segment.number-1].started {
+			r.ready.offer(u.segment)
 		}
 	}
-	return s.conclude(cause)
-}
-
-// unstarted is the status of a node that the end of a run kept from starting.
-func unstarted(parent context.Context) Status {
-	if parent.Err() != nil {
-		return Cancelled
-	}
-	return Skipped
-}
-
-// conclude sets the status of the whole run.
-func (s *scheduler) conclude(cause error) error {
-	r := s.result
-	if s.failure != nil {
-		r.Status, r.Reason = Failed, s.failure.Error()
-		return s.failure
-	}
-	r.Status = OK
-	for _, n := range r.Nodes {
-		switch n.Status {
-		case Cancelled:
-			r.Status, r.Reason = Cancelled, cause.Error()
-			return cause
-		case Failed:
-			r.Status, r.Reason = Partial, n.Name+" failed"
-		}
-	}
-	return nil
 }

@@ -12,6 +12,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/bulkhead-ml/bulkhead/host/sink"
+	"github.com/bulkhead-ml/bulkhead/host/source"
 )
 
 // manifestName is the file by which a directory of a saved run is known. No
@@ -52,9 +57,9 @@ func (e *SaveError) Error() string {
 func (e *SaveError) Unwrap() error { return e.Err }
 
 // Save writes the result into dir: for every node NODE.json, its NodeResult;
-// NODE.state, the bytes that a kernel learnt; and NODE.csv, its output table
-// where the result kept it. In a CSV file a null is an empty field and a
-// float64 the shortest text that reads back as the same value.
+// NODE.state, the bytes that a kernel learnt; NODE.rejected.jsonl, the rows that
+// were put aside; and NODE.csv, its output table where the result kept it, or
+// NODE.jsonl when a column is binary or a list. See package sink for the forms.
 //
 // The directory is written beside dir, brought to disk and put in its place at
 // once, so that dir holds the old run or the new one at every instant, also
@@ -122,10 +127,54 @@ func (s *saver) node(n *NodeResult, dir string) error {
 			return err
 		}
 	}
+	if n.quarantine != nil {
+		if err := s.add(n, dir, ".rejected.jsonl", n.quarantine.copy); err != nil {
+			return err
+		}
+	}
 	if n.table == nil || n.table.Schema() == nil {
 		return nil
 	}
-	return s.add(n, dir, ".csv", func(w io.Writer) error { return WriteCSV(s.ctx, w, n.table) })
+	return s.table(n, dir)
+}
+
+// table writes the table of a node: as CSV, or as JSON lines when a column has
+// no form in CSV.
+func (s *saver) table(n *NodeResult, dir string) error {
+	schema := n.table.Schema()
+	suffix, format := ".csv", source.CSV
+	if slices.ContainsFunc(schema.Fields(), formless) {
+		suffix, format = ".jsonl", source.JSONL
+	}
+	name := n.Name + suffix
+	if err := s.fail("writing " + name); err != nil {
+		return err
+	}
+	out, err := sink.Create(s.ctx, sink.Spec{Format: format, Path: filepath.Join(dir, name), Compression: "none"}, schema, nil)
+	if err != nil {
+		return err
+	}
+	defer out.Abort()
+	for batch, err := range n.table.Batches(s.ctx) {
+		if err == nil {
+			err = out.Write(batch)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	w, err := out.Commit()
+	s.saved.Files = append(s.saved.Files, SavedFile{Name: name, Node: n.Name, Bytes: w.Bytes, SHA256: w.SHA256})
+	return err
+}
+
+// formless reports whether a column has no form in CSV.
+func formless(f arrow.Field) bool {
+	switch f.Type.ID() {
+	case arrow.BINARY, arrow.LIST, arrow.FIXED_SIZE_LIST:
+		return true
+	}
+	return false
 }
 
 func (s *saver) bytes(n *NodeResult, dir, suffix string, data []byte) error {

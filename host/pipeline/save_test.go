@@ -40,9 +40,7 @@ func resultOf(version string) *Result {
 	for i := range 4 {
 		b.Field(i).AppendNull()
 	}
-	table := &memoryTable{ledger: &ledger{max: 1 << 20}}
-	_ = table.add(b.NewRecordBatch()) // fits
-	n := &NodeResult{Name: "a", Kind: KindKernel, Status: OK, table: table}
+	n := &NodeResult{Name: "a", Kind: KindKernel, Status: OK, table: tableOf(b.NewRecordBatch())}
 	n.learn([]byte("state of " + version))
 	return &Result{Pipeline: version, Status: OK, Nodes: []*NodeResult{{Name: "rows", Kind: KindSource, Status: OK, Reason: version}, n}}
 }
@@ -103,7 +101,7 @@ func TestSavedTablesReadBack(t *testing.T) {
 	if _, err := resultOf("one").Save(context.Background(), dir); err != nil {
 		t.Fatal(err)
 	}
-	table, err := source.Open(context.Background(), source.Spec{Path: filepath.Join(dir, "a.csv")})
+	table, err := source.Open(context.Background(), source.Spec{Path: filepath.Join(dir, "a.csv")}, nil)
 	if err != nil || table.Rows() != 4 || table.Columns()[1].Type != "float64" || table.Columns()[1].Nulls != 2 {
 		t.Errorf("table %+v, error %v", table, err)
 	}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// openSink is a sink that was written and is not in place yet.
+type openSink struct {
+	node   *node
+	writer SinkWriter
+}
+
+// commit puts all sinks in place: first each of them is brought to disk, then
+// each is renamed, in the order of the pipeline. A sink that cannot be ends
+// this, and what was renamed before it stays: each file is whole.
+func (r *runner) commit() {
+	ctx := context.WithoutCancel(r.ctx)
+	slices.SortFunc(r.sinks, func(a, b openSink) int { return a.node.index - b.node.index })
+	for _, s := range r.sinks {
+		if err := r.step("preparing "+s.node.Name, func() error { return s.writer.Prepare(ctx) }); err != nil {
+			r.sinkFailed(s.node, err)
+			return
+		}
+	}
+	for len(r.sinks) > 0 {
+		s := r.sinks[0]
+		var written Written
+		err := r.step("committing "+s.node.Name, func() (err error) {
+			written, err = s.writer.Commit()
+			return err
+		})
+		if err != nil {
+			r.sinkFailed(s.node, err)
+			return
+		}
+		r.sinks = r.sinks[1:]
+		written.Node = s.node.Name
+		r.result.Sinks = append(r.result.Sinks, written)
+	}
+}
+
+// step does one thing that is seen outside of the run.
+func (r *runner) step(name string, do func() error) error {
+	if err := r.options.fail(name); err != nil {
+		return err
+	}
+	return do()
+}
+
+func (r *runner) sinkFailed(n *node, err error) {
+	one := r.of(n)
+	p := callProblem(n.Name, err)
+	p.Detail += r.inPlace()
+	one.Problems = append(one.Problems, p)
+	one.end(Failed, p.Summary)
+	r.failure, r.failed = p, n
+}
+
+// inPlace says which sinks are new already.
+func (r *runner) inPlace() string {
+	if len(r.result.Sinks) == 0 {
+		return " No sink of this run is in place; each file is what it was before."
+	}
+	text := " In place are:"
+	for _, s := range r.result.Sinks {
+		text += fmt.Sprintf(" %s", s.Path)
+	}
+	return text + "; the other files are what they were before."
+}
+
+// abort removes what the sinks that are not in place have written. They have
+// not failed, but they are not there either.
+func (r *runner) abort() {
+	status, reason := r.unplaced()
+	for _, s := range r.sinks {
+		one := r.of(s.node)
+		if one.Status == OK {
+			one.end(status, reason)
+		}
+		if err := s.writer.Abort(); err != nil {
+			note := problemf(s.node.Name, "Unfinished file left behind", "%v.", err).because(err)
+			note.Severity = SeverityWarning
+			one.Problems = append(one.Problems, note)
+		}
+	}
+	r.sinks = nil
+}
+
+// unplaced is what becomes of a sink that was written in a run that did not come
+// to its end.
+func (r *runner) unplaced() (Status, string) {
+	if r.failed != nil {
+		return Skipped, r.failed.Name + " failed"
+	}
+	return Cancelled, fmt.Sprint(context.Cause(r.ctx))
+}

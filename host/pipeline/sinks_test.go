@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pipeline
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/bulkhead-ml/bulkhead/host/sink"
+)
+
+// fileSink is a file of package sink as the engine writes it.
+type fileSink struct{ *sink.Sink }
+
+func (f fileSink) Write(_ context.Context, b arrow.RecordBatch) error { return f.Sink.Write(b) }
+func (f fileSink) Prepare(context.Context) error                      { return f.Sink.Prepare() }
+func (f fileSink) Abort() error                                       { f.Sink.Abort(); return nil }
+func (f fileSink) Commit() (Written, error) {
+	w, err := f.Sink.Commit()
+	return Written{Path: w.Path, Rows: w.Rows, Bytes: w.Bytes, SHA256: w.SHA256}, err
+}
+
+// sinkNode writes CSV.
+func sinkNode(name, input, path string) Node {
+	return Node{Name: name, Kind: KindSink, Inputs: []string{input}, Sink: &Sink{Path: path, Create: func(ctx context.Context, schema *arrow.Schema) (SinkWriter, error) {
+		s, err := sink.Create(ctx, sink.Spec{Path: path}, schema, nil)
+		return fileSink{s}, err
+	}}}
+}
+
+// sunk is a pipeline with two sinks on one branch each.
+func sunk(t testing.TB, dir string) []Node {
+	t.Helper()
+	return []Node{
+		labRowsNode(t, 100), labNode("a", "add", "rows", labConfig{N: 1}), labNode("b", "twice", "a", labConfig{}),
+		sinkNode("one", "a", filepath.Join(dir, "one.csv")), sinkNode("two", "b", filepath.Join(dir, "two.csv")),
+	}
+}
+
+func TestSinks(t *testing.T) {
+	dir := t.TempDir()
+	result, err := labRun(t, &lab{}, Options{}, sunk(t, dir)...)
+	if err != nil || len(result.Sinks) != 2 || result.Sinks[0].Node != "one" || result.Sinks[1].Rows != 200 || len(result.Sinks[0].SHA256) != 64 {
+		t.Fatalf("sinks %+v, error %v", result.Sinks, err)
+	}
+	data, err := os.ReadFile(filepath.Join(dir, "two.csv"))
+	if err != nil || !strings.HasPrefix(string(data), "x\n1\n1\n2\n2\n") || strings.Count(string(data), "\n") != 201 {
+		t.Errorf("%d bytes, error %v", len(data), err)
+	}
+	if n := result.Node("two"); n.Status != OK || n.RowsIn != 200 || n.BytesIn == 0 || n.Attempts != 1 {
+		t.Errorf("result %+v", n)
+	}
+}
+
+// left lists the files of a directory, and their first bytes.
+func left(t *testing.T, dir string) string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, e := range entries {
+		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		version := "new"
+		if bytes.Equal(data, []byte("old")) {
+			version = "old"
+		}
+		out = append(out, e.Name()+" "+version)
+	}
+	return strings.Join(out, ", ")
+}
+
+func oldSinks(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range []string{"one.csv", "two.csv"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("old"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// TestNoSinkIsPlacedBeforeAllCanBe fails a run at each step.
+func TestNoSinkIsPlacedBeforeAllCanBe(t *testing.T) {
+	for step, want := range map[string]string{
+		"creating two": "one.csv old, two.csv old", "preparing one": "one.csv old, two.csv old", "preparing two": "one.csv old, two.csv old",
+		"committing one": "one.csv old, two.csv old", "committing two": "one.csv new, two.csv old",
+	} {
+		dir := oldSinks(t)
+		result, err := labRun(t, &lab{}, Options{fail: func(s string) error {
+			if s == step {
+				return errTest
+			}
+			return nil
+		}}, sunk(t, dir)...)
+		if !errors.Is(err, errTest) || result.Status != Failed || left(t, dir) != want {
+			t.Errorf("%s: %s, status %s, error %v", step, left(t, dir), result.Status, err)
+		}
+		// A sink is ok when it is in place, and the other one has failed or waited.
+		one, two := result.Node("one").Status, result.Node("two").Status
+		if (one == OK) != strings.Contains(want, "one.csv new") || two == OK || one != OK && one != Failed && two != Failed {
+			t.Errorf("%s: one is %s, two is %s", step, one, two)
+		}
+		if step == "committing two" && !strings.Contains(err.Error(), "one.csv; the other files are what they were") {
+			t.Errorf("error %v", err)
+		}
+	}
+}
+
+// TestFailedNodesLeaveSinksAlone: a failure anywhere, or in another branch whose
+// policy is Continue.
+func TestFailedNodesLeaveSinksAlone(t *testing.T) {
+	for policy, want := range map[OnFailure]string{Stop: "one.csv old, two.csv old", Continue: "one.csv new, two.csv old"} {
+		dir := oldSinks(t)
+		nodes := sunk(t, dir)
+		bad := labNode("b", "add", "a", labConfig{Fail: "lose"})
+		bad.OnFailure = policy
+		nodes[2] = bad
+		result, err := labRun(t, &lab{}, Options{}, nodes...)
+		if (err == nil) != (policy == Continue) || left(t, dir) != want || result.Node("two").Status == OK {
+			t.Errorf("%s: %s, error %v", policy, left(t, dir), err)
+		}
+	}
+}
+
+func TestSinkThatCannotBeMade(t *testing.T) {
+	_, err := labRun(t, &lab{}, Options{}, labRowsNode(t, 10), sinkNode("one", "rows", filepath.Join(t.TempDir(), "none", "one.csv")))
+	if p, ok := errors.AsType[*Problem](err); !ok || p.Node != "one" {
+		t.Errorf("error %v", err)
+	}
+	if _, ok := errors.AsType[*sink.Error](err); !ok {
+		t.Errorf("error %T", err)
+	}
+}
+
+// TestQuarantine puts rejected rows aside with all columns, also when a fit and
+// a stream stand around.
+func TestQuarantine(t *testing.T) {
+	n := labNode("a", "add", "first", labConfig{N: 1000, Fail: "reject"})
+	n.OnFailure = Quarantine
+	o := Options{TempDir: t.TempDir(), MaxTableBytes: 2000}
+	result, err := labRun(t, &lab{}, o, labRowsNode(t, 500), labNode("first", "twice", "rows", labConfig{}), n, labNode("next", "twice", "a", labConfig{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := result.Node("a"); a.RowsIn != 1000 || a.RowsOut != 800 || a.RowsRejected != 200 || len(a.Rejected) != MaxRejectedListed || a.Rejected[2].Row != 10 {
+		t.Errorf("result %+v", a)
+	}
+	if next := result.Node("next"); next.RowsIn != 800 || next.Status != OK {
+		t.Errorf("result %+v", next)
+	}
+	dir := filepath.Join(t.TempDir(), "run")
+	if _, err := result.Save(context.Background(), dir); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(filepath.Join(dir, "a.rejected.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
+	if len(lines) != 200 || lines[199] != `{"row":991,"rule":"range","column":"x","detail":"495","values":{"x":495}}` {
+		t.Errorf("%d lines, the last one %s", len(lines), lines[len(lines)-1])
+	}
+	result.Close()
+	if entries, _ := os.ReadDir(o.TempDir); len(entries) > 0 {
+		t.Errorf("%v is left behind", entries)
+	}
+}
+
+func TestRejectedRowsAreListed(t *testing.T) {
+	result, err := labRun(t, &lab{}, Options{}, labRowsNode(t, 5000), labNode("a", "add", "rows", labConfig{Fail: "reject"}))
+	a := result.Node("a")
+	if err == nil || a.RowsRejected != 1000 || len(a.Rejected) != MaxRejectedListed || a.Rejected[99].Row != 495 || !strings.Contains(err.Error(), "and 995 more") {
+		t.Errorf("%d rejected, %d listed, error %v", a.RowsRejected, len(a.Rejected), err)
+	}
+	r := rejects{aside: true}
+	if err := r.add(a.Rejected); err != nil {
+		t.Error(err)
+	}
+	for range MaxQuarantined/MaxRejectedListed + 1 {
+		err = r.add(a.Rejected)
+	}
+	if _, ok := errors.AsType[*LimitError](err); !ok {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestValuesOfQuarantinedRows(t *testing.T) {
+	table := resultOf("x").Nodes[1].Table()
+	var lines []string
+	for batch := range table.Batches(context.Background()) {
+		for row := range int(batch.NumRows()) {
+			text, err := json.Marshal(values(batch, row))
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines = append(lines, string(text))
+		}
+	}
+	want := []string{`{"i":-7,"f":0.1,"b":true,"s":"x, \"x\"\ny"}`, `{"i":-7,"f":1e+300,"b":true,"s":"x, \"x\"\ny"}`, `{"i":-7,"f":"NaN","b":true,"s":"x, \"x\"\ny"}`, `{"i":null,"f":null,"b":null,"s":null}`}
+	if got := fmt.Sprint(lines); got != fmt.Sprint(want) {
+		t.Errorf("values %s", got)
+	}
+}
