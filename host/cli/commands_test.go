@@ -25,7 +25,7 @@ var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"rc": cmdRC, "with": cmdWith, "install": cmdInstall, "mutate": cmdMutate, "machine": cmdMachine,
 	"jsonvalid": cmdJSONValid, "jsonlines": cmdJSONLines, "finding": cmdFinding, "cause": cmdCause,
 	"samefindings": cmdSameFindings, "columns": cmdColumns, "printable": cmdPrintable,
-	"doctor-live": cmdDoctorLive, "pages": cmdPages, "saved": cmdSaved,
+	"doctor-live": cmdDoctorLive, "pages": cmdPages, "saved": cmdSaved, "runid": cmdRunID, "stateid": cmdStateID,
 }
 
 // usage fails the script on a wrong number of arguments.
@@ -50,6 +50,33 @@ func cmdRC(ts *testscript.TestScript, neg bool, args []string) {
 	if got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
 	}
+}
+
+// cmdRunID puts the id of a run of the list on standard output, the latest being
+// 1, into a variable: runid VARIABLE N
+func cmdRunID(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 2, "runid VARIABLE N")
+	var list struct{ Runs []struct{ ID string } }
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &list))
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	if n < 1 || n > len(list.Runs) {
+		ts.Fatalf("%d runs", len(list.Runs))
+	}
+	ts.Setenv(args[0], list.Runs[n-1].ID)
+}
+
+// cmdStateID puts the digest of the latest state of a kernel in the store into a
+// variable: stateid VARIABLE KERNEL
+func cmdStateID(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 2, "stateid VARIABLE KERNEL")
+	ts.Check(ts.Exec("bulkhead", "state", "list", "--kernel", args[1], "--json"))
+	var list struct{ States []struct{ Digest string } }
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &list))
+	if len(list.States) == 0 {
+		ts.Fatalf("no state of %s", args[1])
+	}
+	ts.Setenv(args[0], list.States[0].Digest)
 }
 
 // cmdWith puts example and hostile plugins into ./plugins: with NAME...

@@ -5,7 +5,7 @@ package dataplane
 import (
 	"github.com/apache/arrow-go/v18/arrow"
 
-	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
+	"github.com/bulkhead-ml/bulkhead/sdk/table"
 )
 
 // Account is what a call moved, whether it came to its end or not. The digests
@@ -24,49 +24,51 @@ type Account struct {
 // hashing takes the time in which the wire works. A nil tally does nothing.
 type tally struct {
 	digest  *rowDigest
-	schema  *arrow.Schema // of the first batch
-	mixed   bool          // another batch had another schema
-	pending chan hashed   // nil before the first batch
+	schema  *arrow.Schema          // of the first batch
+	mixed   bool                   // another batch had another schema
+	pending chan arrow.RecordBatch // nil before the first batch
 	done    chan struct{}
-}
-
-// hashed is a batch to be hashed; its memory is borrowed until release.
-type hashed struct {
-	wire    *pluginv1.Batch
-	release func()
 }
 
 // tallyAhead is how many batches may wait for their hash. It bounds the memory
 // that hashing holds; past it the wire waits.
 const tallyAhead = 2
 
-// add hands over the next batch and its wire form, which share memory.
-func (t *tally) add(batch arrow.RecordBatch, wire *pluginv1.Batch) {
+// add hands over the next batch.
+func (t *tally) add(batch arrow.RecordBatch) {
 	if t == nil {
 		return
 	}
 	if t.pending == nil {
-		t.begin(batch.Schema(), wire.GetSchema())
+		t.begin(batch.Schema())
 	}
 	if t.mixed = t.mixed || t.schema != batch.Schema() && !t.schema.Equal(batch.Schema()); t.mixed {
 		return
 	}
 	batch.Retain()
-	t.pending <- hashed{wire, batch.Release}
+	t.pending <- batch
 }
 
 // begin starts hashing rows of a schema.
-func (t *tally) begin(schema *arrow.Schema, wire *pluginv1.TableSchema) {
-	t.digest, t.schema = newRowDigest(wire), schema
-	t.pending, t.done = make(chan hashed, tallyAhead), make(chan struct{})
+func (t *tally) begin(schema *arrow.Schema) {
+	t.schema = schema
+	if wire, err := table.EncodeSchema(schema); err == nil {
+		t.digest = newRowDigest(wire)
+	} else {
+		t.mixed = true
+	}
+	t.pending, t.done = make(chan arrow.RecordBatch, tallyAhead), make(chan struct{})
 	go t.run()
 }
 
 func (t *tally) run() {
 	defer close(t.done)
-	for b := range t.pending {
-		t.digest.add(b.wire)
-		b.release()
+	for batch := range t.pending {
+		// What travelled can be encoded.
+		if wire, err := table.EncodeRows(batch); err == nil {
+			t.digest.add(wire)
+		}
+		batch.Release()
 	}
 }
 

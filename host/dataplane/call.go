@@ -4,7 +4,10 @@ package dataplane
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
 
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
 )
@@ -12,17 +15,19 @@ import (
 // call is one streaming call: a sender in its own goroutine, and a receiver in
 // that of the caller.
 type call struct {
-	op      string
-	options Options
-	parent  context.Context
-	ctx     context.Context
-	cancel  context.CancelFunc
-	sender  *sender
-	open    Open
-	in, out *tally // nil without an account; in also when the digest is known
-	metrics Metrics
-	began   time.Time
-	cpu     time.Duration
+	op       string
+	options  Options
+	parent   context.Context
+	ctx      context.Context
+	cancel   context.CancelFunc
+	sender   *sender
+	open     Open
+	lane     *crossing   // nil when batches travel in messages
+	in, out  *tally      // nil without an account; in also when the digest is known
+	answered atomic.Bool // a message came
+	metrics  Metrics
+	began    time.Time
+	cpu      time.Duration
 }
 
 func newCall(ctx context.Context, op string, o Options, open Open, schema *pluginv1.TableSchema) *call {
@@ -38,6 +43,29 @@ func newCall(ctx context.Context, op string, o Options, open Open, schema *plugi
 		c.cpu, _ = o.Usage()
 	}
 	return c
+}
+
+// begin prepares a call and its opening message.
+func (c *client) begin(ctx context.Context, op string, open Open) (*call, *pluginv1.Open, error) {
+	if open.Schema == nil { // of a source
+		open.Schema = arrow.NewSchema(nil, nil)
+	}
+	req, err := open.proto(c.options.Side)
+	if err != nil {
+		return nil, nil, err
+	}
+	call := newCall(ctx, op, c.options, open, req.GetSchema())
+	if call.lane = call.cross(open.Schema); call.lane != nil {
+		req.Lane = call.lane.number
+	}
+	return call, req, nil
+}
+
+// abandon gives up a call whose stream could not be opened.
+func (c *call) abandon() {
+	if c.lane != nil {
+		c.lane.land(false)
+	}
 }
 
 // withoutDeadline ends with ctx, and hides its deadline from the plugin: else
@@ -76,6 +104,7 @@ func receive[M any](c *call, recv func() (M, error), take func(M) (*pluginv1.Res
 		if err != nil {
 			return nil, wireError(c.parent, c.op, err)
 		}
+		c.answered.Store(true)
 		result, err := take(m)
 		if err != nil {
 			return nil, err
@@ -103,7 +132,7 @@ func expectEnd[M any](c *call, recv func() (M, error)) error {
 }
 
 // finish stops the sender and checks the result against what was measured.
-func (c *call) finish(result *pluginv1.Result, err error) (*Outcome, error) {
+func (c *call) finish(result *pluginv1.Result, err error, lines *lineage) (*Outcome, error) {
 	c.cancel()
 	<-c.sender.done
 	c.measure()
@@ -115,7 +144,7 @@ func (c *call) finish(result *pluginv1.Result, err error) (*Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.outcome(result)
+	return c.outcome(result, lines)
 }
 
 func (c *call) measure() {
@@ -128,23 +157,6 @@ func (c *call) measure() {
 	if cpu, rss := c.options.Usage(); cpu >= c.cpu {
 		m.CPU, m.PeakRSS = cpu-c.cpu, rss
 	}
-}
-
-// outcome checks a result. The rows of a kernel that failed are not held
-// against it: it may have stopped reading anywhere.
-func (c *call) outcome(r *pluginv1.Result) (*Outcome, error) {
-	report, err := checkReport(r.GetReportJson(), c.options.Limits)
-	if err != nil {
-		return nil, broken(c.op, "%v", err)
-	}
-	o := &Outcome{
-		Report: report, RowsDropped: r.GetRowsDropped(), Metrics: c.metrics,
-		Diagnostics: diagnostics(r.GetDiagnostics(), c.options.Limits),
-	}
-	if o.Failed() {
-		return o, nil
-	}
-	return o, c.balance(r)
 }
 
 // tell fills in the account.
@@ -171,19 +183,4 @@ func (c *call) inputDigest() string {
 	default:
 		return digest
 	}
-}
-
-// balance compares the rows that a result claims with those that moved.
-func (c *call) balance(r *pluginv1.Result) error {
-	switch m := c.metrics; {
-	case !c.sender.complete:
-		return broken(c.op, "it ended after %d rows, before the end of its input", r.GetRowsIn())
-	case r.GetRowsIn() != m.RowsIn:
-		return broken(c.op, "it says that it read %d rows, and %d were sent", r.GetRowsIn(), m.RowsIn)
-	case r.GetRowsOut() != m.RowsOut:
-		return broken(c.op, "it says that it wrote %d rows, and %d arrived", r.GetRowsOut(), m.RowsOut)
-	case r.GetRowsDropped() < 0 || r.GetRowsDropped() > m.RowsIn:
-		return broken(c.op, "it says that it dropped %d of %d rows", r.GetRowsDropped(), m.RowsIn)
-	}
-	return nil
 }

@@ -13,6 +13,31 @@ import (
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
 )
 
+// The digest of rows, in full. The digests of int64, float64, bool and string
+// columns are those of every version so far.
+//
+// A column has the hashes below, each of its rows from the first to the last:
+//
+//   - nulls, of every type: of each null its number, from 0, as a uint64;
+//   - lengths, of string, binary and list: of each row the length in bytes, or
+//     the number of values, as a uint32; 0 for a null;
+//   - values, of all but lists: of each row the bytes of the number as Arrow has
+//     them, zeros for a null; a byte 0 or 1 for a bool, 0 for a null; the bytes
+//     of a string or binary, none for a null; for a dictionary the SHA-256 of
+//     the text, 32 zeros for a null, so that neither the keys nor the order of
+//     the dictionary matters;
+//   - of list and fixed-size list: nulls, lengths and values of the column of
+//     all values of rows that are not null.
+//
+// The digest is SHA-256 over the line "bulkhead rows 1" with its line feed, the
+// number of rows as a uint64, the schema's metadata, the number of columns as a
+// uint64, and of each column its name as a text, its type, its metadata, and the
+// 32 bytes of each hash that it has, in the order above. A type is its number in
+// TableColumn.Type as a uint64; after it come, for a timestamp, the number of
+// the unit as a uint64 and the zone as a text; for a list the type of its
+// values; for a fixed-size list the number of values a row as a uint64 and their
+// type.
+
 // digestForm is what a digest of rows begins with, and its version.
 const digestForm = "bulkhead rows 1\n"
 
@@ -25,28 +50,19 @@ func DigestBytes(data []byte) string {
 
 func digestText(sum []byte) string { return "sha256:" + hex.EncodeToString(sum) }
 
-// rowDigest hashes rows as the package doc says, batch by batch. It reads the
-// buffers that travel, which must have been checked.
+// rowDigest hashes rows batch by batch. It reads the buffers that travel, which
+// must have been checked.
 type rowDigest struct {
 	schema  *pluginv1.TableSchema
-	columns []columnDigest
+	columns []*columnDigest
 	rows    uint64
-	scratch []byte
-}
-
-// columnDigest hashes one column.
-type columnDigest struct {
-	kind                   pluginv1.TableColumn_Type
-	nulls, lengths, values hash.Hash
 }
 
 func newRowDigest(schema *pluginv1.TableSchema) *rowDigest {
-	d := &rowDigest{schema: schema, columns: make([]columnDigest, len(schema.GetColumns()))}
+	d := &rowDigest{schema: schema, columns: make([]*columnDigest, len(schema.GetColumns()))}
+	scratch := new([]byte)
 	for i, c := range schema.GetColumns() {
-		d.columns[i] = columnDigest{kind: c.GetType(), nulls: sha256.New(), values: sha256.New()}
-		if c.GetType() == pluginv1.TableColumn_TYPE_STRING {
-			d.columns[i].lengths = sha256.New()
-		}
+		d.columns[i] = newColumnDigest(c, scratch)
 	}
 	return d
 }
@@ -58,92 +74,10 @@ func (d *rowDigest) add(b *pluginv1.Batch) {
 		return
 	}
 	for i, c := range b.GetColumns() {
-		d.column(&d.columns[i], n, c)
+		d.columns[i].add(c, 0, n)
 	}
 	d.rows += uint64(n)
 }
-
-func (d *rowDigest) column(to *columnDigest, n int, c *pluginv1.ColumnBuffers) {
-	nulls := d.nulls(to.nulls, n, c.GetValidity())
-	switch to.kind {
-	case pluginv1.TableColumn_TYPE_BOOL:
-		d.bools(to.values, n, c)
-	case pluginv1.TableColumn_TYPE_STRING:
-		d.texts(to, n, c)
-	default:
-		d.numbers(to.values, nulls, c)
-	}
-}
-
-// nulls hashes the row numbers of nulls and tells whether there are any.
-func (d *rowDigest) nulls(to hash.Hash, n int, validity []byte) bool {
-	d.scratch = d.scratch[:0]
-	for i, b := range validity {
-		if b == 0xff {
-			continue
-		}
-		for row := 8 * i; row < min(n, 8*i+8); row++ {
-			if !bit(validity, row) {
-				d.scratch = binary.LittleEndian.AppendUint64(d.scratch, d.rows+uint64(row))
-			}
-		}
-	}
-	to.Write(d.scratch)
-	return len(d.scratch) > 0
-}
-
-// numbers hashes 8 bytes a row, zeros for nulls: what stands under a null is
-// an accident.
-func (d *rowDigest) numbers(to hash.Hash, nulls bool, c *pluginv1.ColumnBuffers) {
-	values := c.GetValues()
-	if nulls {
-		d.scratch = append(d.scratch[:0], values...)
-		values = d.scratch
-		for row := range len(values) / 8 {
-			if !valid(c.GetValidity(), row) {
-				clear(values[8*row : 8*row+8])
-			}
-		}
-	}
-	to.Write(values)
-}
-
-// bools hashes a byte a row, so that it does not matter where a batch ends.
-func (d *rowDigest) bools(to hash.Hash, n int, c *pluginv1.ColumnBuffers) {
-	d.scratch = d.scratch[:0]
-	for row := range n {
-		value := byte(0)
-		if valid(c.GetValidity(), row) && bit(c.GetValues(), row) {
-			value = 1
-		}
-		d.scratch = append(d.scratch, value)
-	}
-	to.Write(d.scratch)
-}
-
-// texts hashes the lengths of texts, and the texts one after the other; a null
-// has length 0.
-func (d *rowDigest) texts(to *columnDigest, n int, c *pluginv1.ColumnBuffers) {
-	d.scratch = d.scratch[:0]
-	text, offsets := c.GetValues(), c.GetOffsets()
-	from := uint32(0) // the text from here on is not hashed yet
-	for row := range n {
-		start, end := binary.LittleEndian.Uint32(offsets[4*row:]), binary.LittleEndian.Uint32(offsets[4*row+4:])
-		length := end - start
-		if !valid(c.GetValidity(), row) && length > 0 {
-			to.values.Write(text[from:start])
-			length, from = 0, end
-		}
-		d.scratch = binary.LittleEndian.AppendUint32(d.scratch, length)
-	}
-	to.values.Write(text[from:])
-	to.lengths.Write(d.scratch)
-}
-
-// valid reads a bitmap that may be left out when nothing is null.
-func valid(validity []byte, row int) bool { return len(validity) == 0 || bit(validity, row) }
-
-func bit(bitmap []byte, row int) bool { return bitmap[row/8]>>(row%8)&1 == 1 }
 
 // sum is the digest of the schema and of all rows so far.
 func (d *rowDigest) sum() string {
@@ -152,19 +86,74 @@ func (d *rowDigest) sum() string {
 	out = binary.LittleEndian.AppendUint64(out, uint64(len(d.columns)))
 	for i, c := range d.schema.GetColumns() {
 		out = appendText(out, c.GetName())
-		out = binary.LittleEndian.AppendUint64(out, uint64(c.GetType()))
+		out = appendType(out, c)
 		out = appendPairs(out, c.GetMetadata())
-		out = d.columns[i].append(out)
+		out = d.columns[i].appendSum(out)
 	}
 	return DigestBytes(out)
 }
 
-func (c *columnDigest) append(out []byte) []byte {
-	out = c.nulls.Sum(out)
-	if c.lengths != nil {
-		out = c.lengths.Sum(out)
+// columnDigest hashes a column, or the values of a list.
+type columnDigest struct {
+	kind                   pluginv1.TableColumn_Type
+	width, size            int       // bytes of a number; values of a fixed-size list
+	nulls, lengths, values hash.Hash // nil where the type has none
+	child                  *columnDigest
+	rows                   uint64
+	known                  map[uint32][sha256.Size]byte // hashes of a batch's dictionary
+	scratch                *[]byte                      // shared by the columns of a digest
+}
+
+func newColumnDigest(c *pluginv1.TableColumn, scratch *[]byte) *columnDigest {
+	d := &columnDigest{kind: c.GetType(), width: widths[c.GetType()], nulls: sha256.New(), scratch: scratch}
+	switch c.GetType() {
+	case pluginv1.TableColumn_TYPE_LIST:
+		d.lengths, d.child = sha256.New(), newColumnDigest(c.GetChild(), scratch)
+	case pluginv1.TableColumn_TYPE_FIXED_SIZE_LIST:
+		d.size, d.child = int(c.GetListSize()), newColumnDigest(c.GetChild(), scratch)
+	case pluginv1.TableColumn_TYPE_STRING, pluginv1.TableColumn_TYPE_BINARY:
+		d.lengths, d.values = sha256.New(), sha256.New()
+	case pluginv1.TableColumn_TYPE_DICTIONARY:
+		d.values, d.known = sha256.New(), make(map[uint32][sha256.Size]byte)
+	default:
+		d.values = sha256.New()
 	}
-	return c.values.Sum(out)
+	return d
+}
+
+// widths are the bytes of numbers.
+var widths = map[pluginv1.TableColumn_Type]int{
+	pluginv1.TableColumn_TYPE_INT8: 1, pluginv1.TableColumn_TYPE_UINT8: 1,
+	pluginv1.TableColumn_TYPE_INT16: 2, pluginv1.TableColumn_TYPE_UINT16: 2,
+	pluginv1.TableColumn_TYPE_INT32: 4, pluginv1.TableColumn_TYPE_UINT32: 4, pluginv1.TableColumn_TYPE_FLOAT32: 4, pluginv1.TableColumn_TYPE_DATE32: 4,
+	pluginv1.TableColumn_TYPE_INT64: 8, pluginv1.TableColumn_TYPE_UINT64: 8, pluginv1.TableColumn_TYPE_FLOAT64: 8, pluginv1.TableColumn_TYPE_TIMESTAMP: 8,
+}
+
+// appendSum appends the hashes of a column.
+func (d *columnDigest) appendSum(out []byte) []byte {
+	for _, h := range []hash.Hash{d.nulls, d.lengths, d.values} {
+		if h != nil {
+			out = h.Sum(out)
+		}
+	}
+	if d.child != nil {
+		return d.child.appendSum(out)
+	}
+	return out
+}
+
+// appendType writes the type of a column with its parameters.
+func appendType(out []byte, c *pluginv1.TableColumn) []byte {
+	out = binary.LittleEndian.AppendUint64(out, uint64(c.GetType()))
+	switch c.GetType() {
+	case pluginv1.TableColumn_TYPE_TIMESTAMP:
+		return appendText(binary.LittleEndian.AppendUint64(out, uint64(c.GetUnit())), c.GetZone())
+	case pluginv1.TableColumn_TYPE_FIXED_SIZE_LIST:
+		return appendType(binary.LittleEndian.AppendUint64(out, uint64(c.GetListSize())), c.GetChild())
+	case pluginv1.TableColumn_TYPE_LIST:
+		return appendType(out, c.GetChild())
+	}
+	return out
 }
 
 // appendPairs writes metadata in the order of its keys.

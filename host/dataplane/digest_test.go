@@ -4,8 +4,10 @@ package dataplane
 
 import (
 	"bytes"
+	"encoding/hex"
 	"encoding/json"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -32,16 +34,64 @@ const goldenDigest = "sha256:3dcda2df43190f789f3bca6fa886ccbb2821644f0b464074a24
 // jsonTable is a table as JSON.
 type jsonTable struct {
 	Metadata map[string]string
-	Columns  []struct {
-		Name, Type string
-		Metadata   map[string]string
-		Values     json.RawMessage
-	}
+	Columns  []jsonColumn
+}
+
+type jsonColumn struct {
+	Name, Type, Unit, Zone string
+	Size                   int32
+	Child                  *jsonColumn
+	Metadata               map[string]string
+	Values                 json.RawMessage
 }
 
 var arrowTypes = map[string]arrow.DataType{
-	"int64": arrow.PrimitiveTypes.Int64, "float64": arrow.PrimitiveTypes.Float64,
-	"bool": arrow.FixedWidthTypes.Boolean, "string": arrow.BinaryTypes.String,
+	"int8": arrow.PrimitiveTypes.Int8, "int16": arrow.PrimitiveTypes.Int16, "int32": arrow.PrimitiveTypes.Int32, "int64": arrow.PrimitiveTypes.Int64,
+	"uint8": arrow.PrimitiveTypes.Uint8, "uint16": arrow.PrimitiveTypes.Uint16, "uint32": arrow.PrimitiveTypes.Uint32, "uint64": arrow.PrimitiveTypes.Uint64,
+	"float32": arrow.PrimitiveTypes.Float32, "float64": arrow.PrimitiveTypes.Float64,
+	"bool": arrow.FixedWidthTypes.Boolean, "string": arrow.BinaryTypes.String, "binary": arrow.BinaryTypes.Binary, "date32": arrow.FixedWidthTypes.Date32,
+	"dictionary": &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int32, ValueType: arrow.BinaryTypes.String},
+}
+
+// arrowType is the type that a column names.
+func (c *jsonColumn) arrowType(t testing.TB) arrow.DataType {
+	t.Helper()
+	switch c.Type {
+	case "timestamp":
+		return &arrow.TimestampType{Unit: arrow.TimeUnit(slices.Index([]string{"s", "ms", "us", "ns"}, c.Unit)), TimeZone: c.Zone}
+	case "list":
+		return arrow.ListOf(c.Child.arrowType(t))
+	case "fixed_size_list":
+		return arrow.FixedSizeListOf(c.Size, c.Child.arrowType(t))
+	}
+	if arrowTypes[c.Type] == nil {
+		t.Fatalf("no type %q", c.Type)
+	}
+	return arrowTypes[c.Type]
+}
+
+// array reads the values. Arrow's JSON has binary values in base64.
+func (c *jsonColumn) array(t testing.TB) arrow.Array {
+	t.Helper()
+	values := c.Values
+	if c.Type == "binary" {
+		var texts []*string
+		if err := json.Unmarshal(values, &texts); err != nil {
+			t.Fatal(err)
+		}
+		raw := make([][]byte, len(texts)) // JSON has nil as null
+		for i, text := range texts {
+			if text != nil {
+				raw[i], _ = hex.DecodeString(*text)
+			}
+		}
+		values, _ = json.Marshal(raw)
+	}
+	out, _, err := array.FromJSON(memory.DefaultAllocator, c.arrowType(t), bytes.NewReader(values))
+	if err != nil {
+		t.Fatalf("%s: %v", c.Name, err)
+	}
+	return out
 }
 
 func fromJSON(t testing.TB, text string) arrow.RecordBatch {
@@ -53,11 +103,8 @@ func fromJSON(t testing.TB, text string) arrow.RecordBatch {
 	var fields []arrow.Field
 	var columns []arrow.Array
 	for _, c := range in.Columns {
-		fields = append(fields, arrow.Field{Name: c.Name, Type: arrowTypes[c.Type], Nullable: true, Metadata: arrow.MetadataFrom(c.Metadata)})
-		column, _, err := array.FromJSON(memory.DefaultAllocator, arrowTypes[c.Type], bytes.NewReader(c.Values))
-		if err != nil {
-			t.Fatal(err)
-		}
+		column := c.array(t)
+		fields = append(fields, arrow.Field{Name: c.Name, Type: column.DataType(), Nullable: true, Metadata: arrow.MetadataFrom(c.Metadata)})
 		columns = append(columns, column)
 	}
 	meta := arrow.MetadataFrom(in.Metadata)
@@ -96,7 +143,7 @@ func TestDigestIsThatOfThePythonProgram(t *testing.T) {
 	if err != nil {
 		t.Skip("no python3")
 	}
-	for _, text := range []string{goldenTable, strings.ReplaceAll(goldenTable, "ab", "ba"), `{"columns": [{"name": "x", "type": "float64", "values": []}]}`} {
+	for _, text := range []string{goldenTable, goldenTypes, strings.ReplaceAll(goldenTable, "ab", "ba"), `{"columns": [{"name": "x", "type": "float64", "values": []}]}`} {
 		cmd := exec.Command(python, "testdata/digest.py")
 		cmd.Stdin = strings.NewReader(text)
 		out, err := cmd.Output()
@@ -205,6 +252,13 @@ func FuzzDigest(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(seed, uint8(3))
+	if wire, err = table.Encode(fromJSON(f, goldenTypes)); err != nil {
+		f.Fatal(err)
+	}
+	if seed, err = proto.Marshal(wire); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(seed, uint8(2))
 	f.Fuzz(func(t *testing.T, data []byte, cut uint8) {
 		var wire pluginv1.Batch
 		if proto.Unmarshal(data, &wire) != nil {

@@ -24,7 +24,7 @@ import (
 	"github.com/bulkhead-ml/bulkhead/host/dataplane"
 	"github.com/bulkhead-ml/bulkhead/sdk/diag"
 	"github.com/bulkhead-ml/bulkhead/sdk/kernel"
-	"github.com/bulkhead-ml/bulkhead/sdk/plugin"
+	"github.com/bulkhead-ml/bulkhead/sdk/kernel/codec"
 )
 
 // connect serves over an in-memory connection.
@@ -37,7 +37,7 @@ func connect(t testing.TB, server *grpc.Server) *grpc.ClientConn {
 		_ = server.Serve(listener) // ends with Stop
 	}()
 	conn, err := grpc.NewClient("passthrough:///kernel", grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(func(context.Context, string) (net.Conn, error) { return listener.Dial() }))
+		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(codec.New())), grpc.WithContextDialer(func(context.Context, string) (net.Conn, error) { return listener.Dial() }))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,12 +47,6 @@ func connect(t testing.TB, server *grpc.Server) *grpc.ClientConn {
 		<-stopped
 	})
 	return conn
-}
-
-// serve runs real SDK kernels.
-func serve(t testing.TB, o dataplane.Options, kernels ...kernel.Kernel) dataplane.Kernel {
-	t.Helper()
-	return dataplane.New(connect(t, plugin.NewServer(plugin.Info{Name: "test"}, kernel.Serve(kernels...))), o)
 }
 
 var schema = arrow.NewSchema([]arrow.Field{{Name: "x", Type: arrow.PrimitiveTypes.Float64, Nullable: true}}, nil)
@@ -78,6 +72,11 @@ func input(n, rows int, given *atomic.Int64) dataplane.Batches {
 			}
 		}
 	}
+}
+
+// taking is an output that takes batches alone.
+func taking(f func(arrow.RecordBatch) error) dataplane.Output {
+	return dataplane.Output{Batch: func(p dataplane.Part) error { return f(p.Batch) }}
 }
 
 // mean learns the mean of x, and subtracts it.
@@ -118,7 +117,7 @@ func meanKernel() kernel.Kernel {
 	}}
 }
 
-func TestFitAndTransform(t *testing.T) {
+func contractFitAndTransform(t *testing.T, serve server) {
 	pid := os.Getpid()
 	k := serve(t, dataplane.Options{Usage: dataplane.ProcessUsage(pid)}, meanKernel())
 	ctx, open := context.Background(), dataplane.Open{Kernel: "mean", Schema: schema}
@@ -134,12 +133,12 @@ func TestFitAndTransform(t *testing.T) {
 		t.Errorf("progress is %q", messages)
 	}
 	var sum float64
-	done, err := k.Transform(ctx, open, state, input(5, 1000, nil), func(b arrow.RecordBatch) error {
+	done, err := k.Transform(ctx, open, state, input(5, 1000, nil), taking(func(b arrow.RecordBatch) error {
 		for _, v := range b.Column(0).(*array.Float64).Values() {
 			sum += v
 		}
 		return nil
-	})
+	}))
 	if err != nil || sum != 0 {
 		t.Fatalf("the sum is %v, error %v", sum, err)
 	}
@@ -151,18 +150,18 @@ func TestFitAndTransform(t *testing.T) {
 	}
 }
 
-// TestBothWaysAtOnce moves far more than the windows of the connection hold,
+// contractBothWaysAtOnce moves far more than the windows of the connection hold,
 // through a kernel that writes while it reads.
-func TestBothWaysAtOnce(t *testing.T) {
+func contractBothWaysAtOnce(t *testing.T, serve server) {
 	k := serve(t, dataplane.Options{}, meanKernel())
 	out, err := k.Transform(context.Background(), dataplane.Open{Kernel: "mean", Schema: schema}, []byte("0"), input(100, 60000, nil),
-		func(arrow.RecordBatch) error { return nil })
+		dataplane.Output{})
 	if err != nil || out.Metrics.RowsOut != 6e6 {
 		t.Errorf("outcome %+v, error %v", out, err)
 	}
 }
 
-func TestUserErrorsAreDiagnostics(t *testing.T) {
+func contractUserErrorsAreDiagnostics(t *testing.T, serve server) {
 	k := serve(t, dataplane.Options{}, kernel.Kernel{Name: "no", Fits: true, New: func(*kernel.Setup) (kernel.Instance, error) {
 		return nil, diag.Errorf("Empty range", "low is above high.").At("low")
 	}})
@@ -171,13 +170,13 @@ func TestUserErrorsAreDiagnostics(t *testing.T) {
 	if err != nil || !out.Failed() || out.Diagnostics[0].Path[0] != "low" {
 		t.Errorf("outcome %+v, error %v", out, err)
 	}
-	ds, err := k.Validate(ctx, open)
-	if err != nil || !diag.HasErrors(ds) || ds[0].Summary != "Empty range" {
-		t.Errorf("diagnostics %v, error %v", ds, err)
+	v, err := k.Validate(ctx, open)
+	if err != nil || !diag.HasErrors(v.Diagnostics) || v.Diagnostics[0].Summary != "Empty range" {
+		t.Errorf("verdict %v, error %v", v, err)
 	}
 }
 
-func TestInputErrorsPassThrough(t *testing.T) {
+func contractInputErrorsPassThrough(t *testing.T, serve server) {
 	bad := errors.New("line 7")
 	k := serve(t, dataplane.Options{}, meanKernel())
 	in := func(yield func(arrow.RecordBatch, error) bool) {
@@ -190,11 +189,11 @@ func TestInputErrorsPassThrough(t *testing.T) {
 	}
 }
 
-func TestOutErrorsPassThrough(t *testing.T) {
+func contractOutErrorsPassThrough(t *testing.T, serve server) {
 	full := errors.New("full")
 	k := serve(t, dataplane.Options{}, meanKernel())
 	_, err := k.Transform(context.Background(), dataplane.Open{Kernel: "mean", Schema: schema}, []byte("0"), input(100, 60000, nil),
-		func(arrow.RecordBatch) error { return full })
+		taking(func(arrow.RecordBatch) error { return full }))
 	if !errors.Is(err, full) {
 		t.Errorf("error %v", err)
 	}
@@ -212,9 +211,9 @@ func hangKernel() kernel.Kernel {
 	return kernel.Kernel{Name: "hang", Transforms: true, New: func(*kernel.Setup) (kernel.Instance, error) { return hang{}, nil }}
 }
 
-// TestCancelAndBackPressure cancels a kernel that reads nothing: the call ends
+// contractCancelAndBackPressure cancels a kernel that reads nothing: the call ends
 // at once with the cause, and the input was not drained into memory.
-func TestCancelAndBackPressure(t *testing.T) {
+func contractCancelAndBackPressure(t *testing.T, serve server) {
 	k := serve(t, dataplane.Options{}, hangKernel())
 	cause := errors.New("the user pressed Ctrl-C")
 	ctx, cancel := context.WithCancelCause(context.Background())
@@ -222,7 +221,7 @@ func TestCancelAndBackPressure(t *testing.T) {
 	defer timer.Stop()
 	var given atomic.Int64
 	began := time.Now()
-	_, err := k.Transform(ctx, dataplane.Open{Kernel: "hang", Schema: schema}, nil, input(1000, 60000, &given), func(arrow.RecordBatch) error { return nil })
+	_, err := k.Transform(ctx, dataplane.Open{Kernel: "hang", Schema: schema}, nil, input(1000, 60000, &given), dataplane.Output{})
 	if !errors.Is(err, cause) {
 		t.Errorf("error %v", err)
 	}
@@ -234,12 +233,12 @@ func TestCancelAndBackPressure(t *testing.T) {
 	}
 }
 
-func TestNoGoroutineIsLeftBehind(t *testing.T) {
+func contractNoGoroutineIsLeftBehind(t *testing.T, serve server) {
 	k := serve(t, dataplane.Options{}, meanKernel(), hangKernel())
 	call := func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
 		defer cancel()
-		_, err := k.Transform(ctx, dataplane.Open{Kernel: "hang", Schema: schema}, nil, input(100, 60000, nil), func(arrow.RecordBatch) error { return nil })
+		_, err := k.Transform(ctx, dataplane.Open{Kernel: "hang", Schema: schema}, nil, input(100, 60000, nil), dataplane.Output{})
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("error %v", err)
 		}

@@ -112,7 +112,7 @@ func TestLiesAreProtocolErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			k := serveHostile(t, dataplane.Options{Limits: small}, answer(c.messages...))
-			_, err := k.Transform(context.Background(), dataplane.Open{Kernel: "x", Schema: schema}, nil, input(2, 10, nil), func(arrow.RecordBatch) error { return nil })
+			_, err := k.Transform(context.Background(), dataplane.Open{Kernel: "x", Schema: schema}, nil, input(2, 10, nil), dataplane.Output{})
 			if e, ok := errors.AsType[*dataplane.ProtocolError](err); !ok || !strings.Contains(e.Reason, c.says) {
 				t.Errorf("error %v does not say %q", err, c.says)
 			}
@@ -122,7 +122,7 @@ func TestLiesAreProtocolErrors(t *testing.T) {
 
 func TestHonestAnswerPasses(t *testing.T) {
 	k := serveHostile(t, dataplane.Options{}, answer(out(t, batch(0, 10)), result(&pluginv1.Result{RowsIn: 20, RowsOut: 10, RowsDropped: 10, ReportJson: []byte(` {"a" : 1} `)})))
-	o, err := k.Transform(context.Background(), dataplane.Open{Kernel: "x", Schema: schema}, nil, input(2, 10, nil), func(arrow.RecordBatch) error { return nil })
+	o, err := k.Transform(context.Background(), dataplane.Open{Kernel: "x", Schema: schema}, nil, input(2, 10, nil), dataplane.Output{})
 	if err != nil || string(o.Report) != `{"a":1}` || o.RowsDropped != 10 {
 		t.Errorf("outcome %+v, error %v", o, err)
 	}
@@ -132,7 +132,7 @@ func TestEndBeforeTheInput(t *testing.T) {
 	k := serveHostile(t, dataplane.Options{}, &hostile{transform: func(s grpc.BidiStreamingServer[pluginv1.TransformRequest, pluginv1.TransformResponse]) error {
 		return s.Send(result(&pluginv1.Result{}))
 	}})
-	_, err := k.Transform(context.Background(), dataplane.Open{Kernel: "x", Schema: schema}, nil, input(200, 60000, nil), func(arrow.RecordBatch) error { return nil })
+	_, err := k.Transform(context.Background(), dataplane.Open{Kernel: "x", Schema: schema}, nil, input(200, 60000, nil), dataplane.Output{})
 	if err == nil || !strings.Contains(err.Error(), "before the end of its input") {
 		t.Errorf("error %v", err)
 	}
@@ -146,7 +146,7 @@ func TestStreamThatDoesNotEnd(t *testing.T) {
 		<-s.Context().Done()
 		return nil
 	}})
-	_, err := k.Transform(context.Background(), dataplane.Open{Kernel: "x", Schema: schema}, nil, input(0, 0, nil), func(arrow.RecordBatch) error { return nil })
+	_, err := k.Transform(context.Background(), dataplane.Open{Kernel: "x", Schema: schema}, nil, input(0, 0, nil), dataplane.Output{})
 	if err == nil || !strings.Contains(err.Error(), "not ended within") {
 		t.Errorf("error %v", err)
 	}
@@ -161,7 +161,7 @@ func TestEndlessOutputIsBounded(t *testing.T) {
 			}
 		}
 	}})
-	_, err := k.Transform(context.Background(), dataplane.Open{Kernel: "x", Schema: schema}, nil, input(1, 1, nil), func(arrow.RecordBatch) error { return nil })
+	_, err := k.Transform(context.Background(), dataplane.Open{Kernel: "x", Schema: schema}, nil, input(1, 1, nil), dataplane.Output{})
 	if err == nil || !strings.Contains(err.Error(), "larger than 1048576 bytes") {
 		t.Errorf("error %v", err)
 	}
@@ -180,13 +180,13 @@ func TestEmptyBatches(t *testing.T) {
 	} {
 		k := serveHostile(t, dataplane.Options{}, answer(append(c.messages, result(&pluginv1.Result{RowsIn: 20, RowsOut: c.rows}))...))
 		handed := 0
-		_, err := k.Transform(context.Background(), dataplane.Open{Kernel: "x", Schema: schema}, nil, input(2, 10, nil), func(arrow.RecordBatch) error { handed++; return nil })
+		_, err := k.Transform(context.Background(), dataplane.Open{Kernel: "x", Schema: schema}, nil, input(2, 10, nil), taking(func(arrow.RecordBatch) error { handed++; return nil }))
 		if err != nil || handed != c.handed {
 			t.Errorf("%d batches, %v", handed, err)
 		}
 	}
 	k := serveHostile(t, dataplane.Options{}, answer(slices.Repeat([]message{empty}, 1<<16+2)...))
-	_, err := k.Transform(context.Background(), dataplane.Open{Kernel: "x", Schema: schema}, nil, input(2, 10, nil), func(arrow.RecordBatch) error { return nil })
+	_, err := k.Transform(context.Background(), dataplane.Open{Kernel: "x", Schema: schema}, nil, input(2, 10, nil), dataplane.Output{})
 	if e, ok := errors.AsType[*dataplane.ProtocolError](err); !ok || !strings.Contains(e.Reason, "without rows") {
 		t.Errorf("got %v", err)
 	}
@@ -215,7 +215,7 @@ func TestStatuses(t *testing.T) {
 		k := serveHostile(t, dataplane.Options{}, &hostile{transform: func(grpc.BidiStreamingServer[pluginv1.TransformRequest, pluginv1.TransformResponse]) error {
 			return status.Error(code, "gone\x1b[0m")
 		}})
-		_, err := k.Transform(context.Background(), dataplane.Open{Kernel: "x", Schema: schema}, nil, input(1, 1, nil), func(arrow.RecordBatch) error { return nil })
+		_, err := k.Transform(context.Background(), dataplane.Open{Kernel: "x", Schema: schema}, nil, input(1, 1, nil), dataplane.Output{})
 		_, transport := errors.AsType[*dataplane.TransportError](err)
 		_, protocol := errors.AsType[*dataplane.ProtocolError](err)
 		if transport != lost || protocol == lost || strings.ContainsRune(err.Error(), '\x1b') {
@@ -232,7 +232,7 @@ func TestDeadConnection(t *testing.T) {
 		return nil
 	}})
 	k := dataplane.New(connect(t, server), dataplane.Options{})
-	_, err := k.Transform(context.Background(), dataplane.Open{Kernel: "x", Schema: schema}, nil, input(1, 1, nil), func(arrow.RecordBatch) error { return nil })
+	_, err := k.Transform(context.Background(), dataplane.Open{Kernel: "x", Schema: schema}, nil, input(1, 1, nil), dataplane.Output{})
 	if _, ok := errors.AsType[*dataplane.TransportError](err); !ok {
 		t.Errorf("error %v of type %T", err, err)
 	}
@@ -245,7 +245,7 @@ func TestFloodOfDiagnostics(t *testing.T) {
 	}
 	r.Diagnostics[499].Severity = pluginv1.Diagnostic_SEVERITY_ERROR
 	k := serveHostile(t, dataplane.Options{}, answer(result(r)))
-	o, err := k.Transform(context.Background(), dataplane.Open{Kernel: "x", Schema: schema}, nil, input(2, 10, nil), func(arrow.RecordBatch) error { return nil })
+	o, err := k.Transform(context.Background(), dataplane.Open{Kernel: "x", Schema: schema}, nil, input(2, 10, nil), dataplane.Output{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/apache/arrow-go/v18/arrow"
-
 	"github.com/bulkhead-ml/bulkhead/sdk/diag"
 )
 
@@ -18,7 +16,7 @@ import (
 type Record struct {
 	// Node is Open.Node; Plugin and Kernel say what was called.
 	Node, Plugin, Kernel string
-	// Method is "Validate", "Fit" or "Transform".
+	// Method is "Validate", "Fit", "Transform" or "Undo".
 	Method string
 	// ConfigDigest is of the bytes of Open.Config; "" for none.
 	ConfigDigest string
@@ -77,11 +75,11 @@ func (b *recording) end(ctx context.Context, ds []*diag.Diagnostic, err error) {
 	b.recorder.record(b.record)
 }
 
-func (r *recorder) Validate(ctx context.Context, open Open) ([]*diag.Diagnostic, error) {
+func (r *recorder) Validate(ctx context.Context, open Open) (*Verdict, error) {
 	b := r.begin("Validate", &open)
-	ds, err := r.Kernel.Validate(ctx, open)
-	b.end(ctx, ds, err)
-	return ds, err
+	v, err := r.Kernel.Validate(ctx, open)
+	b.end(ctx, v.diagnostics(), err)
+	return v, err
 }
 
 func (r *recorder) Fit(ctx context.Context, open Open, in Batches, onProgress func(Progress)) ([]byte, *Outcome, error) {
@@ -91,7 +89,7 @@ func (r *recorder) Fit(ctx context.Context, open Open, in Batches, onProgress fu
 	return state, out, err
 }
 
-func (r *recorder) Transform(ctx context.Context, open Open, state []byte, in Batches, out func(arrow.RecordBatch) error) (*Outcome, error) {
+func (r *recorder) Transform(ctx context.Context, open Open, state []byte, in Batches, out Output) (*Outcome, error) {
 	b := r.begin("Transform", &open)
 	o, err := r.Kernel.Transform(ctx, open, state, in, out)
 	b.end(ctx, o.diagnostics(), err)
@@ -104,6 +102,21 @@ func (o *Outcome) diagnostics() []*diag.Diagnostic {
 		return nil
 	}
 	return o.Diagnostics
+}
+
+func (r *recorder) Undo(ctx context.Context, open Open, token []byte) ([]*diag.Diagnostic, error) {
+	b := r.begin("Undo", &open)
+	ds, err := r.Kernel.Undo(ctx, open, token)
+	b.end(ctx, ds, err)
+	return ds, err
+}
+
+// diagnostics of a verdict, which is nil after an error.
+func (v *Verdict) diagnostics() []*diag.Diagnostic {
+	if v == nil {
+		return nil
+	}
+	return v.Diagnostics
 }
 
 // outcome says in one phrase how a call went.

@@ -30,11 +30,11 @@ func (r *records) of(k dataplane.Kernel) dataplane.Kernel {
 
 func (r *records) last() dataplane.Record { return (*r)[len(*r)-1] }
 
-func ignore(arrow.RecordBatch) error { return nil }
+var ignore dataplane.Output
 
 var opened = dataplane.Open{Kernel: "mean", Schema: schema, Node: "kernel.m", Config: []byte(`{"a":1}`)}
 
-func TestEveryCallIsRecorded(t *testing.T) {
+func contractEveryCallIsRecorded(t *testing.T, serve server) {
 	var log records
 	k, ctx := log.of(serve(t, dataplane.Options{}, meanKernel())), context.Background()
 	open := opened
@@ -71,9 +71,9 @@ func TestEveryCallIsRecorded(t *testing.T) {
 	}
 }
 
-// TestDigestsDoNotDependOnBatches sends the same rows in other batches, some of
+// contractDigestsDoNotDependOnBatches sends the same rows in other batches, some of
 // them too large for the wire.
-func TestDigestsDoNotDependOnBatches(t *testing.T) {
+func contractDigestsDoNotDependOnBatches(t *testing.T, serve server) {
 	var log records
 	k := log.of(serve(t, dataplane.Options{}, meanKernel()))
 	for _, cut := range [][2]int{{1, 120_000}, {2, 60_000}, {120, 1000}, {3000, 40}} {
@@ -93,7 +93,7 @@ func TestDigestsDoNotDependOnBatches(t *testing.T) {
 	}
 }
 
-func TestSettingsAreHashedAsSent(t *testing.T) {
+func contractSettingsAreHashedAsSent(t *testing.T, serve server) {
 	var log records
 	if _, err := log.of(serve(t, dataplane.Options{}, meanKernel())).Validate(context.Background(), opened); err != nil {
 		t.Fatal(err)
@@ -103,7 +103,7 @@ func TestSettingsAreHashedAsSent(t *testing.T) {
 	}
 }
 
-func TestAnEmptyTableHasADigest(t *testing.T) {
+func contractAnEmptyTableHasADigest(t *testing.T, serve server) {
 	var log records
 	k := log.of(serve(t, dataplane.Options{}, meanKernel()))
 	if _, err := k.Transform(context.Background(), opened, []byte("0"), input(0, 0, nil), ignore); err != nil {
@@ -114,9 +114,9 @@ func TestAnEmptyTableHasADigest(t *testing.T) {
 	}
 }
 
-// TestDeadCallsAreRecorded: what was sent before the process died is in the
+// contractDeadCallsAreRecorded: what was sent before the process died is in the
 // record, and so is the cause.
-func TestDeadCallsAreRecorded(t *testing.T) {
+func contractDeadCallsAreRecorded(t *testing.T, serve server) {
 	dying := &hostile{transform: func(s grpc.BidiStreamingServer[pluginv1.TransformRequest, pluginv1.TransformResponse]) error {
 		if err := s.Send(out(t, batch(0, 7))); err != nil {
 			return err
@@ -149,9 +149,9 @@ func TestDeadCallsAreRecorded(t *testing.T) {
 	}
 }
 
-// TestSharedTablesAreHashedOnce: the digest of the first call is that of the
+// contractSharedTablesAreHashedOnce: the digest of the first call is that of the
 // next ones, without a look at the rows.
-func TestSharedTablesAreHashedOnce(t *testing.T) {
+func contractSharedTablesAreHashedOnce(t *testing.T, serve server) {
 	var log records
 	k, ctx, open := log.of(serve(t, dataplane.Options{}, meanKernel())), context.Background(), opened
 	open.Input, open.Output = &dataplane.Shared{Again: input(5, 1000, nil)}, &dataplane.Shared{}
@@ -175,8 +175,8 @@ func TestSharedTablesAreHashedOnce(t *testing.T) {
 	}
 }
 
-// TestDeadCallsOnSharedTables: the digest is of what was sent all the same.
-func TestDeadCallsOnSharedTables(t *testing.T) {
+// contractDeadCallsOnSharedTables: the digest is of what was sent all the same.
+func contractDeadCallsOnSharedTables(t *testing.T, serve server) {
 	var log records
 	ctx, open, in := context.Background(), opened, input(500, 10_000, nil)
 	alive := log.of(serve(t, dataplane.Options{}, meanKernel()))
@@ -206,7 +206,7 @@ func TestDeadCallsOnSharedTables(t *testing.T) {
 	}
 }
 
-func TestOutcomes(t *testing.T) {
+func contractOutcomes(t *testing.T, serve server) {
 	refusing := kernel.Kernel{Name: "mean", Fits: true, Transforms: true, New: func(*kernel.Setup) (kernel.Instance, error) {
 		return nil, diag.Errorf("Empty range", "low is above\x1b[31m high. %s", strings.Repeat("x", 2000)).At("low")
 	}}
@@ -259,14 +259,14 @@ func two() arrow.RecordBatch {
 	return array.NewRecordBatch(arrow.NewSchema(fields, nil), []arrow.Array{b.Column(0), b.Column(0)}, 3)
 }
 
-func TestWithoutARecordNothingIsHashed(t *testing.T) {
+func contractWithoutARecordNothingIsHashed(t *testing.T, serve server) {
 	k := serve(t, dataplane.Options{}, meanKernel())
 	if dataplane.Recorded(k, "test", nil) != k {
 		t.Error("a kernel without a record is wrapped")
 	}
 }
 
-func TestRecordingLeavesNoGoroutineBehind(t *testing.T) {
+func contractRecordingLeavesNoGoroutineBehind(t *testing.T, serve server) {
 	var log records
 	k := log.of(serve(t, dataplane.Options{}, hangKernel()))
 	call := func() {

@@ -14,6 +14,8 @@ import (
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/bulkhead-ml/bulkhead/sdk/kernel/codec"
 )
 
 const (
@@ -35,7 +37,7 @@ const (
 func (p *Process) dialOptions() []grpc.DialOption {
 	return []grpc.DialOption{
 		grpc.WithContextDialer(p.runner.dial),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(p.spec.MessageBytes), grpc.MaxCallSendMsgSize(p.spec.MessageBytes), grpc.ForceCodecV2(newWeighingCodec(p.spec.MessageBytes))),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(p.spec.MessageBytes), grpc.MaxCallSendMsgSize(p.spec.MessageBytes), grpc.ForceCodecV2(codec.Over(newWeighingCodec(p.spec.MessageBytes)))),
 		grpc.WithMaxHeaderListSize(maxHeaders),
 		grpc.WithInitialWindowSize(window), grpc.WithInitialConnWindowSize(window),
 		grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.DefaultConfig, MinConnectTimeout: p.spec.StartTimeout + serviceTime}),

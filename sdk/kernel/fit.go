@@ -4,7 +4,6 @@ package kernel
 
 import (
 	"context"
-	"strings"
 	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/bulkhead-ml/bulkhead/sdk/diag"
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
-	"github.com/bulkhead-ml/bulkhead/sdk/table"
 )
 
 // stateChunk is the size of the pieces that a state is sent in, in bytes.
@@ -31,7 +29,8 @@ func (s *Service) Fit(stream fitStream) error {
 	if first.GetOpen() == nil {
 		return status.Error(codes.InvalidArgument, "a fit begins with open")
 	}
-	setup, instance, err := s.open(first.GetOpen())
+	setup, instance, err := s.start(stream.Context(), first.GetOpen())
+	defer setup.close()
 	if err != nil {
 		return sendFit(stream, result(setup, nil, 0, 0, err))
 	}
@@ -41,15 +40,35 @@ func (s *Service) Fit(stream fitStream) error {
 	}
 	send := &fitSender{stream: stream}
 	setup.progress = send.progress
-	in := NewReader(setup.Schema, func() (arrow.RecordBatch, error) {
+	from, finish, err := s.fitSource(stream, first.GetOpen(), setup.Schema)
+	if err != nil {
+		return err
+	}
+	in := &Reader{schema: setup.Schema, from: from}
+	report, err := fit(stream.Context(), fitter, in, send)
+	r := result(setup, report, in.Rows(), 0, err) // errors may quote what lies in shared memory
+	if err := finish(); err != nil {
+		return err
+	}
+	return send.result(r)
+}
+
+// fitSource chooses how the batches of a call travel.
+func (s *Service) fitSource(stream fitStream, open *pluginv1.Open, schema *arrow.Schema) (from source, finish func() error, err error) {
+	if open.GetLane() != 0 {
+		p, err := s.pass(stream.Context(), open.GetLane(), schema, nil)
+		if err != nil {
+			return nil, nil, err
+		}
+		return p, p.finish, nil
+	}
+	return function(func() (arrow.RecordBatch, error) {
 		req, err := stream.Recv()
 		if err != nil {
 			return nil, err
 		}
-		return table.Decode(req.GetBatch())
-	})
-	report, err := fit(stream.Context(), fitter, in, send)
-	return send.result(result(setup, report, in.Rows(), 0, err))
+		return decode(schema, req.GetBatch())
+	}), func() error { return nil }, nil
 }
 
 func fit(ctx context.Context, f Fitter, in *Reader, send *fitSender) (report Report, err error) {
@@ -90,7 +109,7 @@ func (s *fitSender) send(m *pluginv1.FitResponse) error {
 // wire carries UTF-8 only, and a message may quote a name from a foreign disk.
 func (s *fitSender) progress(fraction float64, message string) {
 	if err := s.send(&pluginv1.FitResponse{Message: &pluginv1.FitResponse_Progress{
-		Progress: &pluginv1.Progress{Fraction: fraction, Message: strings.ToValidUTF8(message, "\ufffd")},
+		Progress: &pluginv1.Progress{Fraction: fraction, Message: utf8(message)},
 	}}); err != nil {
 		return
 	}

@@ -3,16 +3,11 @@
 package kernel
 
 import (
-	"context"
-
-	"github.com/apache/arrow-go/v18/arrow"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/bulkhead-ml/bulkhead/sdk/diag"
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
-	"github.com/bulkhead-ml/bulkhead/sdk/table"
 )
 
 type transformStream = grpc.BidiStreamingServer[pluginv1.TransformRequest, pluginv1.TransformResponse]
@@ -23,86 +18,79 @@ func (s *Service) Transform(stream transformStream) error {
 	if err != nil {
 		return err
 	}
-	if first.GetOpen() == nil {
+	open := first.GetOpen()
+	if open == nil {
 		return status.Error(codes.InvalidArgument, "a transform begins with open")
 	}
-	setup, instance, err := s.open(first.GetOpen())
-	if err != nil {
-		return sendTransform(stream, result(setup, nil, 0, 0, err))
+	c := &chain{service: s, to: &transformSender{stream: stream}}
+	defer func() { c.stages[0].setup.close() }()
+	if !c.begin(stream.Context(), open) {
+		return c.to.send(c.result())
 	}
-	t, ok := instance.(Transformer)
-	if !ok {
-		return sendTransform(stream, result(setup, nil, 0, 0, diag.Errorf("Kernel without transform", "Kernel %q only fits.", first.GetOpen().GetKernel())))
-	}
-	state, pending, err := receiveState(stream)
+	head, err := receiveHead(stream, len(open.GetThen()))
 	if err != nil {
 		return err
 	}
-	in, out := transformReader(stream, setup.Schema, pending), transformWriter(stream)
-	report, err := transform(stream.Context(), t, state, in, out)
-	return sendTransform(stream, result(setup, report, in.Rows(), out.Rows(), err))
-}
-
-func transform(ctx context.Context, t Transformer, state []byte, in *Reader, out *Writer) (report Report, err error) {
-	err = guard(func() error {
-		if f, ok := t.(Fitter); ok {
-			if err := f.Load(state); err != nil {
-				return diag.Errorf("State that cannot be loaded", "%v. Fit the kernel again.", err)
-			}
-		}
-		report, err = t.Transform(ctx, in, out)
+	c.setStates(head.states)
+	wire, err := s.transformWire(stream, open, c, head.pending)
+	if err != nil {
 		return err
-	})
-	return report, err
+	}
+	c.run(stream.Context(), wire)
+	result := c.result() // errors may quote what lies in shared memory
+	if err := wire.finish(); err != nil {
+		return err
+	}
+	return c.to.send(result)
 }
 
-// receiveState reads state chunks up to the first batch, which it returns; nil
-// when there is none.
-func receiveState(stream transformStream) ([]byte, *pluginv1.Batch, error) {
-	var state []byte
+// wire is how the batches of a transform travel.
+type wire interface {
+	source
+	sink
+	// finish ends the output, when the kernel has returned.
+	finish() error
+}
+
+// transformWire chooses how the batches of a call travel.
+func (s *Service) transformWire(stream transformStream, open *pluginv1.Open, c *chain, pending *pluginv1.Batch) (wire, error) {
+	if open.GetLane() != 0 {
+		return s.pass(stream.Context(), open.GetLane(), c.stages[0].setup.Schema, c.to)
+	}
+	return &transformMessages{stream: stream, to: c.to, schema: c.stages[0].setup.Schema, pending: pending}, nil
+}
+
+// head is what comes before the first batch.
+type head struct {
+	states  [][]byte // of the kernel, then of those fused to it
+	pending *pluginv1.Batch
+}
+
+// receiveHead reads states up to the first batch, or to the end.
+func receiveHead(stream transformStream, fused int) (head, error) {
+	h := head{states: make([][]byte, fused+1)}
+	total := 0
 	for {
 		req, err := stream.Recv()
 		if ended(err) {
-			return state, nil, nil
+			return h, nil
 		}
 		if err != nil {
-			return nil, nil, err
+			return h, err
 		}
-		if b := req.GetBatch(); b != nil {
-			return state, b, nil
+		if h.pending = req.GetBatch(); h.pending != nil {
+			return h, nil
 		}
-		if state = append(state, req.GetStateChunk()...); len(state) > MaxStateBytes {
-			return nil, nil, status.Errorf(codes.ResourceExhausted, "the state is larger than %d bytes", MaxStateBytes)
+		at, chunk := 0, req.GetStateChunk()
+		if then := req.GetThenState(); then != nil {
+			at, chunk = int(then.GetIndex())+1, then.GetChunk()
 		}
+		if at < 0 || at > fused {
+			return h, status.Errorf(codes.InvalidArgument, "a state of fused kernel %d of %d", at, fused)
+		}
+		if total += len(chunk); total > MaxStateBytes {
+			return h, status.Errorf(codes.ResourceExhausted, "the state is larger than %d bytes", MaxStateBytes)
+		}
+		h.states[at] = append(h.states[at], chunk...)
 	}
-}
-
-func transformReader(stream transformStream, schema *arrow.Schema, pending *pluginv1.Batch) *Reader {
-	return NewReader(schema, func() (arrow.RecordBatch, error) {
-		if b := pending; b != nil {
-			pending = nil
-			return table.Decode(b)
-		}
-		req, err := stream.Recv()
-		if err != nil {
-			return nil, err
-		}
-		return table.Decode(req.GetBatch())
-	})
-}
-
-func transformWriter(stream transformStream) *Writer {
-	return NewWriter(func(batch arrow.RecordBatch) error {
-		data, err := table.Encode(batch)
-		if err != nil {
-			return err
-		}
-		return stream.Send(&pluginv1.TransformResponse{Message: &pluginv1.TransformResponse_Batch{
-			Batch: data,
-		}})
-	})
-}
-
-func sendTransform(stream transformStream, r *pluginv1.Result) error {
-	return stream.Send(&pluginv1.TransformResponse{Message: &pluginv1.TransformResponse_Result{Result: r}})
 }

@@ -76,7 +76,8 @@ func counted(method string) bool {
 		pluginv1.CheckerService_Check_FullMethodName,
 		pluginv1.KernelService_Validate_FullMethodName,
 		pluginv1.KernelService_Fit_FullMethodName,
-		pluginv1.KernelService_Transform_FullMethodName:
+		pluginv1.KernelService_Transform_FullMethodName,
+		pluginv1.KernelService_Undo_FullMethodName:
 		return true
 	}
 	return false

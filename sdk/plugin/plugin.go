@@ -26,6 +26,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"google.golang.org/grpc"
 
+	"github.com/bulkhead-ml/bulkhead/sdk/kernel/codec"
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
 	"github.com/bulkhead-ml/bulkhead/sdk/version"
 )
@@ -53,6 +54,11 @@ type Service interface {
 	Register(grpc.ServiceRegistrar)
 	// Describe adds the part to the plugin's description.
 	Describe(*pluginv1.DescribeResponse)
+}
+
+// Starter is a service that has something to do before the plugin greets the host.
+type Starter interface {
+	Start() error
 }
 
 // Serve runs the plugin until the host stops it. It never returns.
@@ -104,6 +110,7 @@ func (p *pluginServer) newServer(opts []grpc.ServerOption) *grpc.Server {
 	return grpc.NewServer(append(opts,
 		grpc.MaxRecvMsgSize(MaxMessageBytes),
 		grpc.MaxSendMsgSize(MaxMessageBytes),
+		grpc.ForceServerCodecV2(codec.New()),
 		grpc.InitialWindowSize(window),
 		grpc.InitialConnWindowSize(window),
 		grpc.ChainUnaryInterceptor(p.gate.unary),

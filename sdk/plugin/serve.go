@@ -48,6 +48,13 @@ func serve(p *pluginServer) error {
 		return errors.New("the host asks for TLS on the private socket, which this plugin does not speak")
 	}
 	signal.Ignore(os.Interrupt) // Ctrl-C is for the host, which drains
+	for _, s := range p.services {
+		if s, ok := s.(Starter); ok {
+			if err := s.Start(); err != nil {
+				return err
+			}
+		}
+	}
 	listener, err := listen()
 	if err != nil {
 		return fmt.Errorf("no socket to serve on: %w", err)

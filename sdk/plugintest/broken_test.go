@@ -146,6 +146,7 @@ func (s *checkService) Check(ctx context.Context, req *pluginv1.CheckRequest) (*
 // wireHooks change a transform on the wire, below the SDK.
 type wireHooks struct {
 	lenient bool                                   // an unknown kernel becomes the kernel copy
+	verdict func(*pluginv1.ValidateResponse)       // changes an answer
 	swallow func(*pluginv1.Batch) bool             // batches that never arrive
 	end     func(o *pluginv1.Open, rows int) error // what a transform ends with
 }
@@ -161,7 +162,11 @@ func (s *kernelService) Validate(ctx context.Context, req *pluginv1.ValidateRequ
 	if s.hooks != nil && s.hooks.lenient && req.GetOpen().GetKernel() == "no_such_kernel" {
 		return &pluginv1.ValidateResponse{}, nil
 	}
-	return s.Service.Validate(ctx, req)
+	resp, err := s.Service.Validate(ctx, req)
+	if s.hooks != nil && s.hooks.verdict != nil && err == nil {
+		s.hooks.verdict(resp)
+	}
+	return resp, err
 }
 
 type transformServer = grpc.BidiStreamingServer[pluginv1.TransformRequest, pluginv1.TransformResponse]
@@ -344,6 +349,30 @@ var breakers = map[string]func(*parts){
 	"kernel/broken-batch": func(p *parts) {
 		p.call = &wireHooks{swallow: func(b *pluginv1.Batch) bool { return len(b.GetColumns()[0].GetValues()) == 500 }}
 	},
+	"kernel/row-wise": func(p *parts) {
+		p.kernel.RowWise = true
+		p.kernel.New = copying(func(out *kernel.Writer, b arrow.RecordBatch) error {
+			for i := b.NumRows(); i > 0; i-- {
+				if err := out.Write(b.NewSlice(i-1, i)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	},
+	"kernel/output": func(p *parts) {
+		p.call = &wireHooks{verdict: func(resp *pluginv1.ValidateResponse) {
+			resp.Output = &pluginv1.TableSchema{Columns: []*pluginv1.TableColumn{{Name: "other", Type: pluginv1.TableColumn_TYPE_BOOL}}}
+		}}
+	},
+	"kernel/undo": func(p *parts) {
+		var undone atomic.Bool
+		p.kernel.Undoes = true
+		p.kernel.New = func(s *kernel.Setup) (kernel.Instance, error) {
+			u := &undoer{setup: s, undone: &undone}
+			return u, s.Config(&u.settings)
+		}
+	},
 	"kernel/cancelled": func(p *parts) {
 		p.kernel.New = func(s *kernel.Setup) (kernel.Instance, error) {
 			c := &stubborn{}
@@ -351,6 +380,25 @@ var breakers = map[string]func(*parts){
 		}
 	},
 	"life/drain": func(p *parts) { p.bare = true },
+}
+
+// undoer takes back once.
+type undoer struct {
+	copier
+	setup  *kernel.Setup
+	undone *atomic.Bool
+}
+
+func (u *undoer) Transform(ctx context.Context, in *kernel.Reader, out *kernel.Writer) (kernel.Report, error) {
+	u.setup.UndoToken([]byte("it"))
+	return u.copier.Transform(ctx, in, out)
+}
+
+func (u *undoer) Undo(context.Context, []byte) error {
+	if u.undone.Swap(true) {
+		return errors.New("it is gone already")
+	}
+	return nil
 }
 
 // stubborn goes on after its stream was cancelled.

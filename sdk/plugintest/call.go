@@ -18,8 +18,28 @@ import (
 type outcome struct {
 	result *pluginv1.Result
 	state  []byte
+	// schema of the batches, where the kernel told it before them.
+	schema *pluginv1.TableSchema
 	// batches are the output, in order.
 	batches []*pluginv1.Batch
+	// rejected rows, in order.
+	rejected []*pluginv1.RejectedRow
+}
+
+// rows decodes the output.
+func (o *outcome) rows() ([]arrow.RecordBatch, error) {
+	var out []arrow.RecordBatch
+	for _, data := range o.batches {
+		if data.GetSchema() == nil {
+			data = &pluginv1.Batch{Schema: o.schema, Rows: data.GetRows(), Columns: data.GetColumns()}
+		}
+		batch, err := table.Decode(data)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, batch)
+	}
+	return out, nil
 }
 
 // failed reports whether the kernel answered with an error diagnostic.
@@ -57,6 +77,17 @@ func encode(batches []arrow.RecordBatch) ([]*pluginv1.Batch, error) {
 		out = append(out, data)
 	}
 	return out, nil
+}
+
+// take keeps a part of the output.
+func (o *outcome) take(resp *pluginv1.TransformResponse) {
+	if b := resp.GetBatch(); b != nil {
+		o.batches = append(o.batches, b)
+	}
+	if s := resp.GetSchema(); s != nil {
+		o.schema = s
+	}
+	o.rejected = append(o.rejected, resp.GetRejected().GetRows()...)
 }
 
 // fit sends a whole table and reads the answer. An error means that the
@@ -101,9 +132,7 @@ func transform(ctx context.Context, p *Plugin, o *pluginv1.Open, state []byte, b
 	out := &outcome{}
 	err = receive(out, func() (*pluginv1.Result, error) {
 		resp, err := stream.Recv()
-		if b := resp.GetBatch(); b != nil {
-			out.batches = append(out.batches, b)
-		}
+		out.take(resp)
 		return resp.GetResult(), err
 	})
 	return out, errors.Join(err, <-sent)

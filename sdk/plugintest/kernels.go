@@ -17,7 +17,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
-	"github.com/bulkhead-ml/bulkhead/sdk/table"
 )
 
 var kernelRules = []rule{
@@ -30,6 +29,9 @@ var kernelRules = []rule{
 	{"kernel/state-travels", eachKernel(kernelStateTravels)},
 	{"kernel/broken-state", eachKernel(kernelBrokenState)},
 	{"kernel/broken-batch", eachKernel(kernelBrokenBatch)},
+	{"kernel/row-wise", eachKernel(kernelRowWise)},
+	{"kernel/output", eachKernel(kernelOutput)},
+	{"kernel/undo", eachKernel(kernelUndo)},
 	{"kernel/cancelled", eachKernel(kernelCancelled)},
 }
 
@@ -169,11 +171,11 @@ func kernelRows(b *bench, p *Plugin, k *pluginv1.KernelDescription) error {
 
 func addsUp(s sample, out *outcome) error {
 	var rows int64
-	for _, data := range out.batches {
-		batch, err := table.Decode(data)
-		if err != nil {
-			return err
-		}
+	batches, err := out.rows()
+	if err != nil {
+		return err
+	}
+	for _, batch := range batches {
 		rows += batch.NumRows()
 	}
 	r := out.result
@@ -184,8 +186,10 @@ func addsUp(s sample, out *outcome) error {
 		return fmt.Errorf("it was given %d rows and says that it read %d", s.rows, r.GetRowsIn())
 	case r.GetRowsOut() != rows:
 		return fmt.Errorf("it wrote %d rows and says %d", rows, r.GetRowsOut())
-	case r.GetRowsIn() != r.GetRowsOut()+r.GetRowsDropped():
-		return fmt.Errorf("%d rows in, %d out and %d dropped do not add up", r.GetRowsIn(), r.GetRowsOut(), r.GetRowsDropped())
+	case r.GetRowsRejected() != int64(len(out.rejected)):
+		return fmt.Errorf("it put %d rows aside and says %d", len(out.rejected), r.GetRowsRejected())
+	case r.GetRowsIn() != r.GetRowsOut()+r.GetRowsDropped()+r.GetRowsRejected():
+		return fmt.Errorf("%d rows in, %d out, %d dropped and %d put aside do not add up", r.GetRowsIn(), r.GetRowsOut(), r.GetRowsDropped(), r.GetRowsRejected())
 	}
 	return nil
 }
@@ -211,7 +215,7 @@ func kernelSame(b *bench, p *Plugin, k *pluginv1.KernelDescription) error {
 
 // equal reports whether two calls wrote the same rows.
 func equal(a, b *outcome) bool {
-	return slices.EqualFunc(a.batches, b.batches, func(x, y *pluginv1.Batch) bool { return proto.Equal(x, y) })
+	return proto.Equal(a.schema, b.schema) && slices.EqualFunc(a.batches, b.batches, func(x, y *pluginv1.Batch) bool { return proto.Equal(x, y) })
 }
 
 func kernelStateTravels(b *bench, p *Plugin, k *pluginv1.KernelDescription) error {

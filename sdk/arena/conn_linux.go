@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package arena
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Conn is one end of a data socket or a lane. One goroutine at a time may
+// receive, and any number may send.
+type Conn struct {
+	file    *os.File
+	raw     syscall.RawConn
+	sulking atomic.Int32 // waits to come without looking again and again
+}
+
+// Pair makes the two ends of a socket: one for this process, and one that another
+// process can inherit or be sent.
+func Pair() (*Conn, *os.File, error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, fmt.Errorf("making a pair of sockets: %w", err)
+	}
+	theirs := os.NewFile(uintptr(fds[1]), "data socket")
+	ours, err := newConn(fds[0])
+	if err != nil {
+		return nil, nil, errors.Join(err, theirs.Close())
+	}
+	return ours, theirs, nil
+}
+
+// NewConn makes an end from a descriptor that was inherited or received. It
+// takes over file, which is closed in any case.
+func NewConn(file *os.File) (*Conn, error) {
+	defer file.Close()
+	kind, err := unix.GetsockoptInt(int(file.Fd()), unix.SOL_SOCKET, unix.SO_TYPE)
+	if err != nil || kind != unix.SOCK_SEQPACKET {
+		return nil, errors.Join(errors.New("a descriptor that is no data socket"), err)
+	}
+	fd, err := unix.FcntlInt(file.Fd(), unix.F_DUPFD_CLOEXEC, 3)
+	if err != nil {
+		return nil, err
+	}
+	return newConn(fd)
+}
+
+func newConn(fd int) (*Conn, error) {
+	if err := unix.SetNonblock(fd, true); err != nil {
+		return nil, errors.Join(err, unix.Close(fd))
+	}
+	file := os.NewFile(uintptr(fd), "data socket")
+	raw, err := file.SyscallConn()
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return &Conn{file: file, raw: raw}, nil
+}
+
+// Send sends a message. It waits for room.
+func (c *Conn) Send(m Message) error {
+	var buf [MessageBytes]byte
+	m.Encode(&buf)
+	_, err := c.file.Write(buf[:])
+	return err
+}
+
+// SendFile sends a message with a descriptor, which stays the caller's.
+func (c *Conn) SendFile(m Message, file *os.File) error {
+	var buf [MessageBytes]byte
+	m.Encode(&buf)
+	passed, err := file.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var sent error
+	// Control keeps the file open and, unlike Fd, leaves its mode alone.
+	err = passed.Control(func(fd uintptr) {
+		rights := unix.UnixRights(int(fd))
+		sent = c.write(func(socket uintptr) error {
+			return unix.Sendmsg(int(socket), buf[:], rights, nil, unix.MSG_NOSIGNAL)
+		})
+	})
+	return errors.Join(err, sent)
+}
+
+// write calls f until it need not wait.
+func (c *Conn) write(f func(uintptr) error) (err error) {
+	waited := c.raw.Write(func(fd uintptr) bool {
+		for {
+			if err = f(fd); !errors.Is(err, unix.EINTR) {
+				return !errors.Is(err, unix.EAGAIN)
+			}
+		}
+	})
+	if waited != nil {
+		return waited
+	}
+	return err
+}
+
+// Receive receives a message. Descriptors that come with it are dropped by the
+// kernel. The end of the connection is io.EOF.
+func (c *Conn) Receive() (Message, error) {
+	var buf [MessageBytes + 1]byte
+	n, err := 0, error(nil)
+	waited := c.read(func(fd int) error {
+		n, err = unix.Read(fd, buf[:])
+		return err
+	})
+	switch {
+	case waited != nil:
+		return Message{}, waited
+	case err != nil:
+		return Message{}, err
+	case n == 0:
+		return Message{}, io.EOF
+	}
+	return Decode(buf[:n])
+}
+
+// Receiving looks for a message again and again for a short while before it
+// sleeps: waking up takes longer than most answers do. A look in vain costs a
+// processor that others might use, so after one the next waits do without it.
+const (
+	patience = 100 * time.Microsecond
+	sulk     = 16
+)
+
+// read calls f until it need not wait.
+func (c *Conn) read(f func(fd int) error) error {
+	slept := false
+	return c.raw.Read(func(fd uintptr) bool {
+		if ready(f, fd) {
+			return true
+		}
+		if slept || !c.eager() {
+			slept = true
+			return false
+		}
+		for began := time.Now(); time.Since(began) < patience; {
+			runtime.Gosched()
+			if ready(f, fd) {
+				return true
+			}
+		}
+		slept = true
+		c.sulking.Store(sulk)
+		return false
+	})
+}
+
+// eager reports whether a look at once is worth it.
+func (c *Conn) eager() bool {
+	return c.sulking.Load() == 0 || c.sulking.Add(-1) == 0
+}
+
+// ready calls f and reports whether it need not wait.
+func ready(f func(fd int) error, fd uintptr) bool {
+	for {
+		if err := f(int(fd)); !again(err) {
+			return !errors.Is(err, unix.EAGAIN)
+		}
+	}
+}
+
+// again reports whether another try tells more: an end that was closed before it
+// had read everything resets the other one once, and what it sent comes after
+// that.
+func again(err error) bool { return errors.Is(err, unix.EINTR) || errors.Is(err, unix.ECONNRESET) }
+
+// Poll receives a message that is there already, also after the deadline. It is
+// false when there is none, or none any more.
+func (c *Conn) Poll() (m Message, ok bool, err error) {
+	var buf [MessageBytes + 1]byte
+	n := 0
+	cause := c.raw.Control(func(fd uintptr) {
+		for n, _, err = unix.Recvfrom(int(fd), buf[:], unix.MSG_DONTWAIT); again(err); {
+			n, _, err = unix.Recvfrom(int(fd), buf[:], unix.MSG_DONTWAIT)
+		}
+	})
+	if cause != nil || err != nil || n == 0 {
+		return m, false, nil
+	}
+	m, err = Decode(buf[:n])
+	return m, err == nil, err
+}
+
+// ReceiveFile receives a message and the descriptor that came with it, nil for
+// none. More than one is an error.
+func (c *Conn) ReceiveFile() (Message, *os.File, error) {
+	var buf [MessageBytes + 1]byte
+	control := make([]byte, unix.CmsgSpace(4))
+	var n, controls, flags int
+	var err error
+	waited := c.read(func(fd int) error {
+		n, controls, flags, _, err = unix.Recvmsg(fd, buf[:], control, unix.MSG_CMSG_CLOEXEC)
+		return err
+	})
+	if err = errors.Join(waited, err); err != nil {
+		return Message{}, nil, err
+	}
+	file, err := only(control[:controls], flags)
+	if err != nil {
+		return Message{}, nil, err
+	}
+	if n == 0 {
+		return Message{}, nil, errors.Join(io.EOF, closed(file))
+	}
+	m, err := Decode(buf[:n])
+	if err != nil {
+		return m, nil, errors.Join(err, closed(file))
+	}
+	return m, file, nil
+}
+
+// only takes the descriptor out of control data. When there is more than one,
+// all are closed.
+func only(control []byte, flags int) (*os.File, error) {
+	messages, err := unix.ParseSocketControlMessage(control)
+	var files []*os.File
+	for _, m := range messages {
+		fds, _ := unix.ParseUnixRights(&m)
+		for _, fd := range fds {
+			files = append(files, os.NewFile(uintptr(fd), "received"))
+		}
+	}
+	if err == nil && len(files) <= 1 && flags&unix.MSG_CTRUNC == 0 {
+		return append(files, nil)[0], nil
+	}
+	for _, f := range files {
+		_ = f.Close()
+	}
+	return nil, errors.Join(fmt.Errorf("%w: %d descriptors beside it", ErrMessage, len(files)), err)
+}
+
+func closed(file *os.File) error {
+	if file == nil {
+		return nil
+	}
+	return file.Close()
+}
+
+// SetDeadline makes waiting end at a time; the zero time ends no waiting.
+func (c *Conn) SetDeadline(t time.Time) error { return c.file.SetDeadline(t) }
+
+// SetReadDeadline makes receiving end at a time; see SetDeadline.
+func (c *Conn) SetReadDeadline(t time.Time) error { return c.file.SetReadDeadline(t) }
+
+// Close closes this end.
+func (c *Conn) Close() error { return c.file.Close() }
