@@ -32,7 +32,7 @@ type attendant struct {
 func (l *Launcher) attend(e *Entry, view target.View) func(*plugin.Spec) (plugin.Attendant, error) {
 	return func(spec *plugin.Spec) (plugin.Attendant, error) {
 		a := &attendant{launcher: l, entry: e, view: view, stop: func() {}}
-		if l.ShareMemory {
+		if l.SharedBatches > 0 {
 			a.openSide(spec)
 		}
 		if len(view.Net) == 0 {
@@ -45,7 +45,7 @@ func (l *Launcher) attend(e *Entry, view target.View) func(*plugin.Spec) (plugin
 // openSide gives the process its end of a data socket. Without one its tables
 // travel in messages, so what cannot be made is no reason to fail.
 func (a *attendant) openSide(spec *plugin.Spec) {
-	options := dataplane.SideOptions{}
+	options := dataplane.SideOptions{Slots: a.launcher.SharedBatches}
 	if limit := spec.Limits.GroupMemoryBytes; limit > 0 && limit < 1<<30 {
 		options.MaxBytes = int(limit / 4)
 	}

@@ -47,9 +47,10 @@ type Launcher struct {
 	// CallTimeout bounds one call; 0 leaves the default.
 	CallTimeout time.Duration
 
-	// ShareMemory lets plugins get tables through shared memory, where the system
-	// has it: for those who run kernels.
-	ShareMemory bool
+	// SharedBatches is how many of the largest batches a call may have under way
+	// each way in shared memory, where the system has it: for those who run
+	// kernels. 0 lets tables travel in messages.
+	SharedBatches int
 	// Lifetime bounds the life of every plugin; nil bounds none. Calls have
 	// contexts of their own, and a plugin outlives the call that started it.
 	Lifetime context.Context

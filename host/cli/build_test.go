@@ -23,11 +23,11 @@ const testBinEnv = "BULKHEAD_TEST_BIN"
 // builtins are the built-in plugins and where their sources are.
 var builtins = map[string]string{
 	"gpu": "plugins/builtin-gpu", "docker": "plugins/builtin-docker", "python": "plugins/builtin-python",
-	"system": "plugins/builtin-system", "data": "plugins/kernels/data", "algorithms": "plugins/kernels/algorithms",
+	"system": "plugins/builtin-system", "tables": "plugins/builtin-tables", "data": "plugins/kernels/data", "algorithms": "plugins/kernels/algorithms",
 }
 
 // extras are programs that only tests start.
-var extras = []string{"examples/hello-check", "examples/hello-kernel", "internal/hostile", "internal/probe", "host/cli/testdata/impostor"}
+var extras = []string{"examples/hello-check", "examples/hello-kernel", "examples/hello-ledger", "internal/hostile", "internal/probe", "host/cli/testdata/impostor"}
 
 // built is what one run of the tests builds, once.
 var built struct {

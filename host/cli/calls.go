@@ -5,6 +5,7 @@ package cli
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"sync"
 
 	"github.com/bulkhead-ml/bulkhead/host/audit"
 	"github.com/bulkhead-ml/bulkhead/host/dataplane"
@@ -19,15 +20,52 @@ func newRunID() string {
 	return hex.EncodeToString(id[:])
 }
 
-// kernels are those of the installed plugins, with every call in the audit log.
-// Without a log nothing is hashed.
+// kernels are those of the installed plugins, with every call in the audit log
+// and in the record of the run.
 func (w *work) kernels() pipeline.Kernels {
-	k := &kernels{launcher: w.session.launcher}
+	k := pipeline.Kernels(&kernels{launcher: w.session.launcher})
 	log := w.session.auditLog()
-	if log == nil {
-		return k
+	return pipeline.Recorded(k, func(r dataplane.Record) {
+		w.made.learn(r)
+		log.Append(r.Plugin, called(w.runID, w.session.levelOf(r.Plugin), r))
+	})
+}
+
+// digests are those of what the nodes of a run made, by their names. It is safe
+// for concurrent use.
+type digests struct {
+	mu            sync.Mutex
+	input, output map[string]string
+}
+
+// learn takes a call that ended.
+func (d *digests) learn(r dataplane.Record) {
+	if r.Outcome != "ok" || r.Method != "Transform" && r.Method != "Fit" {
+		return
 	}
-	return pipeline.Recorded(k, func(r dataplane.Record) { log.Append(r.Plugin, called(w.runID, w.session.levelOf(r.Plugin), r)) })
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.output == nil {
+		d.input, d.output = map[string]string{}, map[string]string{}
+	}
+	d.input[r.Node] = r.InputDigest
+	if r.Method == "Transform" {
+		d.output[r.Node] = r.OutputDigest
+	}
+}
+
+// read is the digest of the rows that a node read; "" when it is not known.
+func (d *digests) read(node string) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.input[node]
+}
+
+// of is the digest of the rows that a node wrote; "" when it is not known.
+func (d *digests) of(node string) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.output[node]
 }
 
 // called is the audit record of a call. Its kernel is NODE/PLUGIN.KERNEL.

@@ -166,7 +166,8 @@ func (a *app) finish(err error) int {
 	return f.code
 }
 
-func (a *app) printFailure(f *failure) error {
+// failureReport is a failure as a document.
+func (a *app) failureReport(f *failure) report.Failure {
 	doc := report.Failure{
 		SchemaVersion: report.SchemaVersion, Tool: tool(), ExitCode: f.code,
 		Error: report.ErrorInfo{Summary: f.summary, Diagnostics: f.diags},
@@ -174,6 +175,11 @@ func (a *app) printFailure(f *failure) error {
 	if f.err != nil {
 		doc.Error.Detail = f.err.Error()
 	}
+	return doc
+}
+
+func (a *app) printFailure(f *failure) error {
+	doc := a.failureReport(f)
 	if f.stack != "" && a.flags.debug {
 		fmt.Fprintln(a.stderr, f.stack)
 	}

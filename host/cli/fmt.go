@@ -43,7 +43,7 @@ func (a *app) format(paths []string, check, diff bool) error {
 	if len(paths) == 0 {
 		paths = []string{"."}
 	}
-	files, diags := config.Files(paths)
+	files, diags := config.FilesToFormat(paths)
 	if diags.HasErrors() {
 		return a.wrongConfig(diags)
 	}

@@ -5,6 +5,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/bulkhead-ml/bulkhead/host/catalog"
 	"github.com/bulkhead-ml/bulkhead/host/dataplane"
 	"github.com/bulkhead-ml/bulkhead/host/plugin"
+	"github.com/bulkhead-ml/bulkhead/registry/manifest"
 	"github.com/bulkhead-ml/bulkhead/sdk/diag"
 )
 
@@ -104,7 +106,9 @@ type watched struct {
 }
 
 func (w *watched) take(r *catalog.Running) {
-	w.running, w.kernel = r, dataplane.New(r.Conn(), dataplane.Options{Usage: dataplane.ProcessUsage(r.PID())})
+	w.running, w.kernel = r, dataplane.New(r.Conn(), dataplane.Options{
+		Usage: dataplane.ProcessUsage(r.PID()), Side: w.kernels.launcher.Side(r),
+	})
 }
 
 // call makes one call. Kernels keep nothing from call to call, so that a process
@@ -142,9 +146,18 @@ func givenUp(ctx context.Context, err error) bool {
 }
 
 // Validate passes on, with the cause of death.
-func (w *watched) Validate(ctx context.Context, open dataplane.Open) (diags []*diag.Diagnostic, err error) {
+func (w *watched) Validate(ctx context.Context, open dataplane.Open) (verdict *dataplane.Verdict, err error) {
 	err = w.call(ctx, func(k dataplane.Kernel) (err error) {
-		diags, err = k.Validate(ctx, open)
+		verdict, err = k.Validate(ctx, open)
+		return err
+	})
+	return verdict, err
+}
+
+// Undo passes on, with the cause of death.
+func (w *watched) Undo(ctx context.Context, open dataplane.Open, token []byte) (diags []*diag.Diagnostic, err error) {
+	err = w.call(ctx, func(k dataplane.Kernel) (err error) {
+		diags, err = k.Undo(ctx, open, token)
 		return err
 	})
 	return diags, err
@@ -160,12 +173,24 @@ func (w *watched) Fit(ctx context.Context, open dataplane.Open, in dataplane.Bat
 }
 
 // Transform passes on, with the cause of death.
-func (w *watched) Transform(ctx context.Context, open dataplane.Open, state []byte, in dataplane.Batches, out func(batch) error) (outcome *dataplane.Outcome, err error) {
+func (w *watched) Transform(ctx context.Context, open dataplane.Open, state []byte, in dataplane.Batches, out dataplane.Output) (outcome *dataplane.Outcome, err error) {
+	if err := w.mayWrite(open); err != nil {
+		return nil, err
+	}
 	err = w.call(ctx, func(k dataplane.Kernel) (err error) {
 		outcome, err = k.Transform(ctx, open, state, in, out)
 		return err
 	})
 	return outcome, err
+}
+
+// mayWrite refuses to hand the file of a sink to a plugin that was not granted it.
+func (w *watched) mayWrite(open dataplane.Open) error {
+	output := slices.ContainsFunc(open.Files, func(f dataplane.File) bool { return f.Name == "output" })
+	if !output || w.running.WritesSinks() {
+		return nil
+	}
+	return diag.Errorf("Sink that the plugin may not write", "Plugin %s was not granted %q. Its manifest has to ask for it, and the configuration must not take it away.", w.plugin, "write "+manifest.Sink)
 }
 
 // cause keeps the kind of a transport error, which the engine retries, and puts

@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -17,10 +18,12 @@ import (
 
 // planned is what `bulkhead plan` prints.
 type planned struct {
-	SchemaVersion string              `json:"schema_version"`
-	Plan          *pipeline.Plan      `json:"plan"`
-	Plugins       []plannedPlugin     `json:"plugins"`
-	Diagnostics   []report.Diagnostic `json:"diagnostics"`
+	SchemaVersion string          `json:"schema_version"`
+	Plan          *pipeline.Plan  `json:"plan"`
+	Plugins       []plannedPlugin `json:"plugins"`
+	// Off are steps that the configuration leaves out.
+	Off         []plannedOff        `json:"off,omitempty"`
+	Diagnostics []report.Diagnostic `json:"diagnostics"`
 }
 
 // plannedPlugin is a plugin that a pipeline needs, and what it is granted.
@@ -32,13 +35,20 @@ type plannedPlugin struct {
 	Grants  []string `json:"grants"`
 }
 
+// plannedOff is a step that is left out, and why.
+type plannedOff struct {
+	Name   string `json:"name"`
+	Reason string `json:"reason"`
+}
+
 func (a *app) planCmd() *cobra.Command {
 	var name string
 	cmd := &cobra.Command{
 		Use:   "plan [PATH...]",
 		Short: "Check a pipeline and show what would run, without running it",
-		Long: "Plan reads the sources once, checks every column, setting and kernel, and prints\n" +
-			"the order in which kernels would run.",
+		Long: "Plan opens the sources, checks every column, setting and kernel, and prints the\n" +
+			"order in which kernels would run, what streams and what is kept, what the cache\n" +
+			"has, and what kernels say that they take.",
 		RunE: func(cmd *cobra.Command, args []string) error { return a.plan(cmd.Context(), args, name) },
 	}
 	cmd.Flags().StringVar(&name, "pipeline", "", "`name` of the pipeline, when there are several")
@@ -53,14 +63,22 @@ func (a *app) plan(ctx context.Context, paths []string, name string) error {
 		return err
 	}
 	defer w.session.close()
-	plan, err := w.plan(ctx)
+	options, err := w.options(pipeline.KeepNone, cacheAsConfigured)
 	if err != nil {
 		return err
 	}
-	return a.result(planned{
+	plan, err := w.plan(ctx, options)
+	if err != nil {
+		return err
+	}
+	out := planned{
 		SchemaVersion: report.SchemaVersion, Plan: plan, Plugins: w.plugins(),
 		Diagnostics: append([]report.Diagnostic{}, w.session.notes...),
-	})
+	}
+	for _, off := range w.block.Off {
+		out.Off = append(out.Off, plannedOff{off.Name, off.Reason})
+	}
+	return a.result(out)
 }
 
 // plugins lists those that the pipeline needs.
@@ -84,24 +102,50 @@ func (w *work) plugins() []plannedPlugin {
 func (p planned) WriteJSON(w io.Writer) error { return writeJSON(w, p) }
 
 // WriteText writes the plan for a person, level by level.
-func (p planned) WriteText(w io.Writer, _ report.Options) error {
-	fmt.Fprintf(w, "pipeline %s\n", p.Plan.Pipeline)
+func (p planned) WriteText(w io.Writer, opt report.Options) error {
+	say(w, opt, "pipeline %s", p.Plan.Pipeline)
 	for i, level := range p.Plan.Levels {
 		fmt.Fprintf(w, "\nstep %d%s\n", i+1, together(len(level)))
 		for _, n := range p.Plan.Nodes {
 			if n.Level == i {
-				fmt.Fprintf(w, "  %s\n", report.CleanLine(nodeText(n)))
+				say(w, opt, "  %s", nodeText(n))
+				p.more(w, opt, n)
 			}
 		}
 	}
 	fmt.Fprintln(w)
+	for _, off := range p.Off {
+		say(w, opt, "off: %s, %s", off.Name, off.Reason)
+	}
 	for _, plugin := range p.Plugins {
-		fmt.Fprintf(w, "plugin %s %s (%s), %s\n", plugin.Name, plugin.Version, plugin.Origin, grantsText(plugin.Grants))
+		say(w, opt, "plugin %s %s (%s), %s", plugin.Name, plugin.Version, plugin.Origin, grantsText(plugin.Grants))
 	}
 	for _, d := range p.Diagnostics {
-		fmt.Fprintf(w, "%s: %s: %s\n", d.Severity, d.Summary, report.CleanLine(d.Detail))
+		say(w, opt, "%s: %s: %s", d.Severity, d.Summary, d.Detail)
 	}
 	return nil
+}
+
+// more is what is known of a node beside what it does.
+func (p planned) more(w io.Writer, opt report.Options, n *pipeline.PlannedNode) {
+	var notes []string
+	for _, e := range p.Plan.Edges {
+		if e.To == n.Name && e.Kind != "" {
+			notes = append(notes, "input "+string(e.Kind))
+		}
+	}
+	if n.Cache == pipeline.CacheHit {
+		notes = append(notes, "in the cache, does not run")
+	}
+	if n.OnFailure != pipeline.Stop && n.OnFailure != "" {
+		notes = append(notes, "on failure "+string(n.OnFailure))
+	}
+	if e := n.Estimate; e != nil && e.TotalSeconds > 0 {
+		notes = append(notes, "about "+took(time.Duration(e.TotalSeconds*float64(time.Second))))
+	}
+	if len(notes) > 0 {
+		say(w, opt, "      %s", strings.Join(notes, ", "))
+	}
 }
 
 func together(n int) string {
@@ -112,8 +156,13 @@ func together(n int) string {
 }
 
 func nodeText(n *pipeline.PlannedNode) string {
-	if n.Kind == pipeline.KindSource {
+	switch {
+	case n.Kind == pipeline.KindSource && n.Rows < 0:
+		return fmt.Sprintf("%s  rows not counted yet, %s", n.Name, count(len(n.Columns), "column", "columns"))
+	case n.Kind == pipeline.KindSource:
 		return fmt.Sprintf("%s  %s, %s", n.Name, count(int(n.Rows), "row", "rows"), count(len(n.Columns), "column", "columns"))
+	case n.Kind == pipeline.KindSink:
+		return fmt.Sprintf("%s  writes %s to %s", n.Name, strings.Join(n.Inputs, ", "), n.Path)
 	}
 	does := []string{}
 	if n.Fits {

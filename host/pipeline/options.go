@@ -27,12 +27,17 @@ func (k Keep) keeps(n *node) bool {
 	return k == KeepAll || k == KeepEnds && len(n.consumers) == 0
 }
 
+// DefaultTableBytes is what kept tables may take in memory unless they are told
+// otherwise: a table that is larger costs a temporary file, and a small one none.
+const DefaultTableBytes = 48 << 20
+
 // Options of MakePlan and Run, which take the same. The zero value is fine.
 type Options struct {
 	// Parallel bounds the segments that run at the same time. Default: the
 	// number of processors.
 	Parallel int
-	// MaxTableBytes bounds all kept tables in memory together. Default 256 MiB.
+	// MaxTableBytes bounds all kept tables in memory together. Default
+	// DefaultTableBytes.
 	MaxTableBytes int64
 	// MaxSpillBytes bounds what goes to disk beyond that. Default 64 GiB.
 	MaxSpillBytes int64
@@ -59,7 +64,7 @@ type Options struct {
 
 func (o Options) withDefaults() Options {
 	o.Parallel = orDefault(o.Parallel, runtime.GOMAXPROCS(0))
-	o.MaxTableBytes = orDefault(o.MaxTableBytes, 256<<20)
+	o.MaxTableBytes = orDefault(o.MaxTableBytes, DefaultTableBytes)
 	o.MaxSpillBytes = orDefault(o.MaxSpillBytes, 64<<30)
 	o.EdgeBytes = orDefault(o.EdgeBytes, 2*table.MaxBytes)
 	o.EdgeRows = orDefault(o.EdgeRows, 4*table.MaxRows)

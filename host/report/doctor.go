@@ -9,7 +9,7 @@ import (
 )
 
 // SchemaVersion is the version of the documents that this package writes.
-const SchemaVersion = "1.1"
+const SchemaVersion = "1.2"
 
 // Severities of findings and diagnostics. Unknown is for findings only: what
 // lies beyond the knowledge tables is neither good nor bad.

@@ -22,9 +22,15 @@ type Run struct {
 	// Preflight is there when the pipeline has one.
 	Preflight *Preflight `json:"preflight,omitempty"`
 	// Nodes stand in topological order.
-	Nodes       []Node       `json:"nodes"`
-	Plugins     []Plugin     `json:"plugins"`
-	Diagnostics []Diagnostic `json:"diagnostics"`
+	Nodes []Node `json:"nodes"`
+	// Sinks are the files that were put in place.
+	Sinks []Sink `json:"sinks,omitempty"`
+	// Undone are the side effects that were taken back, or could not be.
+	Undone []Undone `json:"undone,omitempty"`
+	// PeakTableBytes is the most that tables between the nodes took in memory.
+	PeakTableBytes int64        `json:"peak_table_bytes,omitempty"`
+	Plugins        []Plugin     `json:"plugins"`
+	Diagnostics    []Diagnostic `json:"diagnostics"`
 	// Error says why a run failed; absent when it is ok.
 	Error *ErrorInfo `json:"error,omitempty"`
 }
@@ -67,8 +73,16 @@ type Node struct {
 	RowsIn      int64   `json:"rows_in"`
 	RowsOut     int64   `json:"rows_out"`
 	RowsDropped int64   `json:"rows_dropped"`
-	BytesIn     int64   `json:"bytes_in"`
-	BytesOut    int64   `json:"bytes_out"`
+	// RowsRejected broke a rule and were put aside.
+	RowsRejected int64 `json:"rows_rejected,omitempty"`
+	BytesIn      int64 `json:"bytes_in"`
+	BytesOut     int64 `json:"bytes_out"`
+	// CPUMS is the processor time of the plugin's process during the calls, and
+	// PeakRSSBytes the largest memory of its life; absent when not measured.
+	CPUMS        float64 `json:"cpu_ms,omitempty"`
+	PeakRSSBytes uint64  `json:"peak_rss_bytes,omitempty"`
+	// Cache is "hit" or "miss"; absent when the node is not cached.
+	Cache string `json:"cache,omitempty"`
 	// Attempts counts the calls, the retries among them.
 	Attempts int `json:"attempts"`
 	// State is there when the kernel was fitted.
@@ -76,6 +90,22 @@ type Node struct {
 	// Report is what the kernel said, under its documented keys.
 	Report      Raw          `json:"report,omitempty"`
 	Diagnostics []Diagnostic `json:"diagnostics"`
+}
+
+// Sink is a file that a run wrote.
+type Sink struct {
+	Node   string `json:"node"`
+	Path   string `json:"path"`
+	Rows   int64  `json:"rows"`
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"`
+}
+
+// Undone is a side effect of a node that was to be taken back.
+type Undone struct {
+	Node string `json:"node"`
+	// Problem says why it could not be; absent when it was.
+	Problem string `json:"problem,omitempty"`
 }
 
 // State is the fitted state of a kernel.

@@ -15,6 +15,7 @@ func (r Run) WriteText(w io.Writer, opt Options) error {
 	p.blank()
 	p.preflight(r.Preflight)
 	p.nodes(r.Nodes)
+	p.files(r)
 	for _, n := range r.Nodes {
 		p.nodeReport(n)
 	}
@@ -59,11 +60,32 @@ func (p *page) nodes(nodes []Node) {
 		keep:  7,
 	}
 	for _, n := range nodes {
-		t.add(n.Name, n.Use, n.Status, fmt.Sprint(n.RowsIn), fmt.Sprint(n.RowsOut), fmt.Sprint(n.RowsDropped), duration(n.WallMS))
+		status := n.Status
+		if n.Cache == "hit" {
+			status = "cached"
+		}
+		t.add(n.Name, n.Use, status, fmt.Sprint(n.RowsIn), fmt.Sprint(n.RowsOut), fmt.Sprint(n.RowsDropped+n.RowsRejected), duration(n.WallMS))
 	}
 	p.table(0, t)
 	p.blank()
 	p.reasons(nodes)
+}
+
+// files says what the sinks wrote, and what was taken back.
+func (p *page) files(r Run) {
+	for _, s := range r.Sinks {
+		p.line(0, fmt.Sprintf("%s: %s, %s in %s", s.Node, plural(int(s.Rows), "row"), size(s.Bytes), s.Path))
+	}
+	for _, u := range r.Undone {
+		text := u.Node + ": taken back"
+		if u.Problem != "" {
+			text = u.Node + ": could not be taken back: " + u.Problem
+		}
+		p.hanging(0, "", text)
+	}
+	if len(r.Sinks)+len(r.Undone) > 0 {
+		p.blank()
+	}
 }
 
 // reasons says why nodes are not ok.
@@ -101,6 +123,9 @@ func (p *page) measures(n Node) {
 		return
 	}
 	p.line(2, fmt.Sprintf("%s in, %s out, %s", size(n.BytesIn), size(n.BytesOut), plural(n.Attempts, "attempt")))
+	if n.PeakRSSBytes > 0 {
+		p.line(2, fmt.Sprintf("%s of processor time, %s of memory at most", duration(n.CPUMS), size(int64(n.PeakRSSBytes))))
+	}
 	if n.State != nil {
 		p.line(2, fmt.Sprintf("state %s, sha256 %s", size(n.State.Bytes), n.State.SHA256))
 	}

@@ -42,3 +42,10 @@ type RunningError struct{ ID string }
 func (e *RunningError) Error() string {
 	return fmt.Sprintf("run %s is still running; stop it first", e.ID)
 }
+
+// DamageError says that the record of a run is not what was written.
+type DamageError struct{ ID, Path, Reason string }
+
+func (e *DamageError) Error() string {
+	return fmt.Sprintf("%s is damaged: %s; `bulkhead runs remove %s` forgets the run", e.Path, e.Reason, e.ID)
+}

@@ -15,7 +15,8 @@ import (
 	"github.com/bulkhead-ml/bulkhead/host/state/durable"
 )
 
-// Remove forgets a run that has ended and returns its record without the nodes.
+// Remove forgets a run that has ended and returns its record without the nodes. Of
+// one whose record is damaged only the id is known.
 func (s *Store) Remove(ref string) (*Record, error) {
 	id, err := s.find(ref)
 	if err != nil {
@@ -23,7 +24,11 @@ func (s *Store) Remove(ref string) (*Record, error) {
 	}
 	var r *Record
 	err = s.locked(func() error {
-		if r, err = s.load(id); err != nil {
+		r, err = s.load(id)
+		if _, damaged := errors.AsType[*DamageError](err); damaged {
+			r, err = s.damaged(id)
+		}
+		if err != nil {
 			return err
 		}
 		if r.Status == Running {
@@ -35,6 +40,16 @@ func (s *Store) Remove(ref string) (*Record, error) {
 		return nil, fmt.Errorf("removing run %s: %w", id, err)
 	}
 	return r, nil
+}
+
+// damaged is what is known of a run without a record: whether it goes on.
+func (s *Store) damaged(id string) (*Record, error) {
+	r := &Record{ID: id, Status: Interrupted}
+	held, err := durable.Held(filepath.Join(s.dir, id, liveName))
+	if held {
+		r.Status = Running
+	}
+	return r, err
 }
 
 // remove renames the directory first, so that no half of a run is seen.

@@ -8,13 +8,15 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/bulkhead-ml/bulkhead/host/state/durable"
 )
 
 // Get returns the record of a run with its nodes, by its id or the beginning of
-// it. Errors are *NotFoundError, *AmbiguousError, *RefError and those of the disk.
+// it. Errors are *NotFoundError, *AmbiguousError, *RefError,
+// *DamageError and those of the disk.
 func (s *Store) Get(ref string) (*Record, error) {
 	id, err := s.find(ref)
 	if err != nil {
@@ -59,10 +61,10 @@ func (s *Store) head(id string) (*Record, error) {
 	}
 	var r Record
 	if err := json.Unmarshal(data, &r); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, &DamageError{ID: id, Path: name, Reason: err.Error()}
 	}
 	if r.ID != id {
-		return nil, fmt.Errorf("%s is the record of run %q", name, r.ID)
+		return nil, &DamageError{ID: id, Path: name, Reason: fmt.Sprintf("it is of run %q", r.ID)}
 	}
 	r.lists()
 	return &r, nil
@@ -72,6 +74,10 @@ func (s *Store) head(id string) (*Record, error) {
 // order of the first ones.
 func (s *Store) readNodes(r *Record) error {
 	data, err := durable.ReadFile(filepath.Join(s.dir, r.ID, nodesName), maxNodes)
+	if errors.Is(err, fs.ErrNotExist) && s.there(r.ID) {
+		r.LostLines++ // all of them
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -97,6 +103,12 @@ func (s *Store) readNodes(r *Record) error {
 	}
 	r.lists()
 	return nil
+}
+
+// there reports whether a run was not removed meanwhile.
+func (s *Store) there(id string) bool {
+	_, err := os.Lstat(filepath.Join(s.dir, id, recordName))
+	return err == nil
 }
 
 // interrupt gives nodes that were at work when the host died its status.

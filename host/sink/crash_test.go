@@ -44,7 +44,8 @@ func die(step, path string) {
 }
 
 // TestKilled kills a child before each step: the target is the old file or the
-// new one, complete.
+// new one, complete, and
+// what the child left is gone after the next one.
 func TestKilled(t *testing.T) {
 	exe, err := os.Executable()
 	if err != nil {
@@ -73,6 +74,10 @@ func TestKilled(t *testing.T) {
 			if got := read(t, path); got != want {
 				t.Errorf("the file holds %q", got)
 			}
+			if _, err := put(t, Spec{Path: path}, nil, batchOf(t, everything, rowsJSON)); err != nil {
+				t.Fatal(err)
+			}
+			only(t, filepath.Dir(path), "x.csv") // the next sink clears up
 		})
 	}
 }

@@ -3,7 +3,6 @@
 package sink
 
 import (
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -11,6 +10,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/bulkhead-ml/bulkhead/sdk/diag"
 )
 
 // draft is the temporary file beside a target.
@@ -20,26 +21,32 @@ type draft struct {
 	gone   bool // renamed or removed
 }
 
-// newDraft looks at the target and makes the file.
+// newDraft looks at the target, clears what killed processes left beside it, and
+// makes the file.
 func newDraft(spec Spec) (*draft, error) {
-	target, err := filepath.Abs(spec.Path)
-	if err != nil {
-		return nil, newError(spec.Path, "Path that cannot be used", "%v.", err).because(err)
-	}
-	d := &draft{target: follow(target)}
-	mode, err := d.mode()
+	d, mode, err := aim(spec)
 	if err != nil {
 		return nil, err
 	}
 	if err := spec.fail("create"); err != nil {
 		return nil, d.failed(err)
 	}
-	name := filepath.Join(filepath.Dir(d.target), "."+filepath.Base(d.target)+".new-"+rand.Text()[:12])
-	d.file, err = os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, mode)
-	if err != nil {
+	d.sweep()
+	if err := d.create(mode); err != nil {
 		return nil, d.failed(err)
 	}
 	return d, nil
+}
+
+// aim finds the target, and the mode of what will be in its place.
+func aim(spec Spec) (*draft, fs.FileMode, error) {
+	target, err := filepath.Abs(spec.Path)
+	if err != nil {
+		return nil, 0, newError(spec.Path, "Path that cannot be used", "%v.", err).because(err)
+	}
+	d := &draft{target: follow(target)}
+	mode, err := d.mode()
+	return d, mode, err
 }
 
 // follow resolves symbolic links, also one that leads to no file yet.
@@ -68,13 +75,29 @@ func (d *draft) mode() (fs.FileMode, error) {
 	case info.IsDir():
 		return 0, newError(d.target, "A directory instead of a file", "A sink writes one file. Name a file in this directory.")
 	case !info.Mode().IsRegular():
-		return 0, newError(d.target, "Not a regular file", "A sink puts a new file in the place of the old one, which would replace this %s. Name another path.", info.Mode().Type())
+		return 0, newError(d.target, "Not a regular file", "A sink puts a new file in the place of the old one, and there is %s. Name another path.", kindOf(info.Mode()))
 	}
 	return info.Mode().Perm(), nil
 }
 
+// kindOf a file that is neither regular nor a directory.
+func kindOf(mode fs.FileMode) string {
+	switch {
+	case mode&fs.ModeNamedPipe != 0:
+		return "a pipe"
+	case mode&fs.ModeDevice != 0:
+		return "a device"
+	case mode&fs.ModeSocket != 0:
+		return "a socket"
+	case mode&fs.ModeSymlink != 0:
+		return "a symbolic link that leads to no file"
+	}
+	return "something else"
+}
+
 // failed names an error of the system.
 func (d *draft) failed(err error) error {
+	target := d.target
 	if _, ours := errors.AsType[*Error](err); ours {
 		return err
 	}
@@ -90,7 +113,10 @@ func (d *draft) failed(err error) error {
 	case isPath && path != nil || isLink:
 		return newError(d.target, "File that cannot be written", "%v. What the file held before is unchanged.", err).because(err)
 	}
-	return err // of the caller's context or of the plugin
+	if d, ok := errors.AsType[*diag.Diagnostic](err); ok { // of the plugin
+		return newError(target, d.Summary, "%s What the file held before is unchanged.", d.Detail).because(err)
+	}
+	return err // of the caller's context, or a plugin that was lost
 }
 
 // sync brings the file to disk.
@@ -106,13 +132,18 @@ func (d *draft) digest() (int64, string, error) {
 // rename puts the file in the place of the target.
 func (d *draft) rename() error {
 	name := d.file.Name()
-	if err := d.file.Close(); err != nil {
-		return err
+	if !renamesOpenFiles {
+		if err := d.file.Close(); err != nil {
+			return err
+		}
 	}
 	if err := os.Rename(name, d.target); err != nil {
 		return err
 	}
 	d.gone = true
+	if renamesOpenFiles {
+		_ = d.file.Close() // it is on disk since sync
+	}
 	return nil
 }
 

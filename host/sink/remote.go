@@ -44,10 +44,11 @@ func newRemote(ctx context.Context, spec Spec, out *os.File, schema *arrow.Schem
 	if err != nil {
 		return nil, err
 	}
-	scratch, err := os.OpenFile(out.Name()+"-plugin", os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	scratch, err := os.OpenFile(out.Name()+pluginSuffix, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, err
 	}
+	_, _ = tryLock(scratch) // its name may be swept without: it is used by its descriptor
 	ctx, stop := context.WithCancelCause(ctx)
 	r := &remote{scratch: scratch, out: out, stop: stop, in: make(chan arrow.RecordBatch), taken: make(chan struct{}), done: make(chan struct{})}
 	go func() {

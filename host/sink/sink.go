@@ -9,8 +9,9 @@
 // its name to disk. Whatever happens before that leaves the target as it was:
 // an error, a full disk, a lost process or machine. Several sinks commit
 // together by preparing all of them first: what may fail of a Commit is a
-// rename. A process that is killed may leave its temporary file, .NAME.new-*,
-// beside the target.
+// rename. A process that is killed may leave its temporary files, .NAME.new-*,
+// beside the target; they are locked while it lives, and the next sink of the
+// same target removes those that are not.
 //
 // A target that is a symbolic link stays one: the file that it leads to is
 // replaced, and keeps its permissions.

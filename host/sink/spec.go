@@ -3,6 +3,8 @@
 package sink
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -20,8 +22,33 @@ var compressions = map[string][]string{
 	source.SQLite:  {"", "none"},
 }
 
-// check refuses what could never be written.
-func (s Spec) check(schema *arrow.Schema, decoder source.Decoder) error {
+// Check finds out before any work is done whether a file can be written where a
+// Spec says: what is there, its directory and the right to make files in it. It
+// changes nothing. Errors are of type *Error.
+func Check(spec Spec) error {
+	if err := spec.checkFormat(); err != nil {
+		return err
+	}
+	d, _, err := aim(spec)
+	if err != nil {
+		return err
+	}
+	dir := filepath.Dir(d.target)
+	info, err := os.Stat(dir)
+	switch {
+	case err != nil:
+		return d.failed(err)
+	case !info.IsDir():
+		return newError(d.target, "Missing directory", "%s is a file. Name a path in a directory.", dir)
+	}
+	if err := mayCreate(dir); err != nil {
+		return d.failed(err)
+	}
+	return nil
+}
+
+// checkFormat refuses settings that no table could be written with.
+func (s Spec) checkFormat() error {
 	known, ok := compressions[s.format()]
 	switch {
 	case s.Path == "":
@@ -32,6 +59,16 @@ func (s Spec) check(schema *arrow.Schema, decoder source.Decoder) error {
 		return newError(s.Path, "Unknown compression", "A %s file has no compression %q. Use one of %q.", s.format(), s.Compression, known[1:])
 	case s.Table != "" && s.format() != source.SQLite:
 		return newError(s.Path, "Table without a database", "Table is for a sqlite sink; this one is %s.", s.format())
+	}
+	return nil
+}
+
+// check refuses what could never be written.
+func (s Spec) check(schema *arrow.Schema, decoder source.Decoder) error {
+	if err := s.checkFormat(); err != nil {
+		return err
+	}
+	switch {
 	case !s.isText() && decoder == nil:
 		return newError(s.Path, "Format that needs a plugin", "A %s file is written by the plugin tables, and there is none here. Install it, or write a CSV file.", s.format())
 	case schema == nil || schema.NumFields() == 0:

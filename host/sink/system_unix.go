@@ -11,6 +11,27 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Files can be renamed and removed while they are open, and so while their lock is
+// held.
+const renamesOpenFiles = true
+
+// tryLock takes the lock of a file until it is closed everywhere.
+func tryLock(f *os.File) (held bool, err error) {
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// mayCreate finds out whether this process may make files in a directory.
+func mayCreate(dir string) error {
+	if err := unix.Access(dir, unix.W_OK|unix.X_OK); err != nil {
+		return &os.PathError{Op: "make a file in", Path: dir, Err: err}
+	}
+	return nil
+}
+
 // syncDir brings the names in a directory to disk.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/klauspost/compress/zstd"
 )
 
 // MaxExpansion bounds what a compressed file becomes: this many times its size,
@@ -45,6 +47,10 @@ func (b *bounded) Read(p []byte) (int, error) {
 }
 
 func (b *bounded) damaged(err error) error {
+	if errors.Is(err, zstd.ErrWindowSizeExceeded) {
+		return newError(b.file.path, "Compressed file that needs too much memory",
+			"Its reader would have to keep more than %d bytes of the text, as after zstd --long. Compress it without, or decompress it and name the result.", maxWindow).because(err)
+	}
 	detail := fmt.Sprintf("It cannot be decompressed any further: %v.", err)
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		detail = "It ends in the middle of its data."

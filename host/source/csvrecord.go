@@ -25,10 +25,13 @@ func (r *records) read() ([][]byte, error) {
 	if err != nil || len(body) == 0 {
 		return nil, err
 	}
-	if bytes.IndexByte(body, '"') < 0 {
-		return r.plain(body), nil
+	if bytes.IndexByte(body, '"') >= 0 {
+		return r.quoted(body)
 	}
-	return r.quoted(body)
+	if bytes.IndexByte(body, '\r') >= 0 {
+		return nil, r.bareReturn()
+	}
+	return r.plain(body), nil
 }
 
 // plain splits a line without quotes.
@@ -75,6 +78,9 @@ func (r *records) field(body []byte) (rest []byte, more bool, err error) {
 		if bytes.IndexByte(field, '"') >= 0 {
 			return nil, false, r.stray()
 		}
+		if bytes.IndexByte(field, '\r') >= 0 {
+			return nil, false, r.bareReturn()
+		}
 		r.text = append(r.text, field...)
 		return rest, i >= 0, nil
 	}
@@ -101,6 +107,12 @@ func (r *records) quotedField(body []byte) (rest []byte, more bool, err error) {
 		r.text = append(r.text, '"')
 		body = body[1:]
 	}
+}
+
+// bareReturn refuses a carriage return that no line feed follows: some programs
+// end lines with it, and taken as a character it would join their rows.
+func (r *records) bareReturn() error {
+	return newError(r.path, "Carriage return inside a line", "Lines end with LF or CRLF. If this file ends them with CR alone, convert it: tr '\\r' '\\n'. Put a field that holds one in double quotes.").at(r.line)
 }
 
 func (r *records) stray() error {

@@ -14,6 +14,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"github.com/bulkhead-ml/bulkhead/host/dataplane"
+	"github.com/bulkhead-ml/bulkhead/sdk/diag"
 	"github.com/bulkhead-ml/bulkhead/sdk/table"
 )
 
@@ -100,9 +101,26 @@ func (t *decodedTable) call(ctx context.Context, schemaOnly bool, out dataplane.
 		return err
 	}
 	if err := t.decoder.Read(ctx, "read_"+t.spec.format(), config, in, out); err != nil {
-		return err
+		return t.failed(ctx, in, err)
 	}
 	return t.file.unchanged(in)
+}
+
+// failed says of which file an error of the plugin is.
+func (t *decodedTable) failed(ctx context.Context, in *os.File, err error) error {
+	if ctx.Err() != nil || errors.Is(err, errStop) || isOurs(err) {
+		return err
+	}
+	if changed := t.file.unchanged(in); changed != nil {
+		return changed
+	}
+	if d, ok := errors.AsType[*diag.Diagnostic](err); ok {
+		return newError(t.file.path, d.Summary, "%s", d.Detail).because(err)
+	}
+	if lost, ok := errors.AsType[*dataplane.TransportError](err); ok {
+		return newError(t.file.path, "Reader that was lost", "The process that reads the file ended: %s. Check that the file is complete, and how much memory the plugin tables may use.", lost.Message).because(err)
+	}
+	return err
 }
 
 // learn takes the schema that the plugin told.

@@ -9,7 +9,7 @@ import (
 
 // Error says what is wrong with a file, where, and what to do.
 type Error struct {
-	// Path is absolute.
+	// Path is absolute; of a URL the address, without its query.
 	Path string
 	// Line counts from 1; 0 when the error is about no line. It is the line
 	// that a record begins on.

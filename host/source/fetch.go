@@ -163,6 +163,8 @@ func (f *fetch) checkRedirect(req *http.Request, via []*http.Request) error {
 	switch {
 	case len(via) > maxRedirects:
 		return f.refuse("Too many redirects", "The server sent more than %d redirects. Check the address.", maxRedirects)
+	case req.URL.Scheme != "https" && req.URL.Scheme != "http":
+		return f.refuse("Redirect to no web server", "The server sends on to an address that begins with %s. Check the address.", quoted([]byte(req.URL.Scheme+":")))
 	case req.URL.Scheme != "https" && via[len(via)-1].URL.Scheme == "https":
 		return f.refuse("Redirect to a plain connection", "The server sends on from https to %s://%s. Give the final address if you trust it.", req.URL.Scheme, req.URL.Host)
 	}

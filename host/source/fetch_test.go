@@ -148,6 +148,7 @@ func TestFetchRefuses(t *testing.T) {
 	s := &server{body: "0123456789"}
 	address := start(t, s)
 	loop := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/again", http.StatusFound) }))
+	away := start(t, http.RedirectHandler("file:///etc/passwd", http.StatusFound))
 	status := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(map[string]int{"/gone": 404, "/secret": 401, "/down": 503}[r.URL.Path])
 	}))
@@ -172,10 +173,11 @@ func TestFetchRefuses(t *testing.T) {
 		"is too large":    {endless, "too large", func(d *Download) { d.MaxBytes = 5000 }},
 		"redirects":       {loop, "more than 5 redirects", nil},
 		"gone":            {status + "/gone", "404", nil},
-		"credentials":     {status + "/secret", "USER:PASSWORD", nil},
+		"credentials":     {status + "/secret", "fetch the file yourself", nil},
 		"down":            {status + "/down", "5 times in a row", nil},
 		"downgrade":       {down.URL, "from https to http", func(d *Download) { d.Transport = down.Client().Transport }},
-		"certificate":     {foreign.URL, "cannot be trusted", nil},
+		"certificate":     {foreign.URL + "/?key=geheim", "cannot be trusted", nil},
+		"other scheme":    {away, "Redirect to no web server", nil},
 		"nobody listens":  {"http://127.0.0.1:1/", "broke off", nil},
 		"secret is quiet": {"http://u:geheim@127.0.0.1:1/?key=geheim", "u:xxxxx@", nil},
 	} {

@@ -86,7 +86,7 @@ func (f *fetch) unreached(ctx context.Context, err error) error {
 		return &transient{err: context.Cause(ctx)}
 	}
 	if isCertificate(err) {
-		return f.refuse("Server that cannot be trusted", "%v. Check the address, the clock and the certificates of this machine.", err).because(err)
+		return f.refuse("Server that cannot be trusted", "%v. Check the address, the clock and the certificates of this machine.", withoutURL(err)).because(err)
 	}
 	return &transient{err: withoutURL(err)}
 }
@@ -100,7 +100,7 @@ func (f *fetch) status(resp *http.Response) error {
 	}
 	advice := "Check the address."
 	if resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden {
-		advice = "Check the address, and what its host wants as credentials: https://USER:PASSWORD@HOST/."
+		advice = "It wants credentials, which an address of a source does not hold: fetch the file yourself and name it."
 	}
 	return f.refuse("Address without a file", "The server answered %q. %s", resp.Status, advice)
 }

@@ -125,6 +125,17 @@ func (f *file) text(ctx context.Context, spec Spec) (*input, error) {
 	return out, nil
 }
 
+// blame finds out whether a fault of the content comes from a writer that is at
+// work: half a row is no ragged one then.
+func (in *input) blame(err error) error {
+	if isOurs(err) {
+		if changed := in.file.unchanged(in.in); changed != nil {
+			return changed
+		}
+	}
+	return err
+}
+
 func (in *input) close() {
 	in.closer()
 	_ = in.in.Close() // it was only read

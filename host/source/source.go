@@ -14,11 +14,12 @@
 //
 // Text in UTF-8, with or without a byte order mark, lines ended by LF or CRLF,
 // in the dialect of RFC 4180: fields apart by one delimiter, a field in double
-// quotes may hold delimiters, line breaks and, doubled, quotes. The first line
-// names the columns; a name is trimmed, not empty, and stands once. Every other
-// record has as many fields as the header. A blank line is skipped and counted,
-// except in a table of one column, where it is a missing value. A record takes
-// at most MaxRecordBytes. The file must be a regular one: it is read twice.
+// quotes may hold delimiters, line breaks and, doubled, quotes. A carriage return
+// anywhere else is refused: it is the line break of some other program. The first
+// line names the columns; a name is trimmed, not empty, and stands once. Every
+// other record has as many fields as the header. A blank line is skipped and
+// counted, except in a table of one column, where it is a missing value. A record
+// takes at most MaxRecordBytes. The file must be a regular one: it is read twice.
 //
 // # JSON lines
 //
@@ -77,6 +78,7 @@ package source
 
 import (
 	"context"
+	"errors"
 	"iter"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -192,10 +194,16 @@ func Open(ctx context.Context, spec Spec, decoder Decoder) (Table, error) {
 		}
 		spec.Path = path
 	}
-	switch spec.format() {
-	case CSV, JSONL:
-		return openText(ctx, spec)
-	default:
-		return openDecoded(ctx, spec, decoder)
+	t, err := openFile(ctx, spec, decoder)
+	if e, ok := errors.AsType[*Error](err); ok && spec.URL != "" && e.Path == spec.Path {
+		e.Path = spec.place() // the user knows the address, not the download
 	}
+	return t, err
+}
+
+func openFile(ctx context.Context, spec Spec, decoder Decoder) (Table, error) {
+	if spec.isText() {
+		return openText(ctx, spec)
+	}
+	return openDecoded(ctx, spec, decoder)
 }

@@ -64,7 +64,7 @@ func (t *textTable) scan(ctx context.Context) error {
 	defer in.close()
 	t.found = &findings{file: t.file, spec: t.spec, sample: t.spec.sampleBytes()}
 	if err := t.format.scan(newBlock(ctx, t.file.path, in), t.found); err != nil {
-		return err
+		return in.blame(err)
 	}
 	if err := t.file.unchanged(in.in); err != nil {
 		return err
@@ -105,7 +105,7 @@ func (t *textTable) read(ctx context.Context, yield func(arrow.RecordBatch, erro
 	defer in.close()
 	into := newBatcher(t.schema, yield)
 	if err := t.format.rows(newBlock(ctx, t.file.path, in), t, into); err != nil && !errors.Is(err, io.EOF) {
-		return err
+		return in.blame(err)
 	}
 	if err := into.flush(); err != nil {
 		return err

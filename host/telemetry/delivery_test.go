@@ -203,3 +203,33 @@ func FuzzPartial(f *testing.F) {
 		}
 	})
 }
+
+// TestDeadReceiverIsNotWaitedFor: a run that is over does not wait for a receiver
+// that cannot be reached.
+func TestDeadReceiverIsNotWaitedFor(t *testing.T) {
+	receiver := httptest.NewServer(http.NotFoundHandler())
+	receiver.Close()
+	limits := quick()
+	limits.Close, limits.Retry = time.Minute, time.Minute
+	tm, _ := opened(t, Config{OTLP: receiver.URL, Limits: limits})
+	nodes(tm.Start(RunStart{Pipeline: "p"}), 3)
+	at := time.Now()
+	if s := tm.Close(t.Context()); s.Spans.Dropped == 0 {
+		t.Error(s)
+	}
+	if took := time.Since(at); took > 20*time.Second {
+		t.Errorf("closing took %s", took)
+	}
+}
+
+// TestTakenPort: two runs at the same time have the same configuration, and the
+// second goes on without an endpoint.
+func TestTakenPort(t *testing.T) {
+	first, _ := opened(t, Config{Prometheus: "127.0.0.1:0"})
+	defer first.Close(t.Context())
+	second, log := opened(t, Config{Prometheus: first.PrometheusAddress()})
+	defer second.Close(t.Context())
+	if !strings.Contains(log.String(), "is taken") || second.PrometheusAddress() != "" {
+		t.Errorf("%q at %q", log.String(), second.PrometheusAddress())
+	}
+}

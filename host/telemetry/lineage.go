@@ -237,7 +237,7 @@ func (t *Telemetry) lineageURL() error {
 	if err := checkHeaders("telemetry.lineage", t.config.LineageHeaders); err != nil {
 		return err
 	}
-	p := &poster{client: t.newClient(), url: u, headers: t.config.LineageHeaders, kind: "application/json", retry: t.config.Limits.Retry}
+	p := &poster{client: t.newClient(), url: u, headers: t.config.LineageHeaders, kind: "application/json", retry: t.config.Limits.Retry, closing: t.stop}
 	t.lineage.lost = t.warner("lineage events", p)
 	t.lineage.send = func(ctx context.Context, events []lineageEvent) (int, error) {
 		body, err := json.Marshal(events[0])

@@ -76,6 +76,9 @@ type poster struct {
 	headers map[string]string
 	kind    string
 	retry   time.Duration
+	// closing is closed when the run is over: nobody waits for a receiver that
+	// cannot be reached.
+	closing <-chan struct{}
 }
 
 // place is the address without what could be a secret.
@@ -113,21 +116,21 @@ func (p *poster) post(ctx context.Context, body []byte) (refused int, err error)
 	packed, encoding := pack(body)
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		refused, err = p.attempt(ctx, packed, encoding)
-		wait := pause/2 + rand.N(pause/2+1)
+		wait, giveUp := pause/2+rand.N(pause/2+1), p.closing
 		if answer, ok := errors.AsType[*refusal](err); ok {
 			if !answer.passing() {
 				return 0, err
 			}
-			wait = max(wait, answer.after)
+			wait, giveUp = max(wait, answer.after), nil
 		}
-		if err == nil || !sleep(ctx, wait) {
+		if err == nil || !sleep(ctx, wait, giveUp) {
 			return refused, err
 		}
 	}
 }
 
-// sleep reports whether ctx lasted as long.
-func sleep(ctx context.Context, d time.Duration) bool {
+// sleep reports whether ctx lasted as long, and nobody gave up.
+func sleep(ctx context.Context, d time.Duration, giveUp <-chan struct{}) bool {
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < d {
 		return false
 	}
@@ -135,6 +138,8 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
+		return false
+	case <-giveUp:
 		return false
 	case <-timer.C:
 		return true

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -134,6 +135,10 @@ func (t *Telemetry) openPrometheus(ctx context.Context) error {
 		return err
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) && t.config.Log != nil {
+		t.config.Log(fmt.Sprintf("telemetry.prometheus: %s is taken, perhaps by another run; the metrics of this one are not served", address))
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("telemetry.prometheus: %s cannot be listened on, so choose another port: %w", address, err)
 	}

@@ -121,22 +121,22 @@ func TestSleepGivesUpEarly(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	at := time.Now()
-	if sleep(ctx, time.Hour) || time.Since(at) > 40*time.Millisecond {
+	if sleep(ctx, time.Hour, nil) || time.Since(at) > 40*time.Millisecond {
 		t.Errorf("it slept %s towards a deadline that it cannot meet", time.Since(at))
 	}
-	if !sleep(ctx, time.Millisecond) {
+	if !sleep(ctx, time.Millisecond, nil) {
 		t.Error("it did not sleep a millisecond")
 	}
 	gone, stop := context.WithCancel(t.Context())
 	stop()
-	if sleep(gone, time.Hour) {
+	if sleep(gone, time.Hour, nil) {
 		t.Error("it slept after the end")
 	}
 }
 
 func TestDefaults(t *testing.T) {
 	l := Limits{Batch: 7, Retry: -1}.withDefaults()
-	if l.Queue != 8192 || l.Batch != 7 || l.Interval != 2*time.Second || l.Retry != 30*time.Second || l.Close != 5*time.Second || l.Request != 10*time.Second || l.MetricInterval != 15*time.Second {
+	if l.Queue != 8192 || l.Batch != 7 || l.Interval != 2*time.Second || l.Retry != 30*time.Second || l.Close != 2*time.Second || l.Request != 10*time.Second || l.MetricInterval != 15*time.Second {
 		t.Errorf("limits %+v", l)
 	}
 }

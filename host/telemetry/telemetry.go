@@ -96,7 +96,8 @@ type Limits struct {
 	Request time.Duration
 	// Retry is how long a batch is tried; default 30 s.
 	Retry time.Duration
-	// Close is how long Close may take; default 5 s.
+	// Close is how long Close may take; default 2 s. A receiver that cannot be
+	// reached is not waited for.
 	Close time.Duration
 }
 
@@ -117,7 +118,7 @@ func (l Limits) withDefaults() Limits {
 	orTime(&l.MetricInterval, 15*time.Second)
 	orTime(&l.Request, 10*time.Second)
 	orTime(&l.Retry, 30*time.Second)
-	orTime(&l.Close, 5*time.Second)
+	orTime(&l.Close, 2*time.Second)
 	return l
 }
 
@@ -178,7 +179,7 @@ func (t *Telemetry) openOTLP(ctx context.Context) error {
 	}
 	client := t.newClient()
 	resource := newResource(t.config.Version)
-	traces := &poster{client: client, url: base.JoinPath("v1", "traces"), headers: t.config.Headers, kind: "application/x-protobuf", retry: t.config.Limits.Retry}
+	traces := &poster{client: client, url: base.JoinPath("v1", "traces"), headers: t.config.Headers, kind: "application/x-protobuf", retry: t.config.Limits.Retry, closing: t.stop}
 	t.spans = &queue[*span]{limit: t.config.Limits.Queue, batch: t.config.Limits.Batch, every: t.config.Limits.Interval, wake: make(chan struct{}, 1),
 		send: func(ctx context.Context, batch []*span) (int, error) {
 			return traces.post(ctx, encodeSpans(resource, batch))

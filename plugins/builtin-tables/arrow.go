@@ -7,10 +7,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 
 	"github.com/bulkhead-ml/bulkhead/sdk/diag"
@@ -22,11 +24,15 @@ type arrowConfig struct {
 	Compression string `json:"compression" default:"none" one_of:"none|lz4|zstd" doc:"Compression of the buffers."`
 }
 
-// Bounds of one message of a file.
+// Bounds of one message of a file. No message has more bytes than its file.
 const (
 	messageBytes  = 1 << 30
 	metadataBytes = 64 << 20
 )
+
+func messageLimits(size int64) []ipc.Option {
+	return []ipc.Option{ipc.WithBodySizeLimit(min(size, messageBytes)), ipc.WithMetadataSizeLimit(min(size, metadataBytes))}
+}
 
 // batches gives the batches of a file or a stream, io.EOF after the last one.
 type batches interface {
@@ -45,7 +51,7 @@ func readArrow(ctx context.Context, c *call[readConfig], out *kernel.Writer) err
 		return err
 	}
 	for {
-		batch, err := contained(from.Read)
+		batch, err := contained(func() (arrow.RecordBatch, error) { return readValid(from) })
 		switch {
 		case errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
 			return nil
@@ -62,10 +68,29 @@ func readArrow(ctx context.Context, c *call[readConfig], out *kernel.Writer) err
 	}
 }
 
+// readValid reads a batch whose offsets and indices stay within its buffers: the
+// reader takes them as they are.
+func readValid(from batches) (arrow.RecordBatch, error) {
+	batch, err := from.Read()
+	if err != nil {
+		return nil, err
+	}
+	for i, c := range batch.Columns() {
+		if c.DataType().ID() == arrow.NULL {
+			continue // it has no buffers
+		}
+		if err := array.ValidateFull(c); err != nil {
+			batch.Release()
+			return nil, fmt.Errorf("column %q: %w", batch.ColumnName(i), err)
+		}
+	}
+	return batch, nil
+}
+
 // openArrow tells a file by its first bytes from a stream.
 func openArrow(in *os.File) (batches, error) {
-	limits := []ipc.Option{ipc.WithBodySizeLimit(messageBytes), ipc.WithMetadataSizeLimit(metadataBytes)}
-	whole := io.NewSectionReader(in, 0, sizeOf(in))
+	size := sizeOf(in)
+	whole, limits := io.NewSectionReader(in, 0, size), messageLimits(size)
 	var magic [6]byte
 	if _, err := io.ReadFull(whole, magic[:]); err != nil {
 		return nil, errors.New("it has fewer bytes than the name of its format")
@@ -80,7 +105,8 @@ func openArrow(in *os.File) (batches, error) {
 		}
 		return &arrowFile{r: r}, nil
 	}
-	r, err := ipc.NewReader(bufio.NewReaderSize(whole, 256<<10), limits...)
+	// Only a reader of messages that is made by hand heeds the limits.
+	r, err := ipc.NewReaderFromMessageReader(ipc.NewMessageReader(bufio.NewReaderSize(whole, 256<<10), limits...))
 	if err != nil {
 		return nil, err
 	}

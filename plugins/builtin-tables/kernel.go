@@ -4,7 +4,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strconv"
 
@@ -88,10 +90,23 @@ func writing[C any](name, summary string, write func(*call[C], *kernel.Reader) (
 					report = kernel.Report{}
 				}
 				report["rows"] = in.Rows()
-				return report, err
+				return report, unwritten(err)
 			}), nil
 		},
 	}
+}
+
+// unwritten names an error of the system, whose own words are about a file that
+// the user never sees.
+func unwritten(err error) error {
+	path, ok := errors.AsType[*fs.PathError](err)
+	switch {
+	case !ok:
+		return err
+	case isNoSpace(err):
+		return diag.Errorf("No room for the file", "The disk is full: %v. Free some space or choose another disk.", path.Err)
+	}
+	return diag.Errorf("File that cannot be written", "The system says: %v.", path.Err)
 }
 
 // contained turns a panic into an error about the file: the readers of other
@@ -140,7 +155,7 @@ func withRows(schema *arrow.Schema, rows int64) *arrow.Schema {
 
 // write converts a batch and sends it.
 func (f *foreign) write(batch arrow.RecordBatch) error {
-	converted, err := f.columns.Convert(batch, f.out.Rows())
+	converted, err := contained(func() (arrow.RecordBatch, error) { return f.columns.Convert(batch, f.out.Rows()) })
 	if err != nil {
 		return diag.Errorf("Value that a table cannot hold", "%v.", err)
 	}

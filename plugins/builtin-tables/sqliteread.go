@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"slices"
 	"strings"
 
@@ -182,7 +183,7 @@ func (s *sqliteRows) read(ctx context.Context, db *database, query string) error
 		for i, v := range values {
 			size, err := s.columns[i].put(b.Field(i), v)
 			if err != nil {
-				return false, diag.Errorf("Value of another type", "Column %q, row %d: %v. Convert it in a query: CAST(%s AS TEXT).", s.columns[i].name, n, err, s.columns[i].name)
+				return false, misfit(s.columns[i].name, n, err)
 			}
 			s.bytes += size
 		}
@@ -195,4 +196,13 @@ func (s *sqliteRows) read(ctx context.Context, db *database, query string) error
 		err = flush()
 	}
 	return err
+}
+
+// misfit is the error of a value that its column does not hold.
+func misfit(column string, row int64, err error) error {
+	name, as := `"`+strings.ReplaceAll(column, `"`, `""`)+`"`, "TEXT"
+	if errors.Is(err, errNotText) {
+		as = "BLOB"
+	}
+	return diag.Errorf("Value of another type", "Column %q, row %d: %v. Convert it in a query: CAST(%s AS %s).", column, row, err, name, as)
 }

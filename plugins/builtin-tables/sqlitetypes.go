@@ -188,6 +188,9 @@ func putReal(b *array.Float64Builder, v any) error {
 	return mismatch(false, v, "REAL")
 }
 
+// errNotText means that a text has other bytes than those of UTF-8.
+var errNotText = errors.New("the text is not UTF-8")
+
 // putText takes numbers and times as text, too, when a column has several kinds.
 func putText(b *array.StringBuilder, v any) (int, error) {
 	var text string
@@ -202,7 +205,7 @@ func putText(b *array.StringBuilder, v any) (int, error) {
 		return 0, mismatch(false, v, "TEXT")
 	}
 	if !utf8.ValidString(text) {
-		return 0, errors.New("the text is not UTF-8")
+		return 0, errNotText
 	}
 	b.Append(text)
 	return 8 + len(text), nil

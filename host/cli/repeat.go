@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/bulkhead-ml/bulkhead/host/config"
+	"github.com/bulkhead-ml/bulkhead/host/pipeline"
+	"github.com/bulkhead-ml/bulkhead/host/runs"
+	"github.com/bulkhead-ml/bulkhead/host/sink"
+	"github.com/bulkhead-ml/bulkhead/host/source"
+)
+
+// repeat runs what a record says. What the run prints is not shown: the
+// comparison is.
+func (a *app) repeat(ctx context.Context, old *runs.Record, resolved resolvedRun, f runFlags, sinks bool) (*work, error) {
+	quiet := *a
+	quiet.stdout, quiet.flags.output = io.Discard, ""
+	if unchanged(old) {
+		quiet.flags.vars = append(varFlags(old.Variables), a.flags.vars...)
+		quiet.flags.varFiles = slices.Concat(resolved.VarFiles, a.flags.varFiles)
+	}
+	s, err := quiet.open(ctx, configOf(old), nil)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	if s.cfg == nil {
+		s.cfg = &config.Config{} // the configuration of the run is gone
+	}
+	w, err := s.workOf(ctx, old, resolved, sinks)
+	if err != nil {
+		return nil, err
+	}
+	f.noFlight, f.noCache = true, true
+	err = w.perform(ctx, f, nil)
+	if fault, ok := errors.AsType[*failure](err); ok && fault.code == ExitConfig {
+		// No configuration is wrong here: the input is not what it was.
+		fault.code, fault.summary = ExitErrors, "The run cannot be repeated"
+	}
+	return w, err
+}
+
+// varFlags are recorded variables as the command line gives them.
+func varFlags(values map[string]json.RawMessage) (out []string) {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		var text string
+		if json.Unmarshal(values[name], &text) == nil {
+			out = append(out, name+"="+text)
+		}
+	}
+	return out
+}
+
+// unchanged reports whether all files of the configuration are as they were, so
+// that it has the variables that it had.
+func unchanged(r *runs.Record) bool {
+	for _, f := range r.Files {
+		if data, err := os.ReadFile(f.Path); err != nil || sha256Of(data) != f.SHA256 {
+			return false
+		}
+	}
+	return len(r.Files) > 0
+}
+
+// configOf are the files of the configuration of a run that are still there: for
+// its plugins and sandbox.
+func configOf(r *runs.Record) (out []string) {
+	for _, f := range r.Files {
+		if _, err := os.Stat(f.Path); err == nil && !strings.Contains(filepath.ToSlash(f.Path), "/modules/") {
+			out = append(out, f.Path)
+		}
+	}
+	return out
+}
+
+// workOf makes the pipeline of a record.
+func (s *session) workOf(ctx context.Context, r *runs.Record, resolved resolvedRun, sinks bool) (*work, error) {
+	if err := s.samePlugins(r); err != nil {
+		return nil, err
+	}
+	s.launcher.SharedBatches = sharedBatches(uint64(resolved.Batch.Bytes))
+	w := &work{
+		session: s, runID: newRunID(), rerunOf: r.ID, block: &config.Pipeline{Name: r.Pipeline, MaxMemory: resolved.MaxMemory, MaxSpill: resolved.MaxSpill},
+		pipeline: pipeline.Pipeline{Name: r.Pipeline, Batch: resolved.Batch}, settings: map[string]config.Settings{}, sinks: map[string]sink.Spec{},
+		catalog: config.NewCatalog(s.describe(ctx)), worked: map[string]time.Duration{},
+	}
+	w.engine, w.pipeline.Plugins = w.kernels(), w.pluginFacts()
+	for _, n := range r.Nodes {
+		if n.Kind == string(pipeline.KindSink) && !sinks {
+			continue
+		}
+		node, err := w.nodeOf(n, resolved.Nodes[n.Name])
+		if err != nil {
+			return nil, failed("The run cannot be repeated", err)
+		}
+		w.pipeline.Nodes = append(w.pipeline.Nodes, node)
+	}
+	return w, nil
+}
+
+// samePlugins refuses plugins that are not those of the run.
+func (s *session) samePlugins(r *runs.Record) error {
+	for _, p := range r.Plugins {
+		e, ok := s.launcher.Catalog.Entry(p.Name)
+		switch {
+		case !ok:
+			return failed("The run cannot be repeated", fmt.Errorf("plugin %s %s is not installed", p.Name, p.Version))
+		case e.Digest != p.SHA256:
+			return failed("The run cannot be repeated", fmt.Errorf("plugin %s is now version %s with digest %s; the run used version %s with digest %s. Install that version, or run the pipeline from its configuration", p.Name, e.Manifest.Version, e.Digest, p.Version, p.SHA256))
+		}
+	}
+	return nil
+}
+
+// nodeOf makes a node of its record.
+func (w *work) nodeOf(n runs.Node, more resolvedNode) (pipeline.Node, error) {
+	if more.Sink != nil && len(n.Inputs) == 1 {
+		return w.sink(n.Name, n.Inputs[0], *more.Sink), nil
+	}
+	out := pipeline.Node{
+		Name: n.Name, Kind: pipeline.Kind(n.Kind), Source: more.Source, Inputs: n.Inputs, Config: n.Config, Seed: n.Seed,
+		Budget: more.Budget, Timeout: more.Timeout, OnFailure: more.OnFailure, Retries: more.Retries, NoCache: true,
+	}
+	if out.Source != nil {
+		if out.Source.URL != "" { // the user of the run has allowed it
+			out.Source.Download = source.Download{AllowNetwork: true, Dir: filepath.Join(cacheDir(), "downloads")}
+		}
+		return out, w.restoreQuery(n.Name, out.Source)
+	}
+	plugin, kernel, _ := strings.Cut(n.Use, ".")
+	description, ok := w.catalog.Kernel(plugin, kernel)
+	if !ok {
+		return out, fmt.Errorf("kernel %s is not installed", n.Use)
+	}
+	out.Use, out.Description = pipeline.Use{Plugin: plugin, Kernel: kernel}, description
+	w.recorded(n)
+	return out, nil
+}
+
+// restoreQuery takes the query of an address, which the record does not have, from
+// the configuration.
+func (w *work) restoreQuery(node string, spec *source.Spec) error {
+	if !strings.HasSuffix(spec.URL, "?"+noQuery) {
+		return nil
+	}
+	for _, p := range w.session.cfg.Pipelines {
+		for _, s := range p.Sources {
+			if p.Name == w.pipeline.Name && "source."+s.Name == node && withoutQuery(s.URL) == spec.URL {
+				spec.URL = s.URL
+				return nil
+			}
+		}
+	}
+	return fmt.Errorf("records do not keep what follows the ? of an address, and the configuration no longer has the one of %s: run the pipeline from its configuration", node)
+}
+
+// recorded remembers the settings of a node for the record of the new run.
+func (w *work) recorded(n runs.Node) {
+	w.settings[n.Name] = config.Settings{JSON: n.Config}
+}
+
+// repeated compares a run with its repetition, which may have left out the sinks.
+func repeated(store *runs.Store, old *runs.Record, id string, sinks bool) (*runs.Comparison, *runs.Record, error) {
+	now, err := store.Get(id)
+	if err != nil {
+		return nil, nil, err
+	}
+	before := *old
+	before.Settings, now.Settings = nil, nil // the same, but for what is left out
+	before.Variables, now.Variables = nil, nil
+	if !sinks {
+		before.Sinks = nil
+		before.Nodes = slices.DeleteFunc(slices.Clone(old.Nodes), func(n runs.Node) bool { return n.Kind == string(pipeline.KindSink) })
+	}
+	compared, err := runs.Compare(&before, now)
+	return compared, now, err
+}
+
+// identical reports whether everything that came out is the same.
+func identical(c *runs.Comparison) bool {
+	return c.First == nil && !slices.ContainsFunc(c.Changes, func(ch runs.Change) bool { return ch.Area == runs.AreaResult })
+}
