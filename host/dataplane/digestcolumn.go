@@ -64,7 +64,8 @@ func (d *columnDigest) numbers(c *pluginv1.ColumnBuffers, from, to int, nulls bo
 		d.values.Write(values)
 		return
 	}
-	out := append((*d.scratch)[:0], values...)
+	out := (*d.scratch)[:0]
+	out = append(out, values...)
 	for row := from; row < to; row++ {
 		if !bit(c.GetValidity(), row) {
 			at := d.width * (row - from)

@@ -34,7 +34,6 @@ type liar struct {
 	stream transformServer
 	input  *arena.Memory
 	output *arena.Memory
-	files  []*os.File
 	seen   []arena.Message
 }
 

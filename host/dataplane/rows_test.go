@@ -27,7 +27,6 @@ type act struct {
 	setup     *kernel.Setup
 	transform func(*act, context.Context, *kernel.Reader, *kernel.Writer) (kernel.Report, error)
 	output    *arrow.Schema
-	state     string
 }
 
 func (a *act) Transform(ctx context.Context, in *kernel.Reader, out *kernel.Writer) (kernel.Report, error) {

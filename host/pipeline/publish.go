@@ -4,8 +4,10 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // openSink is a sink that was written and is not in place yet.
@@ -51,10 +53,16 @@ func (r *runner) step(name string, do func() error) error {
 	return do()
 }
 
+// sinkFailed ends the node of a sink that could not be put in place, because of
+// it or because the run was cancelled.
 func (r *runner) sinkFailed(n *node, err error) {
 	one := r.of(n)
+	if cause := context.Cause(r.ctx); cause != nil && errors.Is(err, cause) {
+		one.end(Cancelled, cause.Error()+"."+r.inPlace())
+		return
+	}
 	p := callProblem(n.Name, err)
-	p.Detail += r.inPlace()
+	p.Detail = strings.TrimSuffix(p.Detail, ".") + "." + r.inPlace()
 	one.Problems = append(one.Problems, p)
 	one.end(Failed, p.Summary)
 	r.failure, r.failed = p, n

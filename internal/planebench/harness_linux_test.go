@@ -35,21 +35,36 @@ func TestMain(m *testing.M) {
 
 var dir string
 
-// program builds the plugin.
-var program = sync.OnceValues(func() (string, error) {
+// program is the plugin of the benchmarks, and scaler the one of this project that
+// scales.
+var (
+	program = sync.OnceValues(func() (string, error) { return built("./program") })
+	scaler  = sync.OnceValues(func() (string, error) { return built("../../plugins/kernels/data") })
+)
+
+// place is where plugins are built.
+var place = sync.OnceValues(func() (string, error) {
 	var err error
-	if dir, err = os.MkdirTemp("", "planebench"); err != nil {
+	if dir, err = os.MkdirTemp("", "planebench"); err == nil {
+		err = os.Chmod(dir, 0o755)
+	}
+	return dir, err
+})
+
+// built builds a plugin.
+func built(source string) (string, error) {
+	dir, err := place()
+	if err != nil {
 		return "", err
 	}
-	_ = os.Chmod(dir, 0o755)
-	path := filepath.Join(dir, "program")
-	build := exec.Command("go", "build", "-tags", "grpcnotrace", "-o", path, "./program")
+	path := filepath.Join(dir, filepath.Base(source))
+	build := exec.Command("go", "build", "-tags", "grpcnotrace", "-o", path, source)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w: %s", err, out)
 	}
 	return path, nil
-})
+}
 
 // attendant gives a process its data socket.
 type attendant struct{ side *dataplane.Side }
@@ -66,6 +81,12 @@ type running struct {
 
 // start launches the plugin. Without shared memory its batches are messages.
 func start(tb testing.TB, shared bool) *running {
+	tb.Helper()
+	return launch(tb, program, shared)
+}
+
+// launch launches a plugin in the sandbox.
+func launch(tb testing.TB, program func() (string, error), shared bool) *running {
 	tb.Helper()
 	path, err := program()
 	if err != nil {

@@ -118,7 +118,6 @@ func BenchmarkStream(b *testing.B) {
 	for _, batch := range heap {
 		batch.Release()
 	}
-	heap = nil
 	stages := []*running{start(b, true), start(b, true), start(b, true)}
 	const count = 200
 	debug.FreeOSMemory()

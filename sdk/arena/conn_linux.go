@@ -5,7 +5,6 @@ package arena
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"runtime"
 	"sync/atomic"
@@ -21,6 +20,9 @@ type Conn struct {
 	file    *os.File
 	raw     syscall.RawConn
 	sulking atomic.Int32 // waits to come without looking again and again
+
+	in   inbound               // of the goroutine that receives
+	look func(fd uintptr) bool // receives into it
 }
 
 // Pair makes the two ends of a socket: one for this process, and one that another
@@ -62,7 +64,9 @@ func newConn(fd int) (*Conn, error) {
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
-	return &Conn{file: file, raw: raw}, nil
+	c := &Conn{file: file, raw: raw}
+	c.look = c.await
+	return c, nil
 }
 
 // Send sends a message. It waits for room.
@@ -110,21 +114,39 @@ func (c *Conn) write(f func(uintptr) error) (err error) {
 // Receive receives a message. Descriptors that come with it are dropped by the
 // kernel. The end of the connection is io.EOF.
 func (c *Conn) Receive() (Message, error) {
-	var buf [MessageBytes + 1]byte
-	n, err := 0, error(nil)
-	waited := c.read(func(fd int) error {
-		n, err = unix.Read(fd, buf[:])
-		return err
-	})
-	switch {
-	case waited != nil:
-		return Message{}, waited
-	case err != nil:
+	if err := c.receive(0); err != nil {
 		return Message{}, err
-	case n == 0:
-		return Message{}, io.EOF
 	}
-	return Decode(buf[:n])
+	return c.in.message()
+}
+
+// ReceiveFile receives a message and the descriptor that came with it, nil for
+// none. More than one is an error.
+func (c *Conn) ReceiveFile() (Message, *os.File, error) {
+	if err := c.receive(len(c.in.control)); err != nil {
+		return Message{}, nil, err
+	}
+	file, err := c.in.file()
+	if err != nil {
+		return Message{}, nil, err
+	}
+	m, err := c.in.message()
+	if err != nil {
+		return m, nil, errors.Join(err, closed(file))
+	}
+	return m, file, nil
+}
+
+// receive waits for a message with so much room for control data.
+func (c *Conn) receive(room int) error {
+	c.in.room, c.in.slept = room, false
+	if err := c.raw.Read(c.look); err != nil {
+		return err
+	}
+	if c.in.errno != 0 {
+		return c.in.errno
+	}
+	return nil
 }
 
 // Receiving looks for a message again and again for a short while before it
@@ -135,47 +157,30 @@ const (
 	sulk     = 16
 )
 
-// read calls f until it need not wait.
-func (c *Conn) read(f func(fd int) error) error {
-	slept := false
-	return c.raw.Read(func(fd uintptr) bool {
-		if ready(f, fd) {
+// await looks for a message, and reports whether it need not wait any longer.
+func (c *Conn) await(fd uintptr) bool {
+	if c.in.ready(fd) {
+		return true
+	}
+	if c.in.slept || !c.eager() {
+		c.in.slept = true
+		return false
+	}
+	for began := time.Now(); time.Since(began) < patience; {
+		runtime.Gosched()
+		if c.in.ready(fd) {
 			return true
 		}
-		if slept || !c.eager() {
-			slept = true
-			return false
-		}
-		for began := time.Now(); time.Since(began) < patience; {
-			runtime.Gosched()
-			if ready(f, fd) {
-				return true
-			}
-		}
-		slept = true
-		c.sulking.Store(sulk)
-		return false
-	})
+	}
+	c.in.slept = true
+	c.sulking.Store(sulk)
+	return false
 }
 
 // eager reports whether a look at once is worth it.
 func (c *Conn) eager() bool {
 	return c.sulking.Load() == 0 || c.sulking.Add(-1) == 0
 }
-
-// ready calls f and reports whether it need not wait.
-func ready(f func(fd int) error, fd uintptr) bool {
-	for {
-		if err := f(int(fd)); !again(err) {
-			return !errors.Is(err, unix.EAGAIN)
-		}
-	}
-}
-
-// again reports whether another try tells more: an end that was closed before it
-// had read everything resets the other one once, and what it sent comes after
-// that.
-func again(err error) bool { return errors.Is(err, unix.EINTR) || errors.Is(err, unix.ECONNRESET) }
 
 // Poll receives a message that is there already, also after the deadline. It is
 // false when there is none, or none any more.
@@ -192,61 +197,6 @@ func (c *Conn) Poll() (m Message, ok bool, err error) {
 	}
 	m, err = Decode(buf[:n])
 	return m, err == nil, err
-}
-
-// ReceiveFile receives a message and the descriptor that came with it, nil for
-// none. More than one is an error.
-func (c *Conn) ReceiveFile() (Message, *os.File, error) {
-	var buf [MessageBytes + 1]byte
-	control := make([]byte, unix.CmsgSpace(4))
-	var n, controls, flags int
-	var err error
-	waited := c.read(func(fd int) error {
-		n, controls, flags, _, err = unix.Recvmsg(fd, buf[:], control, unix.MSG_CMSG_CLOEXEC)
-		return err
-	})
-	if err = errors.Join(waited, err); err != nil {
-		return Message{}, nil, err
-	}
-	file, err := only(control[:controls], flags)
-	if err != nil {
-		return Message{}, nil, err
-	}
-	if n == 0 {
-		return Message{}, nil, errors.Join(io.EOF, closed(file))
-	}
-	m, err := Decode(buf[:n])
-	if err != nil {
-		return m, nil, errors.Join(err, closed(file))
-	}
-	return m, file, nil
-}
-
-// only takes the descriptor out of control data. When there is more than one,
-// all are closed.
-func only(control []byte, flags int) (*os.File, error) {
-	messages, err := unix.ParseSocketControlMessage(control)
-	var files []*os.File
-	for _, m := range messages {
-		fds, _ := unix.ParseUnixRights(&m)
-		for _, fd := range fds {
-			files = append(files, os.NewFile(uintptr(fd), "received"))
-		}
-	}
-	if err == nil && len(files) <= 1 && flags&unix.MSG_CTRUNC == 0 {
-		return append(files, nil)[0], nil
-	}
-	for _, f := range files {
-		_ = f.Close()
-	}
-	return nil, errors.Join(fmt.Errorf("%w: %d descriptors beside it", ErrMessage, len(files)), err)
-}
-
-func closed(file *os.File) error {
-	if file == nil {
-		return nil
-	}
-	return file.Close()
 }
 
 // SetDeadline makes waiting end at a time; the zero time ends no waiting.

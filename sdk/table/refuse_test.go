@@ -122,6 +122,37 @@ func validRow(a arrow.Array) int {
 	return -1
 }
 
+// TestTrustedSkipsTextsOnly: what a trusted writer is believed is the content of
+// texts, and nothing about where buffers lie.
+func TestTrustedSkipsTextsOnly(t *testing.T) {
+	batch := newMaker(11).batch(schemaOf(arrow.BinaryTypes.String, dictionaryType), 64)
+	l := layoutOf(t, batch.Schema())
+	for name, c := range map[string]struct {
+		spoil    func(*image)
+		accepted bool
+	}{
+		"not UTF-8":    {func(i *image) { i.memory(0, atValues)[3] = 0xff }, true},
+		"last offset":  {func(i *image) { i.memory(0, atOffsets)[256]-- }, false},
+		"first offset": {func(i *image) { i.memory(0, atOffsets)[0] = 1 }, false},
+		"outside":      {func(i *image) { i.set(0, atValues, uint64(len(i.src))) }, false},
+		"key outside": {func(i *image) {
+			binary.LittleEndian.PutUint32(i.memory(1, atValues)[validRow(batch.Column(1))*4:], uint32(i.get(2, atRows)))
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := &image{src: put(t, l, batch), rows: 64}
+			c.spoil(i)
+			got, err := l.Get(i.src, i.rows, GetOptions{Trusted: true})
+			if (err == nil) != c.accepted {
+				t.Errorf("batch %.300v, error %v", got, err)
+			}
+			if _, err := l.Get(i.src, i.rows, GetOptions{}); err == nil {
+				t.Error("without trust it is accepted, too")
+			}
+		})
+	}
+}
+
 // TestGetBoundsWhatOverlaps: a little memory, named by many columns, must not
 // become a large batch.
 func TestGetBoundsWhatOverlaps(t *testing.T) {

@@ -82,7 +82,7 @@ func ascii(text []byte) int {
 
 // text insists that values are UTF-8 and that no offset cuts a character.
 func (b *buffers) text() error {
-	if err := b.ends(len(b.values)); err != nil {
+	if err := b.ends(len(b.values)); err != nil || b.trusted {
 		return err
 	}
 	n := ascii(b.values)

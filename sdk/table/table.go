@@ -68,12 +68,13 @@
 // # Trust
 //
 // Batches are bounded by MaxRows and MaxBytes. Decode, DecodeAs and Get trust
-// nothing but the schema that they are given. They check every length, offset,
-// key and character, count nulls themselves, allocate no more than a small
-// multiple of the number of columns besides what they were given, and answer
-// malformed batches with an error. Whatever they return can be read, cut,
-// printed and sent on. The bytes must not change any more while they look:
-// shared memory has to be sealed or copied before Get.
+// nothing but the schema that they are given; see GetOptions.Trusted for the one
+// exception. They check every length, offset, key and character, count nulls
+// themselves, allocate no more than a small multiple of the number of columns
+// besides what they were given, and answer malformed batches with an error.
+// Whatever they return can be read, cut, printed and sent on. The bytes must not
+// change any more while they look: shared memory has to be sealed or copied
+// before Get.
 package table
 
 import (

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	_ "time/tzdata" // a sandbox has no zones of its own
 )
 
 // maxZone is the length of a time zone's name in bytes; the longest of the IANA

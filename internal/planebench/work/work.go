@@ -18,8 +18,11 @@ import (
 	"github.com/bulkhead-ml/bulkhead/sdk/kernel"
 )
 
-// Mean and Deviation are what Scale takes for those of every column.
-const Mean, Deviation = 0.5, 0.25
+// What Scale takes for the mean and the deviation of every column.
+const (
+	Mean      = 0.5
+	Deviation = 0.25
+)
 
 // Scale standardises the float64 columns of a batch into memory of mem, and
 // passes the others on. The caller releases the result.

@@ -77,10 +77,14 @@ func (r *reader) batch(b *pluginv1.Batch) bool {
 	return true
 }
 
+// maxSchema is the longest schema that is read here, in bytes. In memory it takes
+// many times of them, which is for the ordinary codec to weigh.
+const maxSchema = 64 << 10
+
 func (r *reader) schema(b *pluginv1.Batch) bool {
 	data, ok := r.bytes()
 	b.Schema = &pluginv1.TableSchema{}
-	return ok && proto.Unmarshal(data, b.Schema) == nil
+	return ok && len(data) <= maxSchema && proto.Unmarshal(data, b.Schema) == nil
 }
 
 // column reads a column; a child has none of its own.
