@@ -84,7 +84,7 @@ func (a *artifacts) named(of []pipeline.Ingredient) made {
 
 // Get returns the entry of ingredients, nil when there is none.
 func (a *artifacts) Get(_ context.Context, of []pipeline.Ingredient) (pipeline.CacheEntry, error) {
-	found, err := a.store.Get(artifact.KeyOf(ingredients(of)))
+	found, err := a.store.Get(artifact.KeyOf(of))
 	if errors.Is(err, artifact.ErrMissing) {
 		return nil, nil
 	}
@@ -130,22 +130,14 @@ func (a *artifacts) output(key string) string {
 
 // Create begins an entry.
 func (a *artifacts) Create(_ context.Context, of []pipeline.Ingredient) (pipeline.CacheDraft, error) {
-	draft, err := a.store.Create(artifact.KeyOf(ingredients(of)))
+	draft, err := a.store.Create(artifact.KeyOf(of))
 	if err != nil {
 		return nil, err
 	}
 	name := a.named(of)
 	return &artifactDraft{draft: draft, digest: a.digest, info: artifact.Info{
-		Pipeline: a.pipeline, Node: name.node, Use: name.use, Ingredients: ingredients(of),
+		Pipeline: a.pipeline, Node: name.node, Use: name.use, Ingredients: of,
 	}}, nil
-}
-
-func ingredients(of []pipeline.Ingredient) []artifact.Ingredient {
-	out := make([]artifact.Ingredient, len(of))
-	for i, one := range of {
-		out[i] = artifact.Ingredient(one)
-	}
-	return out
 }
 
 // artifactEntry is a result in the store.

@@ -149,7 +149,7 @@ func (w *work) explain(plan *pipeline.Plan, n *pipeline.PlannedNode, configured 
 		out.Reason = "it has side effects, or something that it depends on has no digest"
 		return out, nil
 	}
-	found, err := w.store.store.Explain(ingredients(out.Ingredients))
+	found, err := w.store.store.Explain(out.Ingredients)
 	out.Explanation = &found
 	return out, err
 }

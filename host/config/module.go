@@ -218,24 +218,24 @@ func (use moduleUse) key(st *member, key string) string {
 var reserved = []string{"source", "for_each", "when"}
 
 // takeArguments gives the variables and inputs of a module their values.
-func (in *space) takeArguments(use moduleUse) {
-	in.arguments = use.args
+func (sp *space) takeArguments(use moduleUse) {
+	sp.arguments = use.args
 	var known []string
 	for _, b := range use.dir.blocks["variable"] {
-		if in.parameter(b) {
+		if sp.parameter(b) {
 			known = append(known, b.Labels[0])
-			in.variable(b, use)
+			sp.variable(b, use)
 		}
 	}
 	for _, b := range use.dir.blocks["input"] {
-		if in.parameter(b) {
+		if sp.parameter(b) {
 			known = append(known, b.Labels[0])
-			in.readInput(b, use)
+			sp.readInput(b, use)
 		}
 	}
 	for _, name := range keys(use.args) {
 		if !slices.Contains(known, name) {
-			in.l.errorf(use.args[name].NameRange, "Unknown argument", "Module %q has no variable and no input %q.%s",
+			sp.l.errorf(use.args[name].NameRange, "Unknown argument", "Module %q has no variable and no input %q.%s",
 				use.at.Labels[0], name, didYouMean(name, known))
 		}
 	}
@@ -243,28 +243,28 @@ func (in *space) takeArguments(use moduleUse) {
 
 // parameter reads the name of a variable or an input, which share the names of
 // arguments.
-func (in *space) parameter(b *hcl.Block) bool {
+func (sp *space) parameter(b *hcl.Block) bool {
 	if slices.Contains(reserved, b.Labels[0]) {
-		in.l.errorf(b.LabelRanges[0], "Reserved name", "%q is an attribute of every module block. Choose another name.", b.Labels[0])
+		sp.l.errorf(b.LabelRanges[0], "Reserved name", "%q is an attribute of every module block. Choose another name.", b.Labels[0])
 		return false
 	}
-	_, ok := in.l.labelIn(b, "argument", in.within)
+	_, ok := sp.l.labelIn(b, "argument", sp.within)
 	return ok
 }
 
 // variable gives a variable of the module its value.
-func (in *space) variable(b *hcl.Block, use moduleUse) {
-	d := in.l.declaration(b.Labels[0], b)
+func (sp *space) variable(b *hcl.Block, use moduleUse) {
+	d := sp.l.declaration(b.Labels[0], b)
 	values := map[string]given{}
 	if arg, ok := use.args[d.v.Name]; ok {
 		v, diags := use.scope.eval(arg.Expr)
-		in.l.add(diags...)
+		sp.l.add(diags...)
 		values[d.v.Name] = given{v, arg.Expr.Range(), "the argument"}
 	} else if d.v.Required {
-		in.l.missingArgument(use, "variable", d.v.Name, b)
+		sp.l.missingArgument(use, "variable", d.v.Name, b)
 		d.v.Required = false
 	}
-	in.scope.set("var", d.v.Name, in.l.variableValue(d, values))
+	sp.scope.set("var", d.v.Name, sp.l.variableValue(d, values))
 }
 
 func (l *loader) missingArgument(use moduleUse, kind, name string, b *hcl.Block) {
@@ -273,13 +273,13 @@ func (l *loader) missingArgument(use moduleUse, kind, name string, b *hcl.Block)
 }
 
 // readInput takes the references that are given for an input.
-func (in *space) readInput(b *hcl.Block, use moduleUse) {
-	in.l.sectionIn(in.scope, inputBlock(), b).text("description")
-	p := &port{name: b.Labels[0], space: in.caller.space, at: b.DefRange}
-	in.inputs[p.name] = p
+func (sp *space) readInput(b *hcl.Block, use moduleUse) {
+	sp.l.sectionIn(sp.scope, inputBlock(), b).text("description")
+	p := &port{name: b.Labels[0], space: sp.caller.space, at: b.DefRange}
+	sp.inputs[p.name] = p
 	arg, ok := use.args[p.name]
 	if !ok {
-		in.l.missingArgument(use, "input", p.name, b)
+		sp.l.missingArgument(use, "input", p.name, b)
 		return
 	}
 	given := use.section
@@ -288,13 +288,13 @@ func (in *space) readInput(b *hcl.Block, use moduleUse) {
 }
 
 // readOutputs reads what a module gives.
-func (in *space) readOutputs(blocks hcl.Blocks) {
+func (sp *space) readOutputs(blocks hcl.Blocks) {
 	for _, b := range blocks {
-		_, ok := in.l.labelIn(b, "output", in.within)
-		s := in.section(outputBlock(), b)
+		_, ok := sp.l.labelIn(b, "output", sp.within)
+		s := sp.section(outputBlock(), b)
 		s.text("description")
 		if refs := s.references("value"); ok {
-			in.outputs[b.Labels[0]] = &port{name: b.Labels[0], space: in, refs: refs, at: b.DefRange}
+			sp.outputs[b.Labels[0]] = &port{name: b.Labels[0], space: sp, refs: refs, at: b.DefRange}
 		}
 	}
 }
