@@ -7,6 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // useShim says that launches go through the shim although this architecture has
@@ -22,14 +25,25 @@ func launchAt(ctx context.Context, spec *Spec, level Level) (*Process, error) {
 	if err := knownFailure(spec, level); err != nil {
 		return nil, err
 	}
-	a := newAttempt(spec, level)
-	process, err := a.run(ctx)
-	if err != nil {
+	for deadline := time.Now().Add(crowded); ; time.Sleep(crowded / 50) {
+		a := newAttempt(spec, level)
+		process, err := a.run(ctx)
+		if err == nil {
+			return process, nil
+		}
 		a.release()
+		// The user's processes have more descriptors on their way in sockets than a
+		// plugin may have open files, which passes as they are received.
+		if errors.Is(err, unix.ETOOMANYREFS) && time.Now().Before(deadline) && ctx.Err() == nil {
+			continue
+		}
 		learn(spec, level, err)
+		return nil, err
 	}
-	return process, err
 }
+
+// crowded is how long a launch tries again while descriptors are on their way.
+const crowded = time.Second
 
 // run prepares, starts and verifies.
 func (a *attempt) run(ctx context.Context) (*Process, error) {
