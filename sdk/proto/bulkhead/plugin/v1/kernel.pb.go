@@ -129,6 +129,8 @@ func (TableColumn_Type) EnumDescriptor() ([]byte, []int) {
 type TableColumn_Unit int32
 
 const (
+	// Arrow's own numbers, of which 0 is a unit.
+	// buf:lint:ignore ENUM_ZERO_VALUE_SUFFIX
 	TableColumn_UNIT_SECOND      TableColumn_Unit = 0
 	TableColumn_UNIT_MILLISECOND TableColumn_Unit = 1
 	TableColumn_UNIT_MICROSECOND TableColumn_Unit = 2
@@ -794,8 +796,9 @@ type Batch struct {
 	// One for each column of the schema, in order.
 	Columns []*ColumnBuffers `protobuf:"bytes,3,rep,name=columns,proto3" json:"columns,omitempty"`
 	// Of an output batch: the number of the input row, counted from 0 over the
-	// whole call, that each row comes from, as little-endian int64, rising. Empty
-	// when the kernel does not tell.
+	// whole call, that each row comes from, as little-endian int64, rising; one
+	// number alone is that of the first row of consecutive ones. Empty when the
+	// kernel does not tell.
 	Origins       []byte `protobuf:"bytes,4,opt,name=origins,proto3" json:"origins,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
