@@ -142,6 +142,7 @@ func TestRollbackTakesBackInReverse(t *testing.T) {
 	effect := func(name, input string, policy OnFailure, fail string) Node {
 		n := labNode(name, "add", input, labConfig{Token: "token of " + name, Fail: fail})
 		n.OnFailure = policy
+		n.Timeout = time.Minute // so it has ended before anything behind it starts
 		return n
 	}
 	bad := labNode("bad", "learn", "c", labConfig{Fail: "refuse", Silent: true})
