@@ -16,6 +16,7 @@ import (
 	"github.com/bulkhead-ml/bulkhead/host/artifact"
 	"github.com/bulkhead-ml/bulkhead/host/config"
 	"github.com/bulkhead-ml/bulkhead/host/pipeline"
+	"github.com/bulkhead-ml/bulkhead/host/pipeline/edge"
 	"github.com/bulkhead-ml/bulkhead/host/report"
 )
 
@@ -82,14 +83,7 @@ func (l cacheListing) WriteText(w io.Writer, opt report.Options) error {
 }
 
 // bytesText writes a number of bytes for people: "1.5 MiB".
-func bytesText(n int64) string {
-	value, unit := float64(n), 0
-	units := []string{"B", "KiB", "MiB", "GiB", "TiB"}
-	for value >= 1024 && unit < len(units)-1 {
-		value, unit = value/1024, unit+1
-	}
-	return fmt.Sprintf("%.4g %s", value, units[unit])
-}
+func bytesText(n int64) string { return edge.BytesText(n) }
 
 func (a *app) cacheExplainCmd() *cobra.Command {
 	var name string
