@@ -5,6 +5,7 @@ package probe
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -234,8 +235,10 @@ func TestReachThroughAProxy(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		w.WriteHeader(http.StatusOK)
+		// The answer follows the hijack: the server reads ahead until then, and
+		// would keep the first byte of what the client says next.
 		near, _, _ := w.(http.Hijacker).Hijack()
+		_, _ = io.WriteString(near, "HTTP/1.1 200 OK\r\n\r\n")
 		go func() { _, _ = far.(*net.TCPConn).ReadFrom(near) }()
 		_, _ = near.(*net.TCPConn).ReadFrom(far)
 	}))
