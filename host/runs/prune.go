@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/bulkhead-ml/bulkhead/host/state/durable"
+	"github.com/bulkhead-ml/bulkhead/internal/durable"
 )
 
 // Remove forgets a run that has ended and returns its record without the nodes. Of

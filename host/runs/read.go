@@ -11,7 +11,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/bulkhead-ml/bulkhead/host/state/durable"
+	"github.com/bulkhead-ml/bulkhead/internal/durable"
 )
 
 // Get returns the record of a run with its nodes, by its id or the beginning of

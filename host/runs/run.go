@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/bulkhead-ml/bulkhead/host/state/durable"
+	"github.com/bulkhead-ml/bulkhead/internal/durable"
 )
 
 // Run is the record of a run that goes on. It may be used by several goroutines.

@@ -14,7 +14,7 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/bulkhead-ml/bulkhead/host/state/durable"
+	"github.com/bulkhead-ml/bulkhead/internal/durable"
 )
 
 const (

@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/bulkhead-ml/bulkhead/host/state/durable"
+	"github.com/bulkhead-ml/bulkhead/internal/durable"
 	container "github.com/bulkhead-ml/bulkhead/sdk/state"
 )
 
