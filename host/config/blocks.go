@@ -42,7 +42,7 @@ func (l *loader) plugins() {
 			Range:   rangeOf(b.DefRange),
 		}
 		p.Grants, p.GrantRanges = s.grants()
-		p.Executable = s.executable(p.Source)
+		s.origin(p)
 		if inner := l.only(s.blocks.OfType("sandbox")); inner != nil {
 			l.pluginSandbox(p, inner)
 		}
@@ -82,24 +82,6 @@ func (s section) grants() ([]string, []Range) {
 		}
 	}
 	return entries, ranges
-}
-
-var builtinSource = pattern.Lazy(`^builtin/[a-z0-9][a-z0-9-]*$`)
-
-// executable resolves the source of a plugin when it is a path.
-func (s section) executable(source string) Path {
-	if source == "" || builtinSource().MatchString(source) {
-		return Path{}
-	}
-	for _, prefix := range []string{"./", "../", "/", `.\`, `..\`} {
-		if strings.HasPrefix(source, prefix) || isDrivePath(source) {
-			return s.path("source")
-		}
-	}
-	s.l.errorf(s.rangeFor("source"), "Invalid source",
-		"%q is neither builtin/NAME nor a path that starts with ./, ../ or /. Sources in a registry are not supported by this version.",
-		shorten(source))
-	return Path{}
 }
 
 // isDrivePath reports a Windows path such as C:\x.

@@ -14,11 +14,12 @@ import (
 type Config struct {
 	Host Host
 	// Sandbox is how all plugins are enclosed; see SandboxOf.
-	Sandbox  Sandbox
-	Plugins  []*Plugin
-	Checks   []*Check
-	Requires []*Require
-	Suites   []*Suite
+	Sandbox    Sandbox
+	Registries []*Registry
+	Plugins    []*Plugin
+	Checks     []*Check
+	Requires   []*Require
+	Suites     []*Suite
 	// Skips are those at top level, which count in every suite.
 	Skips   []*Skip
 	Waivers []*Waiver
@@ -60,8 +61,14 @@ type Host struct {
 // Plugin is a declared plugin.
 type Plugin struct {
 	Name string
-	// Source is "builtin/NAME", or the path as it was written.
+	// Source is "builtin/NAME", "installed/NAME", "NAMESPACE/NAME", or the path as
+	// it was written.
 	Source string
+	// ID is the source when it is in a registry, and Registry the name of that;
+	// empty when none is declared, so that it is the user's own.
+	ID, Registry string
+	// Prerelease allows versions such as 2.0.0-rc.1 of the registry.
+	Prerelease bool
 	// Executable is the absolute path when Source is one, else the zero Path.
 	Executable Path
 	// Version is a valid constraint, or empty.

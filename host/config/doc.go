@@ -79,6 +79,13 @@
 // value remembers where each setting was written, so that a message of the
 // plugin underlines the user's line.
 //
+// # Registries
+//
+// A registry block says where plugins come from and what that place is trusted by:
+// the first root, which came by another way, and the key of its log. A plugin of
+// source NAMESPACE/NAME comes from the registry that it names, or else from the
+// only one; which version of it runs is for the lock file to say, not for Load.
+//
 // # Sandboxes, grants and secrets
 //
 // The block sandbox at top level says how all plugins are enclosed, the one in a

@@ -58,14 +58,14 @@ const (
 // the documentation.
 func HostSchema() []BlockSchema {
 	return []BlockSchema{
-		hostBlock(), sandboxBlock(), pluginBlock(), variableBlock(), localsBlock(), checkBlock(),
+		hostBlock(), sandboxBlock(), registryBlock(), pluginBlock(), variableBlock(), localsBlock(), checkBlock(),
 		requireBlock(), suiteBlock(), skipBlock(), waiverBlock(), sourceBlock(), kernelBlock(), sinkBlock(), moduleBlock(),
 		inputBlock(), outputBlock(), pipelineBlock(), cacheBlock(), telemetryBlock(),
 	}
 }
 
 // unsupportedBlocks are promised by the design and not read by this version.
-var unsupportedBlocks = []string{"registry", "stack", "model", "benchmark", "fleet"}
+var unsupportedBlocks = []string{"stack", "model", "benchmark", "fleet"}
 
 // LogLevels are the values of host.log_level.
 var LogLevels = []string{"trace", "debug", "info", "warn", "error", "off"}
@@ -102,7 +102,9 @@ func pluginBlock() BlockSchema {
 		Description: "A plugin, and what it may do.",
 		Attributes: []AttributeSchema{
 			{Name: "source", Type: TypeString, Required: true,
-				Description: "Where it comes from: builtin/NAME, or the path of an executable that starts with ./, ../ or /."},
+				Description: "Where it comes from: builtin/NAME; NAMESPACE/NAME in a registry; installed/NAME in a plugin directory; or the path of an executable that starts with ./, ../ or /."},
+			{Name: "registry", Type: TypeString, Description: "Name of the registry of a source NAMESPACE/NAME, where several are declared."},
+			{Name: "prerelease", Type: TypeBool, Default: false, Description: "Whether a version such as 2.0.0-rc.1 may be chosen from the registry."},
 			{Name: "version", Type: TypeString, Description: "Constraint on the version, for example \"~> 0.1\"."},
 			{Name: "digest", Type: TypeString, Description: "Digest that the executable must have: sha256: and 64 hexadecimal digits."},
 			{Name: "grants", Type: TypeStrings,

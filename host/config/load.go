@@ -197,6 +197,7 @@ func (l *loader) decode() {
 	l.cache()
 	l.telemetry()
 	l.sandbox()
+	l.registries()
 	l.plugins()
 	l.checks()
 	l.requires()
