@@ -31,6 +31,11 @@ type attendant struct {
 // attend prepares one start of a plugin.
 func (l *Launcher) attend(e *Entry, view target.View) func(*plugin.Spec) (plugin.Attendant, error) {
 	return func(spec *plugin.Spec) (plugin.Attendant, error) {
+		if e.verify != nil {
+			if err := e.verify(); err != nil {
+				return nil, fmt.Errorf("plugin %q is not started: %w", e.Name, err)
+			}
+		}
 		a := &attendant{launcher: l, entry: e, view: view, stop: func() {}}
 		if l.SharedBatches > 0 {
 			a.openSide(spec)

@@ -9,8 +9,13 @@
 // host was linked with the digests of their manifests (pins), so an altered
 // manifest or executable of a built-in plugin is refused.
 //
+// A plugin of a registry is pinned by a lock file: that of the project for one
+// that the configuration declares, the user's own for the others. It starts only
+// when all its files are those of the lock file and its grants were consented to.
+//
 // A name stands for one plugin. A declared plugin hides an installed one of
-// that name; of two installed ones the first directory's stands.
+// that name; of two installed ones the first directory's stands, and one of a
+// directory before one that the user installed from a registry.
 package catalog
 
 import (
@@ -44,6 +49,7 @@ const (
 	Builtin   Origin = "builtin"   // pinned by the host
 	Installed Origin = "installed" // found in a plugin directory
 	Declared  Origin = "declared"  // a path in the configuration
+	Registry  Origin = "registry"  // installed from a registry, and pinned by a lock file
 )
 
 // Entry is one plugin that can be started.
@@ -60,6 +66,10 @@ type Entry struct {
 	Grants []manifest.Grant
 	// Declaration in the configuration, or nil.
 	Declaration *config.Plugin
+	// ID is NAMESPACE/NAME of a plugin of a registry.
+	ID string
+
+	verify func() error // that no file was changed since; nil for what nobody pinned
 }
 
 // Catalog is the set of entries. It is read-only after Open.
@@ -67,18 +77,19 @@ type Catalog struct {
 	entries map[string]*Entry
 }
 
-// Open reads the plugin directories and the configuration, which may be nil.
-// Plugins that cannot be used are left out and named in the error, which is
+// Open reads the plugin directories, the configuration and what was installed
+// from registries; the last two may be nil. Plugins that cannot be used are left out and named in the error, which is
 // joined from one error per plugin; the catalog is usable all the same.
-func Open(dirs []string, cfg *config.Config) (*Catalog, error) {
+func Open(dirs []string, cfg *config.Config, locks Locks) (*Catalog, error) {
 	c := &Catalog{entries: map[string]*Entry{}}
 	var errs []error
 	for _, dir := range dirs {
 		errs = append(errs, c.scan(dir))
 	}
+	errs = append(errs, c.fromRegistries(locks))
 	if cfg != nil {
 		for _, p := range cfg.Plugins {
-			errs = append(errs, c.declare(p))
+			errs = append(errs, c.declare(p, locks))
 		}
 	}
 	return c, errors.Join(errs...)
@@ -207,8 +218,8 @@ func pinned() map[string]string {
 }
 
 // declare adds a plugin of the configuration.
-func (c *Catalog) declare(p *config.Plugin) error {
-	e, err := c.declared(p)
+func (c *Catalog) declare(p *config.Plugin, locks Locks) error {
+	e, err := c.declared(p, locks)
 	if err == nil {
 		e.Name, e.Declaration = p.Name, p
 		if p.Digest != "" {
@@ -264,17 +275,27 @@ func (c *Catalog) AddPath(name string) (string, error) {
 	return e.Name, nil
 }
 
-func (c *Catalog) declared(p *config.Plugin) (*Entry, error) {
-	if p.Executable.Absolute == "" {
-		name := strings.TrimPrefix(p.Source, "builtin/")
-		e, ok := c.entries[name]
-		if !ok {
-			return nil, fmt.Errorf("no built-in plugin %q is installed beside this host; `bulkhead plugin list` shows those that are", name)
-		}
-		clone := *e
-		return &clone, nil
+// declared finds what a declaration names.
+func (c *Catalog) declared(p *config.Plugin, locks Locks) (*Entry, error) {
+	switch {
+	case p.ID != "":
+		return locked(p, locks)
+	case p.Executable.Absolute != "":
+		return executable(p.Executable.Absolute)
 	}
-	return executable(p.Executable.Absolute)
+	kind, name, _ := strings.Cut(p.Source, "/")
+	e, ok := c.entries[name]
+	switch {
+	case !ok && kind == "installed":
+		return nil, fmt.Errorf("no plugin %q is installed; `bulkhead plugin list` shows those that are", name)
+	case !ok:
+		return nil, fmt.Errorf("no built-in plugin %q is installed beside this host; `bulkhead plugin list` shows those that are", name)
+	case kind == "builtin" && e.Origin != Builtin && len(pinned()) > 0:
+		// Whoever can write to a plugin directory does not choose what "builtin" is.
+		return nil, fmt.Errorf("%s is no plugin that this host was built with; if %s is meant, write source = \"installed/%s\"", p.Source, e.Executable, name)
+	}
+	clone := *e
+	return &clone, nil
 }
 
 // executable is the plugin at a path. A manifest beside it counts when it names

@@ -67,7 +67,7 @@ func TestOpen(t *testing.T) {
 	pin(t, install(t, second, "alpha", "1.0.0"))
 	write(t, filepath.Join(first, "stray.txt"), "no plugin")
 	write(t, filepath.Join(first, "empty", "README"), "no manifest")
-	c, err := Open([]string{first, filepath.Join(first, "absent"), second}, nil)
+	c, err := Open([]string{first, filepath.Join(first, "absent"), second}, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func TestOpenLeavesOut(t *testing.T) {
 			dir := t.TempDir()
 			install(t, dir, "good", "1.0.0")
 			tt.spoil(t, dir)
-			c, err := Open([]string{dir}, nil)
+			c, err := Open([]string{dir}, nil, nil)
 			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), filepath.Join("bad", manifest.FileName)) {
 				t.Errorf("got %v, want %q", err, tt.want)
 			}
@@ -168,7 +168,7 @@ func TestDeclared(t *testing.T) {
 		"a constraint, garbled": {config.Plugin{Name: "tool", Source: "builtin/tool", Version: "one"}, "version constraint", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, err := Open([]string{dir}, &config.Config{Plugins: []*config.Plugin{&tt.plugin}})
+			c, err := Open([]string{dir}, &config.Config{Plugins: []*config.Plugin{&tt.plugin}}, nil)
 			if tt.want != "" {
 				if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), fmt.Sprintf("plugin %q", tt.plugin.Name)) {
 					t.Errorf("got %v, want %q", err, tt.want)
@@ -189,7 +189,8 @@ func TestDeclarationsAreApart(t *testing.T) {
 	install(t, dir, "tool", "1.0.0", manifest.Grant{Kind: manifest.Read, Path: "/a", Why: "w"}, manifest.Grant{Kind: manifest.Read, Path: "/b", Why: "w"})
 	c, err := Open([]string{dir}, &config.Config{Plugins: []*config.Plugin{
 		{Name: "one", Source: "builtin/tool", Grants: []string{"/a"}}, {Name: "two", Source: "builtin/tool"},
-	}})
+	}}, nil)
+
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,7 +206,7 @@ func TestDeclarationsAreApart(t *testing.T) {
 func TestWrongNarrowingFailsClosed(t *testing.T) {
 	dir := t.TempDir()
 	install(t, dir, "tool", "1.0.0", manifest.Grant{Kind: manifest.Read, Path: "/a", Why: "w"}, manifest.Grant{Kind: manifest.Read, Path: "/b", Why: "w"})
-	c, err := Open([]string{dir}, &config.Config{Plugins: []*config.Plugin{{Name: "tool", Source: "builtin/tool", Grants: []string{"/a", "/etc"}}}})
+	c, err := Open([]string{dir}, &config.Config{Plugins: []*config.Plugin{{Name: "tool", Source: "builtin/tool", Grants: []string{"/a", "/etc"}}}}, nil)
 	if err == nil || !strings.Contains(err.Error(), "/etc") {
 		t.Errorf("a wider grant: %v", err)
 	}
@@ -233,7 +234,7 @@ func TestAddPath(t *testing.T) {
 	install(t, dir, "tool", "1.0.0", manifest.Grant{Kind: manifest.Read, Path: "/a", Why: "w"})
 	write(t, filepath.Join(dir, "Loose.exe"), "program")
 	write(t, filepath.Join(dir, "tool", "beside"), "another program")
-	c, _ := Open(nil, nil)
+	c, _ := Open(nil, nil, nil)
 	var got []string
 	for _, name := range []string{"tool/run-tool", "Loose.exe", "tool/beside"} {
 		added, err := c.AddPath(filepath.Join(dir, name))

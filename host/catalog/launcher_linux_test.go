@@ -21,7 +21,7 @@ import (
 // launcher knows real plugins, by the names of their programs.
 func launcher(t *testing.T, names ...string) *Launcher {
 	t.Helper()
-	c, err := Open(nil, nil)
+	c, err := Open(nil, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

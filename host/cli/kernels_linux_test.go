@@ -27,7 +27,7 @@ func helloKernels(t *testing.T) (*kernels, string) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	c, err := catalog.Open(nil, nil)
+	c, err := catalog.Open(nil, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

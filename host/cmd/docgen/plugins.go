@@ -62,7 +62,7 @@ func build(ctx context.Context, dir string) error {
 // describe starts one plugin as the host does. Any sandbox will do: these are
 // our own, and pages must come out the same where no namespaces exist.
 func describe(ctx context.Context, executable string) (*pluginv1.DescribeResponse, error) {
-	plugins, err := catalog.Open(nil, nil)
+	plugins, err := catalog.Open(nil, nil, nil)
 	if err != nil {
 		return nil, err
 	}
