@@ -3,13 +3,14 @@
 package catalog
 
 import (
-	"context"
 	"errors"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/bulkhead-ml/bulkhead/host/config"
+	"github.com/bulkhead-ml/bulkhead/host/plugin"
+	"github.com/bulkhead-ml/bulkhead/host/target"
 	"github.com/bulkhead-ml/bulkhead/registry/manifest"
 )
 
@@ -106,9 +107,8 @@ func TestChangedFilesDoNotStart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &Launcher{Catalog: c}
-	defer l.Close(context.Background())
-	if _, err := l.Start(context.Background(), "tool"); err == nil || !strings.Contains(err.Error(), "helper.py was changed") {
+	e, _ := c.Entry("tool")
+	if _, err := (&Launcher{Catalog: c}).attend(e, target.View{})(&plugin.Spec{}); err == nil || !strings.Contains(err.Error(), "helper.py was changed") {
 		t.Errorf("error %v", err)
 	}
 }
