@@ -3,7 +3,10 @@
 package config
 
 import (
+	"errors"
+	"fmt"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -196,4 +199,24 @@ func (s section) registry() string {
 		return ""
 	}
 	return declared[0].Name
+}
+
+// CheckRegistry says what is wrong with a registry that stands in no file: its
+// name, its address or its key. A directory becomes absolute.
+func CheckRegistry(r *Registry) error {
+	if !validLabel().MatchString(r.Name) {
+		return fmt.Errorf("the name %q cannot be referred to; names have letters, digits, dashes and underscores, and start with a letter", shorten(r.Name))
+	}
+	if _, err := note.NewVerifier(r.LogKey); err != nil {
+		return errors.New("the key of a log looks like NAME+HASH+KEY, as `bulkhead registry init` printed it; this one cannot be read")
+	}
+	if isPath(r.Address) {
+		abs, err := filepath.Abs(r.Address)
+		r.Address = abs
+		return err
+	}
+	if problem := checkRegistryAddress(r.Address); problem != "" {
+		return fmt.Errorf("an address begins with %s, or is a directory that starts with ./, ../ or /: %s", registrySchemes, problem)
+	}
+	return nil
 }
