@@ -13,6 +13,7 @@ type Kind string
 // The kinds of records that this version writes.
 const (
 	KindInstall  Kind = "install"
+	KindSwitch   Kind = "switch"
 	KindGrant    Kind = "grant"
 	KindLaunch   Kind = "launch"
 	KindCall     Kind = "call"
@@ -39,6 +40,19 @@ type Install struct {
 	Digest string `json:"digest"`
 	// Origin is where it came from, for example "builtin".
 	Origin string `json:"origin"`
+}
+
+// Switch: the plugins of a project or of the user are others than before.
+type Switch struct {
+	// Lock is the path of the lock file that was replaced.
+	Lock string `json:"lock"`
+	// Generation is the number that it has now; 0 when it is as before.
+	Generation int    `json:"generation"`
+	Why        string `json:"why"`
+	// Changes in words, for example "upgrade acme/scaler 1.0.0 -> 1.1.0".
+	Changes []string `json:"changes"`
+	// Automatic: no person asked for it.
+	Automatic bool `json:"automatic"`
 }
 
 // Grant: a plugin was given access.
@@ -150,6 +164,9 @@ type Lost struct {
 // Kind is KindInstall.
 func (Install) Kind() Kind { return KindInstall }
 
+// Kind is KindSwitch.
+func (Switch) Kind() Kind { return KindSwitch }
+
 // Kind is KindGrant.
 func (Grant) Kind() Kind { return KindGrant }
 
@@ -179,14 +196,14 @@ func (Lost) Kind() Kind { return KindLost }
 
 // decoders turn the data of a known kind into its struct.
 var decoders = map[Kind]func(json.RawMessage) (Event, error){
-	KindInstall: decode[Install], KindGrant: decode[Grant], KindLaunch: decode[Launch], KindCall: decode[Call],
+	KindInstall: decode[Install], KindSwitch: decode[Switch], KindGrant: decode[Grant], KindLaunch: decode[Launch], KindCall: decode[Call],
 	KindDenial: decode[Denial], KindDeath: decode[Death], KindRotation: decode[Rotation], KindRepair: decode[Repair],
 	KindDamage: decode[Damage], KindLost: decode[Lost],
 }
 
 // Kinds are the kinds that this version knows, in the order of a plugin's life.
 func Kinds() []Kind {
-	return []Kind{KindInstall, KindGrant, KindLaunch, KindCall, KindDenial, KindDeath, KindRotation, KindRepair, KindDamage, KindLost}
+	return []Kind{KindInstall, KindSwitch, KindGrant, KindLaunch, KindCall, KindDenial, KindDeath, KindRotation, KindRepair, KindDamage, KindLost}
 }
 
 func decode[E Event](data json.RawMessage) (Event, error) {

@@ -37,6 +37,14 @@ func (e Install) words() string {
 	return fmt.Sprintf("installed: version %s from %s, %s", cmp.Or(e.Version, "unknown"), cmp.Or(e.Origin, "an unknown place"), short(e.Digest))
 }
 
+func (e Switch) words() string {
+	text := fmt.Sprintf("plugins changed (%s): %s", cmp.Or(e.Why, "nobody said why"), joined(e.Changes, "nothing"))
+	if e.Generation > 0 {
+		text += fmt.Sprintf("; generation %d of %s", e.Generation, e.Lock)
+	}
+	return text
+}
+
 func (e Grant) words() string {
 	text := fmt.Sprintf("granted by %s: %s", cmp.Or(e.By, "nobody"), joined(e.Grants, "nothing"))
 	if len(e.Narrowed) > 0 {

@@ -99,3 +99,15 @@ func locked(p *config.Plugin, locks Locks) (*Entry, error) {
 	}
 	return i.entry()
 }
+
+// AddCandidate adds an installation that is to be tried, under its own name, and
+// returns that. It gets no secrets. Call it before the catalog is shared.
+func (c *Catalog) AddCandidate(i Installation) (string, error) {
+	e, err := i.entry()
+	if err != nil {
+		return "", err
+	}
+	e.Grants = slices.DeleteFunc(slices.Clone(e.Grants), func(g manifest.Grant) bool { return g.Kind == manifest.Secret })
+	c.entries[e.Name] = e
+	return e.Name, nil
+}
