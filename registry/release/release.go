@@ -18,6 +18,27 @@
 // PLATFORM is GOOS_GOARCH, as in linux_amd64, or "any" for a plugin without
 // machine code.
 //
+// # Names and versions
+//
+// A namespace is up to 39 lower-case letters, digits and dashes, a letter first,
+// and none of root, targets, snapshot, timestamp, builtin and any; a name is the
+// same with up to 63, and no such exceptions. A version is MAJOR.MINOR.PATCH or
+// MAJOR.MINOR.PATCH-PRERELEASE of Semantic Versioning 2.0.0, without build metadata
+// and in lower case ([CheckVersion]).
+//
+// # Canonical form
+//
+// What is signed and logged is what Encode writes: the JSON of a [Release] in the
+// order of its fields, maps sorted by key, optional fields left out when empty,
+// without spaces, escapes for HTML or a newline at the end. Parse takes other
+// spellings of the same JSON; it refuses unknown keys, text after the object, more than
+// [MaxDocument] bytes and whatever Validate refuses.
+//
+// The bounds of each field, and documents that must be taken and refused, are
+// published in testdata/vectors/release.
+//
+// # Yanked
+//
 // A release never changes. That it was yanked stands beside it, in the field
 // "yanked" of the custom data.
 package release

@@ -1,0 +1,5 @@
+version = 1
+plugin "acme/scaler" {
+  registry = "default"
+  version = "1.4.2"
+}

@@ -1,0 +1,3 @@
+version = 1
+plugin "acme/scaler" "x" {
+}

@@ -1,0 +1,3 @@
+version = 1
+provider "acme/scaler" {
+}

@@ -1,0 +1,4 @@
+plugin "a" {
+  x = lower("y")
+}
+version = 3

@@ -1,0 +1,4 @@
+version = 2
+plugin "acme/scaler" {
+  novelty = 1
+}
