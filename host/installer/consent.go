@@ -23,7 +23,7 @@ func (e *UnconsentedError) Error() string {
 	var lines []string
 	for _, c := range e.Changes {
 		for _, g := range c.Asks {
-			lines = append(lines, fmt.Sprintf("%s %s wants to %s", c.ID, c.To, g))
+			lines = append(lines, fmt.Sprintf("%s %s asks for %s", c.ID, c.To, g))
 		}
 	}
 	return fmt.Sprintf("%s: %s. Nothing was changed", e.Reason, strings.Join(lines, "; "))

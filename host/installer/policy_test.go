@@ -88,7 +88,7 @@ func TestConsent(t *testing.T) {
 	change := Change{ID: "acme/x", To: "1.0.0", Asks: grants(t, "read /data/x", "write ./out")}
 	plan := &Plan{Changes: []Change{{ID: "acme/quiet"}, change}}
 	err = plan.Consent(ctx, policy, nil)
-	if err == nil || strings.Contains(err.Error(), "/data/x") || !strings.Contains(err.Error(), "acme/x 1.0.0 wants to write ./out") || plan.consented {
+	if err == nil || strings.Contains(err.Error(), "/data/x") || !strings.Contains(err.Error(), "acme/x 1.0.0 asks for write ./out") || plan.consented {
 		t.Errorf("policy: %v", err)
 	}
 	if err := plan.Consent(ctx, nil, nil); err == nil || !strings.Contains(err.Error(), "--accept-grants") || plan.consented {
