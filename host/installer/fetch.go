@@ -66,7 +66,8 @@ func (i *Installer) bring(ctx context.Context, c Change, downloads string) (Evid
 	dir, err := i.Store.Dir(pl.H1)
 	if err == nil && i.Store.Verify(ctx, pl.H1) == nil {
 		out.Dir = dir
-		return out, nil
+		out.By, err = i.Registries.prove(ctx, c.known)
+		return out, err
 	}
 	fetched, err := i.Registries.fetch(ctx, c.known, c.platform, filepath.Join(downloads, c.Registry))
 	if err != nil {

@@ -24,8 +24,7 @@ import (
 const maxRoot = 512 << 10
 
 // Registries are those that a project and its user trust, opened when they are
-// first asked. It is safe for concurrent use; one client serves one question at a
-// time.
+// first asked. It is safe for concurrent use.
 type Registries struct {
 	// Declared by the configuration, and the User's own, which those hide.
 	Declared, User []*config.Registry
@@ -41,7 +40,7 @@ type Registries struct {
 // client is one registry that was opened.
 type client struct {
 	*trust.Client
-	mu        sync.Mutex // a client is not safe for concurrent use
+	mu        sync.Mutex // held while it is refreshed
 	refreshed bool
 	freshness *trust.Freshness
 }
@@ -171,8 +170,6 @@ func (r *Registries) Releases(ctx context.Context, registry string, id release.I
 	if err != nil {
 		return nil, err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	list, err := c.Client.Releases(ctx, id)
 	slices.SortFunc(list, func(a, b release.Known) int { return release.Compare(b.Version, a.Version) })
 	return list, err
@@ -187,8 +184,6 @@ func (r *Registries) Plugins(ctx context.Context, registry string) ([]release.ID
 	if err != nil {
 		return nil, err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	list, err := c.Client.Plugins(ctx)
 	slices.SortFunc(list, func(a, b release.ID) int { return cmp.Compare(a.String(), b.String()) })
 	return list, err
@@ -201,4 +196,13 @@ func (r *Registries) fetch(ctx context.Context, k release.Known, platform, dir s
 		return nil, err
 	}
 	return c.Client.Fetch(ctx, k, platform, dir)
+}
+
+// prove says how a release is known, of which the files are here already.
+func (r *Registries) prove(ctx context.Context, k release.Known) ([]trust.Evidence, error) {
+	c, err := r.open(k.Registry)
+	if err != nil {
+		return nil, err
+	}
+	return c.Client.Prove(ctx, k)
 }
