@@ -86,7 +86,9 @@ func Open(dirs []string, cfg *config.Config, locks Locks) (*Catalog, error) {
 	for _, dir := range dirs {
 		errs = append(errs, c.scan(dir))
 	}
-	errs = append(errs, c.fromRegistries(locks))
+	if locks != nil {
+		errs = append(errs, c.fromHost(locks), c.fromRegistries(locks))
+	}
 	if cfg != nil {
 		for _, p := range cfg.Plugins {
 			errs = append(errs, c.declare(p, locks))
@@ -207,6 +209,16 @@ func installed(dir string) (*Entry, error) {
 	return e, nil
 }
 
+// hasBuiltin reports whether the host was built with plugins at all.
+func (c *Catalog) hasBuiltin() bool {
+	for _, e := range c.entries {
+		if e.Origin == Builtin {
+			return true
+		}
+	}
+	return len(pinned()) > 0
+}
+
 func pinned() map[string]string {
 	out := map[string]string{}
 	for pair := range strings.SplitSeq(pins, ",") {
@@ -290,7 +302,7 @@ func (c *Catalog) declared(p *config.Plugin, locks Locks) (*Entry, error) {
 		return nil, fmt.Errorf("no plugin %q is installed; `bulkhead plugin list` shows those that are", name)
 	case !ok:
 		return nil, fmt.Errorf("no built-in plugin %q is installed beside this host; `bulkhead plugin list` shows those that are", name)
-	case kind == "builtin" && e.Origin != Builtin && len(pinned()) > 0:
+	case kind == "builtin" && e.Origin != Builtin && c.hasBuiltin():
 		// Whoever can write to a plugin directory does not choose what "builtin" is.
 		return nil, fmt.Errorf("%s is no plugin that this host was built with; if %s is meant, write source = \"installed/%s\"", p.Source, e.Executable, name)
 	}

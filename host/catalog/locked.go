@@ -15,6 +15,9 @@ import (
 
 // Locks knows what was installed from registries and is pinned by a lock file.
 type Locks interface {
+	// Builtin are the plugins that came inside of the host; none for a host whose
+	// plugins stand beside it.
+	Builtin() ([]Installation, error)
 	// Project is the plugin NAMESPACE/NAME of the project. An error says what to do
 	// when the lock file or the store has none.
 	Project(id string) (Installation, error)
@@ -67,11 +70,25 @@ func (i Installation) unconsented(asked []manifest.Grant) (out []string) {
 	return out
 }
 
+// fromHost adds the plugins that came inside of the host. They are what it was
+// built with, so nothing hides them but a declaration.
+func (c *Catalog) fromHost(locks Locks) error {
+	list, err := locks.Builtin()
+	errs := []error{err}
+	for _, i := range list {
+		e, err := i.entry()
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		e.Origin, e.ID = Builtin, ""
+		c.entries[e.Name] = e
+	}
+	return errors.Join(errs...)
+}
+
 // fromRegistries adds the user's plugins, which hide none of a plugin directory.
 func (c *Catalog) fromRegistries(locks Locks) error {
-	if locks == nil {
-		return nil
-	}
 	list, err := locks.User()
 	errs := []error{err}
 	for _, i := range list {

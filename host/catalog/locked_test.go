@@ -18,8 +18,11 @@ import (
 type fixedLocks struct {
 	project map[string]Installation
 	user    []Installation
+	host    []Installation
 	err     error
 }
+
+func (l fixedLocks) Builtin() ([]Installation, error) { return l.host, nil }
 
 func (l fixedLocks) Project(id string) (Installation, error) {
 	i, ok := l.project[id]
@@ -96,6 +99,21 @@ func TestPluginsOfTheUser(t *testing.T) {
 	}
 	if e, _ := c.Entry("mine"); e.ID != "acme/mine" {
 		t.Errorf("mine is %s", e.ID)
+	}
+}
+
+// What came inside of the host is built in, and hides what stands beside it.
+func TestPluginsOfTheHost(t *testing.T) {
+	dir := t.TempDir()
+	install(t, dir, "gpu", "9.0.0")
+	locks := fixedLocks{host: []Installation{installation(t, "bulkhead/gpu", "1.0.0", nil)}, user: []Installation{installation(t, "acme/gpu", "2.0.0", nil)}}
+	c, err := Open([]string{dir}, &config.Config{Plugins: []*config.Plugin{{Name: "mine", Source: "builtin/gpu"}}}, locks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, _ := c.Entry("gpu")
+	if got := names(c); got != "gpu:builtin mine:builtin" || e.Manifest.Version != "1.0.0" {
+		t.Errorf("entries %s, gpu %s", got, e.Manifest.Version)
 	}
 }
 

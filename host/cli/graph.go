@@ -104,8 +104,13 @@ func (w *work) planGraph(plan *pipeline.Plan) *graph.Graph {
 	g := &graph.Graph{Name: plan.Pipeline, Subtitle: "plan"}
 	for _, n := range plan.Nodes {
 		one := graph.Node{ID: n.Name, Detail: n.Use, Kind: string(n.Kind), Compartment: n.Compartment, Group: w.groupOf(n.Name)}
-		if n.Kind != pipeline.KindKernel {
+		switch {
+		case n.Kind == pipeline.KindAB:
+			one.Detail = splitText(n.AB)
+		case n.Kind != pipeline.KindKernel:
 			one.Detail = n.Path
+		case n.Arm != nil:
+			one.Notes = append(one.Notes, armText(n.Arm))
 		}
 		if n.Cache == pipeline.CacheHit {
 			one.Cache = string(n.Cache)
@@ -124,6 +129,9 @@ func (w *work) planGraph(plan *pipeline.Plan) *graph.Graph {
 // groupOf is the module or the block with for_each that a node comes from.
 func (w *work) groupOf(node string) string {
 	kind, name, _ := strings.Cut(node, ".")
+	if kind == "ab" {
+		return w.abGroup(name)
+	}
 	if k, ok := w.block.Kernel(name); ok && kind == "kernel" {
 		switch {
 		case k.Origin.Module != "":
@@ -153,7 +161,11 @@ func recordGraph(r *runs.Record) *graph.Graph {
 		}
 		g.Nodes = append(g.Nodes, one)
 		for _, from := range n.Inputs {
-			g.Edges = append(g.Edges, graph.Edge{From: from, To: n.Name, Rows: n.RowsIn, Bytes: n.BytesIn})
+			e := graph.Edge{From: from, To: n.Name, Rows: n.RowsIn, Bytes: n.BytesIn}
+			if in := r.Node(from); in != nil && len(n.Inputs) > 1 {
+				e.Rows, e.Bytes = in.RowsOut, in.BytesOut
+			}
+			g.Edges = append(g.Edges, e)
 		}
 	}
 	return g

@@ -11,6 +11,7 @@ import (
 
 	"github.com/bulkhead-ml/bulkhead/host/catalog"
 	"github.com/bulkhead-ml/bulkhead/host/config"
+	"github.com/bulkhead-ml/bulkhead/host/embedded"
 	"github.com/bulkhead-ml/bulkhead/host/installer"
 	"github.com/bulkhead-ml/bulkhead/internal/durable"
 	"github.com/bulkhead-ml/bulkhead/registry/install"
@@ -63,7 +64,7 @@ func (s *session) locks() catalog.Locks {
 		s.note("", err)
 		return nil
 	}
-	out := installer.Locks{Store: store, OfUser: user}
+	out := installer.Locks{Store: store, OfUser: user, OfHost: s.builtin(store)}
 	if dir := projectDir(s.cfg); dir != "" {
 		if out.OfProject, err = store.Scope(dir); err != nil {
 			s.note("", err)
@@ -71,6 +72,21 @@ func (s *session) locks() catalog.Locks {
 		}
 	}
 	return out
+}
+
+// builtin installs the plugins that came inside of this executable, the first time
+// that it runs; nil for a host whose plugins stand beside it.
+func (s *session) builtin(store *install.Store) *install.Scope {
+	r, ok := embedded.Open()
+	if !ok {
+		return nil
+	}
+	scope, err := installer.Builtin(context.Background(), store, r, installer.Installer{Host: version.Version, Protocols: []int{handshake.ProtocolVersion}})
+	if err != nil {
+		s.note("", fmt.Errorf("the plugins of this host cannot be installed: %w", err))
+		return nil
+	}
+	return scope
 }
 
 // installer changes the plugins of the project, or of the user.

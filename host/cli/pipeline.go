@@ -94,6 +94,9 @@ func (s *session) work(ctx context.Context, name string) (*work, error) {
 			return nil, err
 		}
 		w.pipeline.Nodes = append(w.pipeline.Nodes, node)
+		if k.AB != nil && k == k.AB.B {
+			w.pipeline.Nodes = append(w.pipeline.Nodes, w.abNode(k.AB))
+		}
 	}
 	for _, sink := range block.Sinks {
 		w.pipeline.Nodes = append(w.pipeline.Nodes, w.sinkNode(sink))
@@ -215,12 +218,12 @@ func (w *work) kernelNode(k *config.Kernel) (pipeline.Node, error) {
 	if diags.HasErrors() {
 		return pipeline.Node{}, w.session.app.wrongConfig(diags)
 	}
-	name := "kernel." + k.Name
+	name := k.Node()
 	w.settings[name] = settings
 	node := pipeline.Node{
 		Name: name, Kind: pipeline.KindKernel, Use: pipeline.Use{Plugin: k.Use.Plugin, Kernel: k.Use.Kernel},
 		Description: description, Config: settings.JSON, Seed: k.Seed, Budget: k.Budget, Timeout: k.Timeout,
-		OnFailure: pipeline.OnFailure(k.OnFailure), Retries: k.Retries, NoCache: !w.block.Caches(k),
+		OnFailure: pipeline.OnFailure(k.OnFailure), Retries: k.Retries, NoCache: !w.block.Caches(k), Arm: armOf(k),
 	}
 	for _, in := range k.Inputs {
 		node.Inputs = append(node.Inputs, in.String())
@@ -364,6 +367,9 @@ func (w *work) rangeOf(p *pipeline.Problem) config.Range {
 	}
 	if settings, ok := w.settings[p.Node]; ok && len(p.Path) > 0 && p.Path[0] == "config" {
 		return settings.Range(p.Path[1:])
+	}
+	if kind == "ab" {
+		return w.abRange(name, p)
 	}
 	if k, ok := w.block.Kernel(name); ok {
 		if slices.Equal(p.Path, []string{"input"}) && len(k.Inputs) > 0 {

@@ -130,8 +130,8 @@ func (p planned) WriteText(w io.Writer, opt report.Options) error {
 func (p planned) more(w io.Writer, opt report.Options, n *pipeline.PlannedNode) {
 	var notes []string
 	for _, e := range p.Plan.Edges {
-		if e.To == n.Name && e.Kind != "" {
-			notes = append(notes, "input "+string(e.Kind))
+		if note := "input " + string(e.Kind); e.To == n.Name && e.Kind != "" && !slices.Contains(notes, note) {
+			notes = append(notes, note)
 		}
 	}
 	if n.Cache == pipeline.CacheHit {
@@ -164,6 +164,9 @@ func nodeText(n *pipeline.PlannedNode) string {
 	case n.Kind == pipeline.KindSink:
 		return fmt.Sprintf("%s  writes %s to %s", n.Name, strings.Join(n.Inputs, ", "), n.Path)
 	}
+	if n.Kind == pipeline.KindAB {
+		return abText(n)
+	}
 	does := []string{}
 	if n.Fits {
 		does = append(does, "fit")
@@ -172,6 +175,9 @@ func nodeText(n *pipeline.PlannedNode) string {
 		does = append(does, "transform")
 	}
 	text := fmt.Sprintf("%s  %s of %s on %s", n.Name, strings.Join(does, " and "), n.Use, strings.Join(n.Inputs, ", "))
+	if n.Arm != nil {
+		text += ", " + armText(n.Arm)
+	}
 	if n.Budget > 0 {
 		text += fmt.Sprintf(", budget %s", n.Budget)
 	}

@@ -23,13 +23,16 @@ import (
 func (a *app) pluginCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plugin",
-		Short: "List, describe and test plugins, and show their grants",
+		Short: "Install, upgrade, describe, test and publish plugins",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return misuse("choose what to do: %s list, describe, grants or test", cmd.CommandPath())
+			return misuse("choose what to do; `%s --help` lists it", cmd.CommandPath())
 		},
 	}
-	cmd.AddCommand(a.pluginListCmd(), a.pluginDescribeCmd(), a.pluginGrantsCmd(), a.pluginTestCmd())
+	cmd.AddCommand(a.pluginListCmd(), a.pluginDescribeCmd(), a.pluginGrantsCmd(), a.pluginTestCmd(), a.pluginNewCmd(), a.pluginPackCmd(),
+		a.pluginSignCmd(), a.pluginPublishCmd(), a.pluginYankCmd())
+	cmd.AddCommand(a.pluginInstallCmd(), a.pluginUpgradeCmd(), a.pluginRemoveCmd(), a.pluginOutdatedCmd(), a.pluginPinCmd(), a.pluginLockCmd(),
+		a.pluginVerifyCmd(), a.pluginRollbackCmd(), a.pluginGenerationsCmd(), a.pluginGCCmd())
 	return cmd
 }
 

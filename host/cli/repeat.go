@@ -131,13 +131,16 @@ func (w *work) nodeOf(n runs.Node, more resolvedNode) (pipeline.Node, error) {
 	}
 	out := pipeline.Node{
 		Name: n.Name, Kind: pipeline.Kind(n.Kind), Source: more.Source, Inputs: n.Inputs, Config: n.Config, Seed: n.Seed,
-		Budget: more.Budget, Timeout: more.Timeout, OnFailure: more.OnFailure, Retries: more.Retries, NoCache: true,
+		Budget: more.Budget, Timeout: more.Timeout, OnFailure: more.OnFailure, Retries: more.Retries, NoCache: true, AB: more.AB, Arm: more.Arm,
 	}
 	if out.Source != nil {
 		if out.Source.URL != "" { // the user of the run has allowed it
 			out.Source.Download = source.Download{AllowNetwork: true, Dir: filepath.Join(cacheDir(), "downloads")}
 		}
 		return out, w.restoreQuery(n.Name, out.Source)
+	}
+	if out.AB != nil {
+		return out, nil
 	}
 	plugin, kernel, _ := strings.Cut(n.Use, ".")
 	description, ok := w.catalog.Kernel(plugin, kernel)

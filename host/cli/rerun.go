@@ -44,6 +44,8 @@ type resolvedNode struct {
 	Timeout   time.Duration      `json:"timeout_ns,omitempty"`
 	OnFailure pipeline.OnFailure `json:"on_failure,omitempty"`
 	Retries   int                `json:"retries,omitempty"`
+	AB        *pipeline.AB       `json:"ab,omitempty"`
+	Arm       *pipeline.Arm      `json:"arm,omitempty"`
 }
 
 // resolved is the pipeline of w, for its record.
@@ -55,7 +57,7 @@ func (w *work) resolved() json.RawMessage {
 		}
 	}
 	for _, n := range w.pipeline.Nodes {
-		one := resolvedNode{Budget: n.Budget, Timeout: n.Timeout, OnFailure: n.OnFailure, Retries: n.Retries}
+		one := resolvedNode{Budget: n.Budget, Timeout: n.Timeout, OnFailure: n.OnFailure, Retries: n.Retries, AB: n.AB, Arm: n.Arm}
 		if n.Source != nil {
 			spec := *n.Source
 			spec.Download, spec.URL = source.Download{}, withoutQuery(spec.URL)

@@ -344,8 +344,11 @@ func (w *work) node(n *pipeline.NodeResult) report.Node {
 	return out
 }
 
-// formatOf is the form of the file of a source or a sink.
+// formatOf is the form of the file of a source or a sink, or the mode of a comparison.
 func (w *work) formatOf(node string) string {
+	if mode := w.modeOf(node); mode != "" {
+		return mode
+	}
 	if spec, ok := w.sinks[node]; ok {
 		return cmp.Or(spec.Format, source.CSV)
 	}

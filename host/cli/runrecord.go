@@ -107,7 +107,7 @@ func sha256Of(data []byte) string {
 
 // plannedNode is a node before it runs.
 func (w *work) plannedNode(n *pipeline.PlannedNode) runs.Node {
-	plugin, _, _ := strings.Cut(n.Use, ".")
+	plugin, _, _ := strings.Cut(n.Use, ".") // none of what is no kernel
 	out := runs.Node{
 		Name: n.Name, Kind: string(n.Kind), Use: cmp.Or(n.Use, w.formatOf(n.Name)), Plugin: plugin, Inputs: n.Inputs,
 		Seed: n.Seed, Status: runs.Pending, Calls: []runs.Latency{},
@@ -183,6 +183,7 @@ func (r *recorder) ended(n *pipeline.NodeResult) runs.Node {
 	if merged := mergedReport(n); len(merged) > 0 {
 		out.Metrics, out.MetricsDropped = runs.Metrics(json.RawMessage(merged))
 	}
+	out.Verdict = abVerdict(n)
 	if n.StateSHA256 != "" {
 		out.State = "sha256:" + n.StateSHA256
 	}
@@ -229,7 +230,8 @@ func (r *recorder) source(s *runs.Source, result *pipeline.Result) {
 	}
 	s.Rows = max(0, s.Rows)
 	for _, n := range r.plan.Nodes {
-		if slices.Contains(n.Inputs, s.Node) && s.SHA256 == "" {
+		part := n.Arm != nil && n.Arm.Split != nil // it read some of the rows
+		if slices.Contains(n.Inputs, s.Node) && s.SHA256 == "" && !part {
 			s.SHA256 = r.work.made.read(n.Name)
 		}
 	}

@@ -98,11 +98,14 @@ func shortDigest(digest string) string {
 
 func (r runRecord) metrics(w io.Writer, opt report.Options) {
 	for _, n := range r.Nodes {
-		if len(n.Metrics) == 0 && n.State == "" && n.Output == "" {
+		if len(n.Metrics) == 0 && n.State == "" && n.Output == "" && len(n.Verdict) == 0 {
 			continue
 		}
 		fmt.Fprintln(w)
 		say(w, opt, "%s", n.Name)
+		for _, sentence := range n.Verdict {
+			say(w, opt, "  %s", sentence)
+		}
 		if n.State != "" {
 			say(w, opt, "  state   %s", shortDigest(n.State))
 		}

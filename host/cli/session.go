@@ -51,7 +51,7 @@ func (a *app) open(ctx context.Context, paths []string, machine *target.Machine)
 	if err := s.admitAudit(); err != nil {
 		return nil, err
 	}
-	cat, err := catalog.Open(catalog.Dirs(s.cfg), s.cfg, nil)
+	cat, err := catalog.Open(catalog.Dirs(s.cfg), s.cfg, s.locks())
 	if err != nil {
 		s.note("", err)
 	}

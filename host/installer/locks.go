@@ -16,8 +16,8 @@ import (
 // catalog.
 type Locks struct {
 	Store *install.Store
-	// OfProject is nil without a project.
-	OfProject, OfUser *install.Scope
+	// OfProject is nil without a project, OfHost in a host without plugins in itself.
+	OfProject, OfUser, OfHost *install.Scope
 }
 
 var _ catalog.Locks = Locks{}
@@ -40,9 +40,20 @@ func (l Locks) Project(id string) (catalog.Installation, error) {
 	return l.installation(p)
 }
 
+// Builtin are the plugins that came with this host.
+func (l Locks) Builtin() ([]catalog.Installation, error) {
+	if l.OfHost == nil {
+		return nil, nil
+	}
+	return l.all(l.OfHost)
+}
+
 // User are the plugins of the user's lock file.
-func (l Locks) User() ([]catalog.Installation, error) {
-	file, _, err := l.OfUser.Current()
+func (l Locks) User() ([]catalog.Installation, error) { return l.all(l.OfUser) }
+
+// all are the plugins of a lock file.
+func (l Locks) all(scope *install.Scope) ([]catalog.Installation, error) {
+	file, _, err := scope.Current()
 	if err != nil {
 		return nil, err
 	}

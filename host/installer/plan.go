@@ -124,6 +124,14 @@ func (i *Installer) has(w Want, base *lock.File) bool {
 	return err == nil
 }
 
+// complete reports whether the store has all of what is locked.
+func (i *Installer) complete(plugins []lock.Plugin) bool {
+	return !slices.ContainsFunc(plugins, func(p lock.Plugin) bool {
+		_, err := i.Directory(p)
+		return err != nil
+	})
+}
+
 func (i *Installer) platform() string {
 	if i.Platform != "" {
 		return i.Platform

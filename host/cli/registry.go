@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/bulkhead-ml/bulkhead/host/report"
+	"github.com/bulkhead-ml/bulkhead/registry/files"
+	"github.com/bulkhead-ml/bulkhead/registry/keys"
+	"github.com/bulkhead-ml/bulkhead/registry/repo"
+)
+
+func (a *app) registryCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "registry",
+		Short: "Use, make and look after registries of plugins",
+		Long: "A registry is a directory of static files that any web server can serve: signed\n" +
+			"metadata (TUF), the archives of plugins, and a log that shows every release that\n" +
+			"ever was. `trust`, `forget`, `list` and `search` are for its users, the other\n" +
+			"commands for those who run one.\n\n" +
+			"To run one: `registry init`, `registry add-publisher` for each namespace,\n" +
+			"`registry publish` what publishers sign, `registry refresh` every day.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return misuse("choose what to do: `%s --help` lists it", cmd.CommandPath())
+		},
+	}
+	cmd.AddCommand(
+		a.registryTrustCmd(), a.registryForgetCmd(), a.registryListCmd(), a.registrySearchCmd(),
+		a.registryInitCmd(), a.registryAddPublisherCmd(), a.registryRevokePublisherCmd(), a.registryRotateCmd(), a.registryRefreshCmd(),
+		a.registryPublishCmd(), a.registryYankCmd(), a.registryServeCmd(), a.registryMirrorCmd(), a.registryVerifyCmd(), a.registryKeysCmd(),
+	)
+	return cmd
+}
+
+// placeFlags say which registry is meant.
+type placeFlags struct {
+	address string
+	caFile  string
+}
+
+func (p *placeFlags) register(f *pflag.FlagSet) {
+	f.StringVar(&p.address, "registry", ".", "`address` of the registry: a directory, file://, https:// or oci://, or the name of one that you trust")
+	f.StringVar(&p.caFile, "ca-file", "", "`file` with certificates that are trusted besides the system's")
+}
+
+func (p *placeFlags) options() files.Options { return files.Options{CAFile: p.caFile} }
+
+// resolve replaces the name of a registry that the user trusts by its address.
+func (p *placeFlags) resolve(ctx context.Context) string {
+	mine, err := trustedRegistries(ctx)
+	if err != nil {
+		return p.address // the commands for users say what is wrong there
+	}
+	for _, r := range mine {
+		if r.Name == p.address {
+			return r.Address
+		}
+	}
+	return p.address
+}
+
+// source opens the registry to read from it.
+func (p *placeFlags) source(ctx context.Context) (files.Source, error) {
+	src, err := files.OpenSource(p.resolve(ctx), p.options())
+	if err != nil {
+		return nil, &failure{code: ExitConfig, summary: "No such registry", err: err}
+	}
+	return src, nil
+}
+
+// writable opens the registry to change it.
+func (p *placeFlags) writable(ctx context.Context) (files.Store, error) {
+	store, err := files.OpenStore(p.resolve(ctx), p.options())
+	if err != nil {
+		return nil, &failure{code: ExitConfig, summary: "The registry cannot be changed", err: err}
+	}
+	return store, nil
+}
+
+// ownerFlags are those of whoever runs a registry.
+type ownerFlags struct {
+	placeFlags
+	keyFlags
+}
+
+func (o *ownerFlags) register(f *pflag.FlagSet) {
+	o.placeFlags.register(f)
+	o.keyFlags.register(f, "sign-key")
+}
+
+// change opens a registry with the keys at hand and runs f on it.
+func (a *app) change(ctx context.Context, o *ownerFlags, f func(*repo.Repo, *keys.Chain, files.Store) error) error {
+	chain, _, err := a.chain(&o.keyFlags)
+	if err != nil {
+		return err
+	}
+	defer chain.Close()
+	store, err := o.writable(ctx)
+	if err != nil {
+		return err
+	}
+	return registryError(f(repo.Open(store, repo.Options{Keys: chain}), chain, store))
+}
+
+// registryError is the failure of a change: what the user can mend on the command
+// line apart from what is wrong with the registry.
+func registryError(err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := errors.AsType[*failure](err); ok {
+		return err
+	}
+	summary, code := "The registry was not changed", ExitErrors
+	_, noKeys := errors.AsType[*repo.KeysError](err)
+	_, bad := errors.AsType[*repo.MetadataError](err)
+	switch {
+	case noKeys, errors.Is(err, keys.ErrPassphrase), errors.Is(err, keys.ErrNoPassphrase), errors.Is(err, repo.ErrNoPublisher), errors.Is(err, files.ErrNotExist):
+		code = ExitConfig
+	case bad:
+		summary = "The registry is not to be trusted"
+	}
+	return &failure{code: code, summary: summary, err: err}
+}
+
+// done is the result of a command that has one sentence to say.
+func (a *app) done(format string, args ...any) error {
+	return a.result(said{SchemaVersion: report.SchemaVersion, Message: fmt.Sprintf(format, args...)})
+}
+
+func (a *app) registryRefreshCmd() *cobra.Command {
+	var o ownerFlags
+	cmd := &cobra.Command{
+		Use: "refresh", Short: "Sign the snapshot and the timestamp anew, before they expire", Args: exactly(0, "no arguments"),
+		Long: "Refresh tells clients that what they see is all there is. Run it every day, for\n" +
+			"example from cron: clients refuse a registry whose timestamp expired.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.change(cmd.Context(), &o, func(r *repo.Repo, _ *keys.Chain, store files.Store) error {
+				if err := r.Refresh(cmd.Context()); err != nil {
+					return err
+				}
+				return a.expiries(cmd.Context(), store)
+			})
+		},
+	}
+	o.register(cmd.Flags())
+	return cmd
+}
+
+// expiries says until when a registry is good.
+func (a *app) expiries(ctx context.Context, src files.Source) error {
+	look, err := repo.Look(ctx, src)
+	if err != nil {
+		return err
+	}
+	return a.done("the registry %s is fresh; its timestamp is good until %s", look.Name, look.Expires["timestamp"].Format("2006-01-02 15:04 MST"))
+}
+
+func (a *app) registryRotateCmd() *cobra.Command {
+	var o ownerFlags
+	var given []string
+	var threshold int
+	cmd := &cobra.Command{
+		Use: "rotate ROLE", Short: "Give a role other keys, or sign it anew before it expires", Args: exactly(1, "one of root, targets, snapshot and timestamp"),
+		Long: "Rotate replaces the keys of root, targets, snapshot or timestamp by those of\n" +
+			"--key, and makes a new root that says so. It needs the keys of the root, those\n" +
+			"of the role if there still are any, and those of snapshot and timestamp. Without\n" +
+			"--key the role keeps its keys and is signed anew.\n\n" +
+			"A publisher's keys are replaced with add-publisher.",
+		Example: "  bulkhead registry keys generate acme-timestamp-2\n  bulkhead registry rotate timestamp --key acme-timestamp-2",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			def, err := o.role(given, threshold)
+			if err != nil {
+				return err
+			}
+			return a.change(cmd.Context(), &o, func(r *repo.Repo, _ *keys.Chain, _ files.Store) error {
+				if err := r.Rotate(cmd.Context(), args[0], def); err != nil {
+					return err
+				}
+				return a.done("the role %s is signed by %s now", args[0], keysText(def))
+			})
+		},
+	}
+	o.register(cmd.Flags())
+	roleFlags(cmd, &given, &threshold)
+	return cmd
+}
+
+// roleFlags are the keys and the threshold of a role.
+func roleFlags(cmd *cobra.Command, given *[]string, threshold *int) {
+	f := cmd.Flags()
+	f.StringArrayVar(given, "key", nil, "public `key`: its line, a file with it, or the name of a key here; repeat for more")
+	f.IntVar(threshold, "threshold", 1, "`number` of the keys that must sign")
+}
+
+func (k *keyFlags) role(given []string, threshold int) (repo.Role, error) {
+	public, err := k.publicKeys(given)
+	return repo.Role{Keys: public, Threshold: threshold}, err
+}
+
+func keysText(def repo.Role) string {
+	if len(def.Keys) == 0 {
+		return "the same keys as before"
+	}
+	return fmt.Sprintf("%d of %s", def.Threshold, count(len(def.Keys), "key", "keys"))
+}
+
+func (a *app) registryAddPublisherCmd() *cobra.Command {
+	var o ownerFlags
+	var given []string
+	var threshold int
+	var submission string
+	cmd := &cobra.Command{
+		Use: "add-publisher NAMESPACE --key KEY...", Short: "Give a namespace to a publisher, or other keys to one", Args: exactly(1, "a namespace such as acme"),
+		Long: "Add-publisher says whose signatures count for plugins/NAMESPACE. It needs the\n" +
+			"keys of targets, snapshot and timestamp. For a publisher that is there it\n" +
+			"replaces keys and threshold; when the new keys did not sign what it published,\n" +
+			"give that signed anew with --submission.",
+		Example: "  bulkhead registry add-publisher acme --key 'bulkhead-key acme-2026 w1Yx...='",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(given) == 0 {
+				return misuse("give the publisher's public keys with --key; `bulkhead registry keys show` prints them where they are")
+			}
+			def, err := o.role(given, threshold)
+			if err != nil {
+				return err
+			}
+			return a.change(cmd.Context(), &o, func(r *repo.Repo, _ *keys.Chain, _ files.Store) error {
+				return a.addPublisher(cmd.Context(), r, args[0], def, submission)
+			})
+		},
+	}
+	o.register(cmd.Flags())
+	roleFlags(cmd, &given, &threshold)
+	cmd.Flags().StringVar(&submission, "submission", "", "`file` or directory of what the publisher signed with the new keys")
+	return cmd
+}
+
+func (a *app) addPublisher(ctx context.Context, r *repo.Repo, namespace string, def repo.Role, submission string) (err error) {
+	var sub *repo.Submission
+	if submission != "" {
+		if sub, err = repo.ReadSubmission(submission); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, sub.Close()) }()
+	}
+	if err := r.AddPublisher(ctx, namespace, def, sub); err != nil {
+		return err
+	}
+	return a.done("the namespace %s is signed by %s; its publisher signs with `bulkhead plugin sign --namespace %s`", namespace, keysText(def), namespace)
+}
+
+func (a *app) registryRevokePublisherCmd() *cobra.Command {
+	var o ownerFlags
+	cmd := &cobra.Command{
+		Use: "revoke-publisher NAMESPACE", Short: "Take a namespace away from its publisher", Args: exactly(1, "a namespace such as acme"),
+		Long: "Revoke-publisher makes clients refuse everything of a namespace that they have\n" +
+			"not installed yet. To withdraw one release use yank; to replace stolen keys use\n" +
+			"add-publisher with the new ones.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.change(cmd.Context(), &o, func(r *repo.Repo, _ *keys.Chain, _ files.Store) error {
+				if err := r.RevokePublisher(cmd.Context(), args[0]); err != nil {
+					return err
+				}
+				return a.done("the namespace %s belongs to nobody now", args[0])
+			})
+		},
+	}
+	o.register(cmd.Flags())
+	return cmd
+}
+
+// auditReport is what `bulkhead registry verify` and `mirror` print.
+type auditReport struct {
+	SchemaVersion string            `json:"schema_version"`
+	Name          string            `json:"name"`
+	LogKey        string            `json:"log_key"`
+	RootDigest    string            `json:"root_sha256"` // of the first root
+	Sound         bool              `json:"sound"`
+	Publishers    []listedPublisher `json:"publishers"`
+	Releases      int               `json:"releases"`
+	Yanked        int               `json:"yanked"`
+	Targets       int               `json:"targets"`
+	Bytes         int64             `json:"bytes"`
+	Records       int64             `json:"log_records"`
+	Problems      []repo.Problem    `json:"problems"`
+	CopiedTo      string            `json:"copied_to,omitempty"`
+}
+
+type listedPublisher struct {
+	Namespace string   `json:"namespace"`
+	Threshold int      `json:"threshold"`
+	KeyIDs    []string `json:"key_ids"`
+	Version   int64    `json:"version"`
+}
+
+func newAuditReport(r *repo.Report) auditReport {
+	out := auditReport{
+		SchemaVersion: report.SchemaVersion, Sound: r.Sound(), Publishers: []listedPublisher{}, Releases: r.Releases, Yanked: r.Yanked,
+		Targets: r.Targets, Bytes: r.Bytes, Records: r.Records, Problems: r.Problems,
+	}
+	if o := r.Overview; o != nil {
+		out.Name, out.LogKey, out.RootDigest = o.Name, o.LogKey, digestText(o.Root)
+		for _, p := range o.Publishers {
+			out.Publishers = append(out.Publishers, listedPublisher{Namespace: p.Namespace, Threshold: p.Threshold, KeyIDs: p.KeyIDs, Version: p.Version})
+		}
+	}
+	return out
+}
+
+// WriteJSON writes the report as one JSON document.
+func (r auditReport) WriteJSON(w io.Writer) error { return writeJSON(w, r) }
+
+// WriteText writes what is wrong, then what there is.
+func (r auditReport) WriteText(w io.Writer, opt report.Options) error {
+	for _, p := range r.Problems {
+		if p.Severity == repo.Remark && !opt.Verbose {
+			continue
+		}
+		writeTerm(w, opt, 0, 9, p.Severity, p.File+": "+p.Reason)
+	}
+	if opt.Verbose {
+		for _, p := range r.Publishers {
+			writeTerm(w, opt, 2, 22, p.Namespace, fmt.Sprintf("%d of %s, version %d", p.Threshold, count(len(p.KeyIDs), "key", "keys"), p.Version))
+		}
+	}
+	verdict := "sound"
+	if !r.Sound {
+		verdict = "NOT sound"
+	}
+	say(w, opt, "The registry %s is %s: %s, %s (%d yanked) in %s of %s, %s in the log.", cmp.Or(r.Name, "(unknown)"), verdict,
+		count(len(r.Publishers), "publisher", "publishers"), count(r.Releases, "release", "releases"), r.Yanked,
+		count(r.Targets, "file", "files"), bytesText(r.Bytes), count(int(r.Records), "record", "records"))
+	if r.CopiedTo != "" {
+		say(w, opt, "It was copied to %s.", r.CopiedTo)
+	}
+	return nil
+}
+
+// readRoot reads the first root that somebody was given; nil for no name.
+func readRoot(name string) ([]byte, error) {
+	if name == "" {
+		return nil, nil
+	}
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return nil, misuse("--root: %w", err)
+	}
+	return data, nil
+}
