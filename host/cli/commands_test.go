@@ -26,6 +26,7 @@ var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"jsonvalid": cmdJSONValid, "jsonlines": cmdJSONLines, "finding": cmdFinding, "cause": cmdCause,
 	"samefindings": cmdSameFindings, "columns": cmdColumns, "printable": cmdPrintable,
 	"doctor-live": cmdDoctorLive, "pages": cmdPages, "saved": cmdSaved, "runid": cmdRunID, "stateid": cmdStateID,
+	"replace": cmdReplace, "tamper": cmdTamper, "logkey": cmdLogKey,
 }
 
 // usage fails the script on a wrong number of arguments.

@@ -24,6 +24,8 @@ type change struct {
 	why     string // for the history: "bulkhead plugin install acme/x"
 	consent consentFlags
 	ofUser  bool
+	// settle completes the plan with what save will write.
+	settle func(*installer.Plan)
 	// save writes the wish into the configuration, once the plan is known.
 	save func(*installer.Plan) error
 	// locked refuses every change of the lock file.
@@ -51,6 +53,9 @@ func (a *app) makeChange(ctx context.Context, s *session, c *change) error {
 	plan, err := i.Plan(ctx, c.request)
 	if err != nil {
 		return refused(err)
+	}
+	if c.settle != nil {
+		c.settle(plan)
 	}
 	out := newInstallPlan(plan, i.Scope.Lock())
 	if c.locked && !plan.Same() {
@@ -160,7 +165,8 @@ func (c *change) install(s *session, args []string, registry string, prerelease 
 	}
 	c.request.Wants = append(have, added...)
 	if !c.ofUser && len(added) > 0 {
-		c.save = func(p *installer.Plan) error { return declare(s.cfg, added, p) }
+		c.settle = func(p *installer.Plan) { constrain(added, p) }
+		c.save = func(*installer.Plan) error { return declare(s.cfg, added) }
 	}
 	return nil
 }
@@ -181,9 +187,19 @@ func (s *session) have(ofUser bool) ([]installer.Want, error) {
 	return lockedWants(scope)
 }
 
-// declare adds plugin blocks to the first native file of a configuration. Without
-// a constraint the chosen version's minor is asked for.
-func declare(cfg *config.Config, added []installer.Want, p *installer.Plan) error {
+// constrain gives plugins without a constraint the minor of the chosen version.
+func constrain(added []installer.Want, p *installer.Plan) {
+	for n := range added {
+		if added[n].Constraint == "" {
+			locked, _ := p.Next.Lookup(added[n].ID)
+			added[n].Constraint = "~> " + minor(locked.Version)
+			p.Constrain(added[n].ID, added[n].Constraint)
+		}
+	}
+}
+
+// declare adds plugin blocks to the first native file of a configuration.
+func declare(cfg *config.Config, added []installer.Want) error {
 	file, err := nativeFile(cfg)
 	if err != nil {
 		return err
@@ -193,11 +209,7 @@ func declare(cfg *config.Config, added []installer.Want, p *installer.Plan) erro
 		return err
 	}
 	for _, w := range added {
-		locked, _ := p.Next.Lookup(w.ID)
 		block := config.NewPlugin{Name: localName(cfg, w.ID), Source: w.ID, Version: w.Constraint, Registry: w.Registry}
-		if block.Version == "" {
-			block.Version = "~> " + minor(locked.Version)
-		}
 		if len(cfg.Registries) == 1 && cfg.Registries[0].Name == w.Registry {
 			block.Registry = ""
 		}

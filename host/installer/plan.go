@@ -9,6 +9,7 @@ import (
 
 	"github.com/bulkhead-ml/bulkhead/registry/install"
 	"github.com/bulkhead-ml/bulkhead/registry/lock"
+	"github.com/bulkhead-ml/bulkhead/registry/manifest"
 	"github.com/bulkhead-ml/bulkhead/registry/release"
 	"github.com/bulkhead-ml/bulkhead/registry/solve"
 )
@@ -120,8 +121,15 @@ func (i *Installer) has(w Want, base *lock.File) bool {
 	if !ok {
 		return false
 	}
-	_, err := i.Store.Dir(pl.H1)
-	return err == nil
+	dir, err := i.Store.Dir(pl.H1)
+	return err == nil && consented(p, dir)
+}
+
+// consented reports whether somebody agreed to all that an installed plugin asks
+// for. A lock file that was edited by hand, or merged, may say otherwise.
+func consented(p lock.Plugin, dir string) bool {
+	m, err := manifest.Load(dir)
+	return err == nil && !slices.ContainsFunc(m.Grants, func(g manifest.Grant) bool { return !p.Consented(g.String()) })
 }
 
 // complete reports whether the store has all of what is locked.
@@ -247,3 +255,12 @@ func (i *Installer) choose(p *Plan, c solve.Choice, wants []Want) error {
 
 // Same reports whether the lock file stays as it is.
 func (p *Plan) Same() bool { return len(lock.Diff(p.Base, p.Next)) == 0 }
+
+// Constrain notes by which constraints a version was chosen, for a plugin that had
+// none and is declared with some from now on.
+func (p *Plan) Constrain(id, constraint string) {
+	if locked, ok := p.Next.Lookup(id); ok && locked.Constraints == "" {
+		locked.Constraints = constraint
+		p.Next.Set(locked)
+	}
+}

@@ -245,3 +245,23 @@ func TestCommitInOrder(t *testing.T) {
 		t.Error("a lock file came of it")
 	}
 }
+
+// Consent that was taken out of the lock file is asked for again.
+func TestConsentIsAskedAgain(t *testing.T) {
+	f := newFixture(t)
+	f.publish("tool", "1.0.0", here, "read /data")
+	f.apply(Request{Wants: want("")})
+	i := f.installer()
+	base := current(t, f)
+	next := base.Clone()
+	p, _ := next.Lookup("acme/tool")
+	p.Grants = nil
+	next.Set(p)
+	if _, err := i.Scope.Switch(t.Context(), base, next, "edited"); err != nil {
+		t.Fatal(err)
+	}
+	again := f.plan(Request{Wants: want("")})
+	if again.Empty() || len(again.Changes[0].Asks) != 1 {
+		t.Errorf("%s asks for %v", words(again), again.Changes[0].Asks)
+	}
+}
