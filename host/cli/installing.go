@@ -64,7 +64,7 @@ func (s *session) locks() catalog.Locks {
 		s.note("", err)
 		return nil
 	}
-	out := installer.Locks{Store: store, OfUser: user, OfHost: s.builtin(store)}
+	out := installer.Locks{Store: store, OfUser: user, OfHost: s.builtin(store), Leases: &s.leases}
 	if dir := projectDir(s.cfg); dir != "" {
 		if out.OfProject, err = store.Scope(dir); err != nil {
 			s.note("", err)

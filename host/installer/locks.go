@@ -18,6 +18,8 @@ type Locks struct {
 	Store *install.Store
 	// OfProject is nil without a project, OfHost in a host without plugins in itself.
 	OfProject, OfUser, OfHost *install.Scope
+	// Leases are taken on what is started; nil takes none.
+	Leases *Leases
 }
 
 var _ catalog.Locks = Locks{}
@@ -83,6 +85,16 @@ func (l Locks) installation(p lock.Plugin) (catalog.Installation, error) {
 	}
 	return catalog.Installation{
 		ID: p.ID, Version: p.Version, Dir: dir, Executable: pl.Executable, Consented: p.Grants,
-		Verify: func() error { return l.Store.Quick(pl.H1) },
+		Verify: func() error { return l.verify(pl.H1) },
 	}, nil
+}
+
+// verify makes sure that the files of an entry are what they were, and stay.
+func (l Locks) verify(h1 string) error {
+	if l.Leases != nil {
+		if err := l.Leases.take(l.Store, h1); err != nil {
+			return err
+		}
+	}
+	return l.Store.Quick(h1)
 }

@@ -265,3 +265,39 @@ func TestConsentIsAskedAgain(t *testing.T) {
 		t.Errorf("%s asks for %v", words(again), again.Changes[0].Asks)
 	}
 }
+
+// What a host has started is not collected from under it.
+func TestLeases(t *testing.T) {
+	f := newFixture(t)
+	f.publish("tool", "1.0.0", here)
+	f.apply(Request{Wants: want("")})
+	i, leases := f.installer(), &Leases{}
+	one, err := Locks{Store: i.Store, OfProject: i.Scope, Leases: leases}.Project("acme/tool")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := one.Verify(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.apply(Request{})
+	if err := os.RemoveAll(filepath.Join(f.data, "scopes")); err != nil { // nothing reaches it any more
+		t.Fatal(err)
+	}
+	if _, err := i.Store.GC(t.Context(), 1, false); err != nil {
+		t.Fatal(err)
+	}
+	if err := one.Verify(); err != nil {
+		t.Errorf("collected while it was used: %v", err)
+	}
+	if err := leases.Release(); err != nil {
+		t.Error(err)
+	}
+	if _, err := i.Store.GC(t.Context(), 1, false); err != nil {
+		t.Fatal(err)
+	}
+	if err := one.Verify(); err == nil {
+		t.Error("a plugin that nothing reaches was kept")
+	}
+}

@@ -32,6 +32,8 @@ type Registries struct {
 	StateDir string
 	// LookupEnv finds tokens, as os.LookupEnv does.
 	LookupEnv func(string) (string, bool)
+	// Progress is told how far refreshes and downloads are; nil tells nobody.
+	Progress func(trust.Event)
 
 	mu      sync.Mutex
 	clients map[string]*client
@@ -124,6 +126,7 @@ func (r *Registries) connect(c *config.Registry) (*trust.Client, error) {
 	}
 	return trust.Open(trust.Options{
 		Name: c.Name, Source: source, Root: root, LogKey: c.LogKey, StateDir: r.StateDir, Offline: c.OfflineGrace,
+		Progress: r.Progress,
 	})
 }
 
