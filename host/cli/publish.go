@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,7 +17,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/bulkhead-ml/bulkhead/host/report"
-	"github.com/bulkhead-ml/bulkhead/registry/files"
 	"github.com/bulkhead-ml/bulkhead/registry/keys"
 	"github.com/bulkhead-ml/bulkhead/registry/release"
 	"github.com/bulkhead-ml/bulkhead/registry/repo"
@@ -41,7 +41,7 @@ func (r *releaseFlags) register(f *pflag.FlagSet) {
 	f.StringVar(&r.homepage, "homepage", "", "https `address` of the plugin")
 	f.StringVar(&r.minHost, "min-host", "", "oldest `version` of Bulkhead that runs it")
 	f.StringArrayVar(&r.previous, "previous", nil, "public `key` that signed what you published until now, when yours are new")
-	f.DurationVar(&r.expires, "expires", 0, "for how long your signature is good (default: a year)")
+	f.DurationVar(&r.expires, "expires", 0, "for how long your signature is good (default: as long as the registry takes it)")
 	f.BoolVar(&r.noStart, "no-start", false, "do not start the plugin to ask what it offers")
 }
 
@@ -232,39 +232,46 @@ func (s signer) submission(ctx context.Context, archives []string, yanks []repo.
 		return nil, nil, 0, err
 	}
 	defer chain.Close()
-	var ids []string
-	if ids, threshold, err = publisherKeys(ctx, src, s.what.namespace); err != nil {
+	look, err := repo.Look(ctx, src)
+	if err != nil {
 		return nil, nil, 0, err
 	}
-	if signing.Keys, err = signingKeys(chain, given, ids, threshold); err != nil {
+	signing.Expires = cmp.Or(signing.Expires, look.Expiry.Publisher)
+	p := publisherOf(look, s.what.namespace)
+	if signing.Keys, err = signingKeys(chain, given, p.KeyIDs, p.Threshold); err != nil {
 		return nil, nil, 0, err
 	}
 	sub, err = repo.Sign(signing)
-	return sub, warnings, threshold, err
+	return sub, warnings, p.Threshold, err
 }
 
-// publisherKeys are the keys that a registry wants to see for a namespace.
-func publisherKeys(ctx context.Context, src files.Source, namespace string) (ids []string, threshold int, err error) {
-	look, err := repo.Look(ctx, src)
-	if err != nil {
-		return nil, 0, err
-	}
+// publisherOf is what a registry says of a namespace; empty when it belongs to
+// nobody.
+func publisherOf(look *repo.Overview, namespace string) repo.Publisher {
 	for _, p := range look.Publishers {
 		if p.Namespace == namespace {
-			return p.KeyIDs, p.Threshold, nil
+			return p
 		}
 	}
-	return nil, 0, nil
+	return repo.Publisher{}
 }
 
-// signingKeys are the keys that were given, or else those of the publisher that
+// signingKeys are those of the publisher's keys that were given, or else all that
+// were given, since they may be its new ones, or else those of the publisher that
 // are at hand, as many as the registry wants.
 func signingKeys(chain *keys.Chain, given []keys.Public, ids []string, threshold int) ([]*keys.Key, error) {
-	if len(given) > 0 {
-		ids, threshold = nil, len(given)
-		for _, p := range given {
-			ids = append(ids, p.ID())
+	var all, known []string
+	for _, p := range given {
+		all = append(all, p.ID())
+		if slices.Contains(ids, p.ID()) {
+			known = append(known, p.ID())
 		}
+	}
+	switch {
+	case len(known) > 0:
+		ids, threshold = known, len(known)
+	case len(all) > 0:
+		ids, threshold = all, len(all)
 	}
 	var out []*keys.Key
 	for _, id := range ids {

@@ -250,7 +250,7 @@ func (a *app) yankCmd(short string) *cobra.Command {
 	f.StringVar(&reason, "reason", "", "why nobody should use it, as plain `text`")
 	f.BoolVar(&undo, "undo", false, "take an earlier yank back")
 	f.StringVar(&out, "out", "", "`file` (.tar) or directory for a submission, instead of publishing")
-	f.DurationVar(&what.expires, "expires", 0, "for how long your signature is good (default: a year)")
+	f.DurationVar(&what.expires, "expires", 0, "for how long your signature is good (default: as long as the registry takes it)")
 	return cmd
 }
 

@@ -105,6 +105,9 @@ func (a *app) change(ctx context.Context, o *ownerFlags, f func(*repo.Repo, *key
 		return err
 	}
 	defer chain.Close()
+	if _, err := o.source(ctx); err != nil {
+		return err // a directory that is not there is not made here
+	}
 	store, err := o.writable(ctx)
 	if err != nil {
 		return err

@@ -184,9 +184,12 @@ func (o *initFlags) given() (map[string]repo.Role, error) {
 	err = assignments("--threshold", o.thresholds, keyRoles[:4], func(role, text string) error {
 		n, err := strconv.Atoi(text)
 		def := roles[role]
+		if err != nil || n < 1 || n > max(len(def.Keys), 1) {
+			return fmt.Errorf("%q is no number from 1 to %d, which is how many keys the role has", text, max(len(def.Keys), 1))
+		}
 		def.Threshold = n
 		roles[role] = def
-		return err
+		return nil
 	})
 	if len(roles["log"].Keys) > 1 {
 		return nil, misuse("--role-key: the log has one key")

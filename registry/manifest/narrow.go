@@ -174,3 +174,28 @@ func (g Grant) holds(value string) bool {
 	}
 	return true
 }
+
+// ParseGrant reads "KIND VALUE", the form in which lock files and policies name a
+// grant. It has no why.
+func ParseGrant(text string) (Grant, error) {
+	kind, value, ok := strings.Cut(text, " ")
+	if !ok || !slices.Contains(Kinds(), kind) {
+		return Grant{}, fmt.Errorf("grant %.300q: write its kind and what it is for, as in \"read /etc/os-release\"; kinds are %s", text, strings.Join(Kinds(), ", "))
+	}
+	g := Grant{Kind: kind}
+	switch kind {
+	case Env, Secret:
+		g.Name = value
+	case Net:
+		g.Address = value
+		if address, err := canonicalAddress(value); err == nil {
+			g.Address = address
+		}
+	default:
+		g.Path = value
+	}
+	if err := g.validateValue(); err != nil {
+		return Grant{}, fmt.Errorf("grant %.300q: %w", text, err)
+	}
+	return g, nil
+}

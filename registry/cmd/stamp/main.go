@@ -13,7 +13,6 @@ package main
 import (
 	"crypto/sha256"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
@@ -44,10 +43,10 @@ func stamp(source, executable string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", source, err)
 	}
-	if m.Digest, err = digest(executable); err != nil {
-		return "", err
+	m.Protocols = []int{handshake.ProtocolVersion}
+	if err := m.Stamp(executable, version.Version); err != nil {
+		return "", fmt.Errorf("%s: %w", source, err)
 	}
-	m.Version, m.Protocols, m.Executable = version.Version, []int{handshake.ProtocolVersion}, filepath.Base(executable)
 	if data, err = m.Encode(); err != nil {
 		return "", fmt.Errorf("%s: %w", source, err)
 	}
@@ -56,17 +55,4 @@ func stamp(source, executable string) (string, error) {
 		return "", err
 	}
 	return fmt.Sprintf("%s=%x", m.Name, sha256.Sum256(data)), nil
-}
-
-func digest(name string) (string, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", fmt.Errorf("hashing %s: %w", name, err)
-	}
-	return fmt.Sprintf("sha256:%x", h.Sum(nil)), nil
 }
