@@ -24,6 +24,7 @@ func addInterpreter(spec *plugin.Spec, e *Entry) error {
 	for _, name := range pythons(e, os.Getenv("PATH")) {
 		python, err := pythonAt(name, e.Manifest.Runtime.Python)
 		if err == nil {
+			python.Packages = packages(e.Executable)
 			spec.Interpreter = python
 			return nil
 		}
@@ -55,6 +56,16 @@ func pythons(e *Entry, path string) []string {
 		}
 	}
 	return out
+}
+
+// packages is the directory of packages that a script brings; "" for none. A link
+// could lead to the user's own files and does not count.
+func packages(script string) string {
+	dir := filepath.Join(filepath.Dir(script), plugin.PackagesName)
+	if info, err := os.Lstat(dir); err != nil || !info.IsDir() {
+		return ""
+	}
+	return dir
 }
 
 func exists(name string) bool {

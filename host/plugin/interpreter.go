@@ -21,7 +21,8 @@ import (
 // sandbox.PluginDir where the level has a root of its own, else in its place.
 // The interpreter's own files are not checked.
 //
-// The argument vector is Path, Args, the script, Spec.Args.
+// The argument vector is Path, Args, the script, Spec.Args. With Packages a line of
+// Python stands before the script: it puts them on the module path and runs it.
 type Interpreter struct {
 	Path      string   // absolute: /opt/venv/bin/python
 	Args      []string // options before the script: -I -B
@@ -29,7 +30,16 @@ type Interpreter struct {
 	Optional  []string // the same, where absence is no error
 	Env       []string // KEY=value that its loader needs
 	Version   string   // major and minor: 3.11
+	Packages  string   // absolute path of the directory PackagesName beside a script of Python; "" for none
 }
+
+// PackagesName is the directory beside a script that holds the packages it brings.
+const PackagesName = "site-packages"
+
+// withPackages runs a script of Python with a directory of packages, which stands
+// before it. In isolated mode no variable and no place beside the script would do.
+const withPackages = "import runpy, sys; del sys.argv[0]; sys.path.insert(0, sys.argv.pop(0)); " +
+	"runpy.run_path(sys.argv[0], run_name='__main__')"
 
 // check refuses an interpreter whose place in a sandbox cannot be told.
 func (i *Interpreter) check(s *Spec) error {
@@ -37,6 +47,9 @@ func (i *Interpreter) check(s *Spec) error {
 		if !filepath.IsAbs(name) {
 			return fmt.Errorf("plugin %q: the path %q of its script or interpreter is not absolute", s.Name, name)
 		}
+	}
+	if i.Packages != "" && i.Packages != filepath.Join(filepath.Dir(s.Path), PackagesName) {
+		return fmt.Errorf("plugin %q: the packages %q are not beside its script", s.Name, i.Packages)
 	}
 	return nil
 }
@@ -72,7 +85,11 @@ func openProgram(s *Spec, cacheDir string) (program, string, error) {
 // binds are the files of an interpreter and its script.
 func (i *Interpreter) binds(script *os.File, name string) []sandbox.Bind {
 	binds := []sandbox.Bind{{Source: name, File: script, Target: scriptTarget(name), Access: sandbox.Read}}
-	for _, library := range i.Libraries {
+	libraries := i.Libraries
+	if i.Packages != "" {
+		libraries = append(slices.Clone(libraries), i.Packages)
+	}
+	for _, library := range libraries {
 		binds = append(binds, sandbox.Bind{Source: library, Access: sandbox.Library})
 	}
 	for _, library := range i.Optional {
@@ -86,7 +103,11 @@ func scriptTarget(name string) string { return path.Join(sandbox.PluginDir, file
 
 // argv is the argument vector for a script under that name.
 func (i *Interpreter) argv(script string, args []string) []string {
-	return slices.Concat([]string{i.Path}, i.Args, []string{script}, args)
+	run := []string{script}
+	if i.Packages != "" {
+		run = []string{"-c", withPackages, i.Packages, script}
+	}
+	return slices.Concat([]string{i.Path}, i.Args, run, args)
 }
 
 // launchScript starts an interpreter. A script has one name where the program
