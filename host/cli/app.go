@@ -64,7 +64,7 @@ func (a *app) root() *cobra.Command {
 	a.globalFlags(root)
 	root.AddCommand(
 		a.doctorCmd(), a.factsCmd(), a.explainCmd(), a.snapshotCmd(), a.benchCmd(), a.runCmd(), a.planCmd(), a.validateCmd(),
-		a.fmtCmd(), a.graphCmd(), a.runsCmd(), a.rerunCmd(), a.stateCmd(), a.cacheCmd(), a.initCmd(), a.registryCmd(), a.pluginCmd(), a.sandboxCmd(), a.auditCmd(), a.corpusCmd(), a.versionCmd(),
+		a.fmtCmd(), a.schemaCmd(), a.graphCmd(), a.runsCmd(), a.rerunCmd(), a.stateCmd(), a.cacheCmd(), a.initCmd(), a.registryCmd(), a.pluginCmd(), a.sandboxCmd(), a.auditCmd(), a.corpusCmd(), a.versionCmd(),
 	)
 	return root
 }

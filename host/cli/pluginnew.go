@@ -26,7 +26,7 @@ func (a *app) pluginNewCmd() *cobra.Command {
 	var n newFlags
 	cmd := &cobra.Command{
 		Use:   "new (" + strings.Join(scaffold.Kinds(), "|") + ") NAME",
-		Short: "Make the project of a new plugin, which builds, passes its tests and packs",
+		Short: "Make the project of a new plugin, ready to build and pack",
 		Long: "New makes the project of a plugin with one small example that works: its source,\n" +
 			"a test that runs the contract, a fixture with published numbers, the manifest, a\n" +
 			"Makefile and a workflow for continuous integration. Nothing is overwritten, and\n" +

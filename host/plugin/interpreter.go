@@ -90,10 +90,10 @@ func (i *Interpreter) binds(script *os.File, name string) []sandbox.Bind {
 		libraries = append(slices.Clone(libraries), i.Packages)
 	}
 	for _, library := range libraries {
-		binds = append(binds, sandbox.Bind{Source: library, Access: sandbox.Library})
+		binds = append(binds, sandbox.Bind{Source: library, Own: true, Access: sandbox.Library})
 	}
 	for _, library := range i.Optional {
-		binds = append(binds, sandbox.Bind{Source: library, Access: sandbox.Library, Optional: true})
+		binds = append(binds, sandbox.Bind{Source: library, Own: true, Access: sandbox.Library, Optional: true})
 	}
 	return binds
 }

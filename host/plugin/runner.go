@@ -129,7 +129,7 @@ func (r *sandboxRunner) sandboxSpec(stdout, stderr *os.File) sandbox.Spec {
 		PrivateDir: r.dir, Stdout: stdout, Stderr: stderr,
 		Binds: s.Binds, Root: s.Root, Proc: s.Proc, Identity: s.Identity, Limits: s.Limits,
 		Floor: s.Floor, Ceiling: s.Ceiling, Strict: s.Strict, Runtime: s.Runtime, Without: s.Without,
-		Ahead: r.ahead, Inherit: s.Inherit, Secrets: s.Secrets, SecretsEnv: s.SecretsEnv,
+		Trace: s.Trace, Ahead: r.ahead, Inherit: s.Inherit, Secrets: s.Secrets, SecretsEnv: s.SecretsEnv,
 	}
 }
 

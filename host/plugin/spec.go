@@ -45,6 +45,9 @@ type Spec struct {
 	Strict     bool             // kill it at its first refused system call
 	Runtime    string           // a container runtime instead of the host's own walls
 	Without    []string         // walls to leave off, for tests of the others
+	// Trace is told of each use of a file's name; nil traces nothing. See
+	// sandbox.Spec.Trace.
+	Trace func(sandbox.Touch)
 
 	Limits sandbox.Limits // memory, processor, files; zero fields are defaults
 

@@ -77,6 +77,7 @@ type preparation struct {
 // preparations lists them in order. Their names can be made to fail as those of steps.
 var preparations = []preparation{
 	{"kernel", (*attempt).checkKernel},
+	{"trace", (*attempt).canTrace},
 	{"begin-network", (*attempt).beginNetwork},
 	{"landlock-version", (*attempt).checkLandlock},
 	{"grants", (*attempt).planObjects},

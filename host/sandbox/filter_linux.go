@@ -31,7 +31,7 @@ func (a *attempt) planFilters() (err error) {
 	if a.quiet, err = filterOf(p); err != nil {
 		return a.failed("filter", "", err)
 	}
-	p.Notify = true
+	p.Notify, p.Trace = true, a.spec.Trace != nil
 	if a.loud, err = filterOf(p); err != nil {
 		return a.failed("filter", "", err)
 	}

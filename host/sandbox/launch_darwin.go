@@ -98,7 +98,7 @@ func (a *attempt) profile(program, private string) (seatbelt.Profile, error) {
 	p := seatbelt.Profile{Program: program, Private: private}
 	lists := map[Access]*[]string{Read: &p.Read, Write: &p.Write, Library: &p.Library, Exec: &p.Exec, Device: &p.Device}
 	for _, b := range a.spec.Binds {
-		name, err := locate(b, a.spec.Root)
+		name, err := locate(b, b.root(a.spec))
 		switch {
 		case err == nil:
 			*lists[b.Access] = append(*lists[b.Access], name)

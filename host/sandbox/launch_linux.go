@@ -57,7 +57,7 @@ func (a *attempt) run(ctx context.Context) (*Process, error) {
 		return nil, err
 	}
 	p := a.adopt(c, m)
-	err = a.delivered(m)
+	err = errors.Join(a.delivered(m), a.listens(m))
 	if err == nil {
 		err = a.inspect(p)
 	}

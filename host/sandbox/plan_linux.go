@@ -97,7 +97,7 @@ func (a *attempt) lookUp(b Bind) (source, error) {
 	if b.File != nil {
 		return sourceOfFile(b.File)
 	}
-	return findSource(a.spec.Root, b.Source)
+	return findSource(b.root(a.spec), b.Source)
 }
 
 // skip records an optional grant that cannot be given.

@@ -66,6 +66,9 @@ const (
 type Bind struct {
 	// Source is an absolute path on the machine, or inside Spec.Root.
 	Source string
+	// Own: Source is on this machine, whatever Spec.Root is. An interpreter and its
+	// libraries run here, also when another machine is looked at.
+	Own bool
 	// File, when not nil, is the object to bind, opened and verified by the
 	// caller; Source then only names it.
 	File *os.File
@@ -81,6 +84,14 @@ type Bind struct {
 	// Optional makes a source that is absent or unreadable an entry in
 	// Report.Skipped instead of an error.
 	Optional bool
+}
+
+// root is where Source is looked up.
+func (b Bind) root(s *Spec) string {
+	if b.Own {
+		return ""
+	}
+	return s.Root
 }
 
 // Secret is a value that the program reads from a file of its own.
@@ -160,6 +171,11 @@ type Spec struct {
 	// Strict ends the program at its first refused system call, and names it,
 	// instead of answering with an error.
 	Strict bool
+	// Trace is told of each use of a file's name by the program and those that it
+	// starts, before it is carried out; the program waits meanwhile. It is called
+	// from one goroutine at a time. A traced program can make processes without an
+	// [Exec] grant, and start no program with them. See [ErrNoTrace].
+	Trace func(Touch)
 	// Runtime is a container runtime to use instead of the host's own walls:
 	// "runsc", "crun", "runc", "docker" or the path of one. The level is then
 	// Container.
@@ -207,7 +223,7 @@ func (s *Spec) check() error {
 	if err := s.checkSecrets(); err != nil {
 		return err
 	}
-	if err := s.checkWithout(); err != nil {
+	if err := errors.Join(s.checkWithout(), s.checkTrace()); err != nil {
 		return err
 	}
 	seen := make(map[string]bool)

@@ -22,6 +22,8 @@ import (
 type bench struct {
 	ctx     context.Context
 	subject Subject
+	seed    uint64
+	usage   *measured // by the first of the rules about leaks
 
 	shared      *Plugin
 	description *pluginv1.DescribeResponse

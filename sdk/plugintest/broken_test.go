@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -211,7 +212,7 @@ func (p *parts) subject() Subject {
 		if !p.bare {
 			return attach(plugin.NewServer(p.info, p.services()...), machine)
 		}
-		server := grpc.NewServer()
+		server := grpc.NewServer(grpc.MaxRecvMsgSize(plugin.MaxMessageBytes))
 		bare := &bareService{}
 		for _, s := range p.services() {
 			s.Register(server)
@@ -240,10 +241,13 @@ func (b *bareService) Drain(context.Context, *pluginv1.DrainRequest) (*pluginv1.
 	return &pluginv1.DrainResponse{}, nil
 }
 
+// fromOutside are the rules that need a process or shared memory.
+var fromOutside = []string{"kernel/both-ways", "life/nothing-stays", "leak/descriptors", "leak/processes", "leak/memory"}
+
 func TestSoundPluginPasses(t *testing.T) {
 	report := Run(t.Context(), sound().subject())
 	for _, c := range report.Cases {
-		if c.Status != Passed {
+		if c.Status != Passed && !slices.Contains(fromOutside, c.Name) {
 			t.Errorf("%s %s: %s", c.Name, c.Status, c.Detail)
 		}
 	}
@@ -319,9 +323,21 @@ var breakers = map[string]func(*parts){
 			}
 		}
 	},
-	"kernel/unknown": func(p *parts) { p.call = &wireHooks{lenient: true} },
-	"kernel/broken-settings": func(p *parts) {
-		p.kernel.New = func(*kernel.Setup) (kernel.Instance, error) { return &copier{}, nil }
+	"kernel/unknown":          func(p *parts) { p.call = &wireHooks{lenient: true} },
+	"kernel/broken-settings":  func(p *parts) { p.kernel.New = forgiving("unknown field") },
+	"kernel/hostile-settings": func(p *parts) { p.kernel.New = forgiving("cannot unmarshal string into Go struct field") },
+	"kernel/hostile-tables": func(p *parts) {
+		p.kernel.New = copying(func(out *kernel.Writer, b arrow.RecordBatch) error {
+			if b.Schema().Field(0).Name == "" {
+				panic("no name")
+			}
+			return out.Write(b)
+		})
+	},
+	"kernel/duplicate-names": func(p *parts) {
+		p.call = &wireHooks{verdict: func(resp *pluginv1.ValidateResponse) {
+			resp.Diagnostics = slices.DeleteFunc(resp.GetDiagnostics(), func(d *pluginv1.Diagnostic) bool { return strings.Contains(d.GetDetail(), "stands twice") })
+		}}
 	},
 	"kernel/empty-table": func(p *parts) {
 		p.call = &wireHooks{end: func(o *pluginv1.Open, batches int) error {
@@ -337,7 +353,7 @@ var breakers = map[string]func(*parts){
 	"kernel/same-every-time": func(p *parts) {
 		var calls atomic.Int64
 		p.kernel.New = copying(func(out *kernel.Writer, b arrow.RecordBatch) error {
-			cut := calls.Add(1) % b.NumRows()
+			cut := calls.Add(1) % max(b.NumRows(), 1)
 			return errors.Join(out.Write(b.NewSlice(cut, b.NumRows())), out.Write(b.NewSlice(0, cut)))
 		})
 	},
@@ -379,6 +395,12 @@ var breakers = map[string]func(*parts){
 			return c, s.Config(&c.settings)
 		}
 	},
+	"kernel/cancelled-at-work": func(p *parts) {
+		p.kernel.New = func(s *kernel.Setup) (kernel.Instance, error) {
+			c := &stubborn{patience: 10_000}
+			return c, s.Config(&c.settings)
+		}
+	},
 	"life/drain": func(p *parts) { p.bare = true },
 }
 
@@ -401,12 +423,15 @@ func (u *undoer) Undo(context.Context, []byte) error {
 	return nil
 }
 
-// stubborn goes on after its stream was cancelled.
-type stubborn struct{ copier }
+// stubborn goes on after its stream was cancelled, when it has read some rows.
+type stubborn struct {
+	copier
+	patience int64
+}
 
 func (c *stubborn) Transform(ctx context.Context, in *kernel.Reader, out *kernel.Writer) (kernel.Report, error) {
 	report, err := c.copier.Transform(ctx, in, out)
-	if ctx.Err() != nil {
+	if ctx.Err() != nil && in.Rows() >= c.patience {
 		time.Sleep(2 * promptly)
 	}
 	return report, err
@@ -416,6 +441,18 @@ func copying(write func(*kernel.Writer, arrow.RecordBatch) error) func(*kernel.S
 	return func(s *kernel.Setup) (kernel.Instance, error) {
 		c := &copier{write: write}
 		return c, s.Config(&c.settings)
+	}
+}
+
+// forgiving makes copiers that overlook one kind of error in their settings.
+func forgiving(text string) func(*kernel.Setup) (kernel.Instance, error) {
+	return func(s *kernel.Setup) (kernel.Instance, error) {
+		c := &copier{}
+		err := s.Config(&c.settings)
+		if err != nil && strings.Contains(err.Error(), text) {
+			err = nil
+		}
+		return c, err
 	}
 }
 
@@ -435,13 +472,20 @@ func restless() func(*pluginv1.DescribeResponse) {
 	return func(out *pluginv1.DescribeResponse) { out.Capabilities = []string{fmt.Sprint(calls.Add(1))} }
 }
 
+// consequences are the other rules that a breaker breaks.
+var consequences = map[string][]string{
+	"kernel/cancelled":   {"kernel/cancelled-at-work"},
+	"kernel/rows-add-up": {"kernel/hostile-tables"},
+}
+
 func TestEachRuleCatchesItsBreaker(t *testing.T) {
 	for name, change := range breakers {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := sound()
 			change(p)
-			if got := failures(Run(t.Context(), p.subject())); !slices.Equal(got, []string{name}) {
+			want := append([]string{name}, consequences[name]...)
+			if got := failures(Run(t.Context(), p.subject())); !slices.Equal(got, want) {
 				t.Errorf("fails %v", got)
 			}
 		})
@@ -496,7 +540,7 @@ func TestPluginThatDoesNotStartAgain(t *testing.T) {
 			}
 			return sound().subject().Start(ctx, machine)
 		}}
-		got := failures(Run(t.Context(), subject))
+		got := failures(RunWith(t.Context(), subject, Options{Only: []string{"describe", "kernel", "life/drain", "life/restart"}}))
 		return starts.Load(), got
 	}
 	all, got := count(1 << 30)
@@ -530,8 +574,8 @@ func TestDeathInOneRuleSparesTheOthers(t *testing.T) {
 
 // Every rule has a breaker, so that none can go blind unnoticed.
 func TestEveryRuleHasABreaker(t *testing.T) {
-	elsewhere := []string{"kernel/state-travels", "life/restart"}
-	for _, r := range slices.Concat(describeRules, collectRules, checkRules, kernelRules, lifeRules) {
+	elsewhere := append([]string{"kernel/state-travels", "life/restart"}, fromOutside...)
+	for _, r := range (Options{}).rules() {
 		if breakers[r.name] == nil && !slices.Contains(elsewhere, r.name) {
 			t.Errorf("no test breaks %s", r.name)
 		}

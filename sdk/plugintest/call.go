@@ -62,9 +62,13 @@ func (o *outcome) said() string {
 	return "nothing"
 }
 
-func open(k string, config []byte, schema *arrow.Schema) (*pluginv1.Open, error) {
+// open begins a call of a kernel; nil settings are its defaults.
+func (b *bench) open(k *pluginv1.KernelDescription, config []byte, schema *arrow.Schema) (*pluginv1.Open, error) {
 	wire, err := table.EncodeSchema(schema)
-	return &pluginv1.Open{Kernel: k, ConfigJson: config, Schema: wire, Seed: 1}, err
+	if config == nil {
+		config = defaults(k.GetConfig())
+	}
+	return &pluginv1.Open{Kernel: k.GetName(), ConfigJson: config, Schema: wire, Seed: b.seed}, err
 }
 
 func encode(batches []arrow.RecordBatch) ([]*pluginv1.Batch, error) {

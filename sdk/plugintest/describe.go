@@ -15,10 +15,10 @@ import (
 )
 
 var describeRules = []rule{
-	{"describe/valid", describeValid},
-	{"describe/documented", describeDocumented},
-	{"describe/settings", describeSettings},
-	{"describe/same-every-time", describeSame},
+	{"describe/valid", "Names are slugs, the version is semantic, nothing stands twice.", describeValid},
+	{"describe/documented", "Every check has a title, an area and a meaning.", describeDocumented},
+	{"describe/settings", "Settings have names, JSON types, JSON defaults and a description.", describeSettings},
+	{"describe/same-every-time", "The description never changes, in another process either.", describeSame},
 }
 
 var (

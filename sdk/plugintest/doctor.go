@@ -21,17 +21,17 @@ import (
 )
 
 var collectRules = []rule{
-	{"collect/empty-machine", func(b *bench) error { return collectOn(b, nil) }},
-	{"collect/garbage-machine", func(b *bench) error { return collectOn(b, garbage()) }},
-	{"collect/same-every-time", collectSame},
-	{"collect/cancelled", collectCancelled},
+	{"collect/empty-machine", "A machine without files gives no crash and only described facts.", func(b *bench) error { return collectOn(b, nil) }},
+	{"collect/garbage-machine", "Files of garbage give no crash and only described facts.", func(b *bench) error { return collectOn(b, garbage()) }},
+	{"collect/same-every-time", "Two looks at one machine give the same facts.", collectSame},
+	{"collect/cancelled", "A cancelled collection ends within two seconds.", collectCancelled},
 }
 
 var checkRules = []rule{
-	{"check/no-facts", checkNoFacts},
-	{"check/unknown-facts", checkUnknownFacts},
-	{"check/wrong-types", checkWrongTypes},
-	{"check/pure", checkPure},
+	{"check/no-facts", "Without facts there are no findings.", checkNoFacts},
+	{"check/unknown-facts", "Facts that are unknown are no errors of the machine.", checkUnknownFacts},
+	{"check/wrong-types", "Facts of a wrong type crash no check.", checkWrongTypes},
+	{"check/pure", "The order of facts changes no finding.", checkPure},
 }
 
 // garbage is a machine whose files hold nothing that their names promise.

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
+	"github.com/bulkhead-ml/bulkhead/sdk/plugin"
 )
 
 // Grant is one line of a plugin's manifest: a path to read, a device node or an
@@ -194,4 +195,21 @@ func copyEntry(from, to string, e fs.DirEntry) error {
 		return os.Symlink(text, to)
 	}
 	return os.Link(from, to) // with the mode that the machine gave it
+}
+
+// ManifestAgrees fails the test unless a manifest has the name and the version
+// that the plugin tells: the host refuses a plugin whose two differ.
+func ManifestAgrees(tb testing.TB, manifest string, info plugin.Info) {
+	tb.Helper()
+	data, err := os.ReadFile(manifest)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var m struct{ Name, Version string }
+	if err := json.Unmarshal(data, &m); err != nil {
+		tb.Fatalf("%s: %v", manifest, err)
+	}
+	if m.Name != info.Name || m.Version != info.Version {
+		tb.Errorf("%s is of %s %s, and the plugin says that it is %s %s", manifest, m.Name, m.Version, info.Name, info.Version)
+	}
 }

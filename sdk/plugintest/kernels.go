@@ -9,35 +9,29 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
 )
 
 var kernelRules = []rule{
-	{"kernel/unknown", kernelUnknown},
-	{"kernel/broken-settings", eachKernel(kernelBrokenSettings)},
-	{"kernel/empty-table", eachKernel(kernelEmptyTable)},
-	{"kernel/no-columns", eachKernel(kernelNoColumns)},
-	{"kernel/rows-add-up", eachKernel(kernelRows)},
-	{"kernel/same-every-time", eachKernel(kernelSame)},
-	{"kernel/state-travels", eachKernel(kernelStateTravels)},
-	{"kernel/broken-state", eachKernel(kernelBrokenState)},
-	{"kernel/broken-batch", eachKernel(kernelBrokenBatch)},
-	{"kernel/row-wise", eachKernel(kernelRowWise)},
-	{"kernel/output", eachKernel(kernelOutput)},
-	{"kernel/undo", eachKernel(kernelUndo)},
-	{"kernel/cancelled", eachKernel(kernelCancelled)},
-}
-
-var lifeRules = []rule{
-	{"life/drain", lifeDrain},
-	{"life/restart", lifeRestart},
+	{"kernel/unknown", "A kernel that does not exist is refused with a diagnostic.", kernelUnknown},
+	{"kernel/broken-settings", "Settings that are no object, or unknown, are refused with a diagnostic.", eachKernel(kernelBrokenSettings)},
+	{"kernel/empty-table", "A table without rows gives an answer.", eachKernel(kernelEmptyTable)},
+	{"kernel/no-columns", "A table without columns gives an answer.", eachKernel(kernelNoColumns)},
+	{"kernel/rows-add-up", "Rows in are rows out, dropped and put aside.", eachKernel(kernelRows)},
+	{"kernel/same-every-time", "The same table, settings and seed give the same state and rows.", eachKernel(kernelSame)},
+	{"kernel/state-travels", "A state gives the same rows in another process.", eachKernel(kernelStateTravels)},
+	{"kernel/broken-state", "A state that is cut, empty or garbage is refused with a diagnostic.", eachKernel(kernelBrokenState)},
+	{"kernel/broken-batch", "A batch whose buffers do not fit is refused.", eachKernel(kernelBrokenBatch)},
+	{"kernel/row-wise", "A row-wise kernel does not notice how its input is cut.", eachKernel(kernelRowWise)},
+	{"kernel/output", "Transform writes the columns that Validate tells.", eachKernel(kernelOutput)},
+	{"kernel/undo", "What a transform did can be taken back, and twice.", eachKernel(kernelUndo)},
+	{"kernel/cancelled", "A call that is cancelled while it waits ends within two seconds.", eachKernel(kernelCancelled)},
+	{"kernel/cancelled-at-work", "A call that is cancelled while batches move, or after the last one, ends within two seconds.", eachKernel(kernelCancelledAtWork)},
+	{"kernel/both-ways", "Shared memory and messages give the same rows.", kernelBothWays},
 }
 
 // eachKernel applies a rule to every kernel that the plugin describes.
@@ -75,37 +69,46 @@ func kernelUnknown(b *bench) error {
 	if err != nil {
 		return err
 	}
-	return refused(b.ctx, p, &pluginv1.KernelDescription{Name: "no_such_kernel"}, nil, sampleSchema())
+	return b.refused(p, &pluginv1.KernelDescription{Name: "no_such_kernel"}, nil, sampleSchema())
 }
 
 // refused insists that Validate and a whole call answer with an error
 // diagnostic instead of dying or accepting.
-func refused(ctx context.Context, p *Plugin, k *pluginv1.KernelDescription, config []byte, schema *arrow.Schema) error {
-	o, err := open(k.GetName(), config, schema)
+func (b *bench) refused(p *Plugin, k *pluginv1.KernelDescription, config []byte, schema *arrow.Schema) error {
+	o, err := b.open(k, config, schema)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, CallTimeout)
-	defer cancel()
-	resp, err := pluginv1.NewKernelServiceClient(p.Conn).Validate(ctx, &pluginv1.ValidateRequest{Open: o})
+	diagnostics, err := b.validate(p, o)
 	if err != nil {
-		return fmt.Errorf("validating died: %w", err)
+		return err
 	}
-	if !hasError(resp.GetDiagnostics()) {
+	if !hasError(diagnostics) {
 		return errors.New("Validate accepts it")
 	}
 	if k.GetFits() {
-		out, err := fit(ctx, p, o, nil)
+		out, err := fit(b.ctx, p, o, nil)
 		if err == nil && !out.failed() {
 			err = errors.New("Fit accepts it")
 		}
 		return err
 	}
-	out, err := transform(ctx, p, o, nil, nil)
+	out, err := transform(b.ctx, p, o, nil, nil)
 	if err == nil && !out.failed() {
 		err = errors.New("Transform accepts it")
 	}
 	return err
+}
+
+// validate asks a kernel about a call before any data moves.
+func (b *bench) validate(p *Plugin, o *pluginv1.Open) ([]*pluginv1.Diagnostic, error) {
+	ctx, cancel := context.WithTimeout(b.ctx, CallTimeout)
+	defer cancel()
+	resp, err := pluginv1.NewKernelServiceClient(p.Conn).Validate(ctx, &pluginv1.ValidateRequest{Open: o})
+	if err != nil {
+		return nil, fmt.Errorf("validating died: %w", err)
+	}
+	return resp.GetDiagnostics(), nil
 }
 
 func kernelBrokenSettings(b *bench, p *Plugin, k *pluginv1.KernelDescription) error {
@@ -113,7 +116,7 @@ func kernelBrokenSettings(b *bench, p *Plugin, k *pluginv1.KernelDescription) er
 		return nil
 	}
 	for _, config := range []string{`{`, `[]`, `"x"`, `{"no_such_setting": 1}`} {
-		if err := refused(b.ctx, p, k, []byte(config), sampleSchema()); err != nil {
+		if err := b.refused(p, k, []byte(config), sampleSchema()); err != nil {
 			return fmt.Errorf("settings %s: %w", config, err)
 		}
 	}
@@ -122,40 +125,45 @@ func kernelBrokenSettings(b *bench, p *Plugin, k *pluginv1.KernelDescription) er
 
 // run fits and transforms whatever the kernel can do. A kernel that refuses
 // the table with a diagnostic gives a nil transform outcome and no error.
-func run(ctx context.Context, p *Plugin, k *pluginv1.KernelDescription, batches []arrow.RecordBatch, schema *arrow.Schema) (fitted, out *outcome, err error) {
-	o, err := open(k.GetName(), nil, schema)
+func (b *bench) run(p *Plugin, k *pluginv1.KernelDescription, batches []arrow.RecordBatch, schema *arrow.Schema) (fitted, out *outcome, err error) {
+	o, err := b.open(k, nil, schema)
 	if err != nil {
 		return nil, nil, err
 	}
+	return b.runOpen(p, k, o, batches)
+}
+
+// runOpen is run for a call that is prepared.
+func (b *bench) runOpen(p *Plugin, k *pluginv1.KernelDescription, o *pluginv1.Open, batches []arrow.RecordBatch) (fitted, out *outcome, err error) {
 	wire, err := encode(batches)
 	if err != nil {
 		return nil, nil, err
 	}
 	fitted = &outcome{}
 	if k.GetFits() {
-		if fitted, err = fit(ctx, p, o, wire); err != nil || fitted.failed() {
+		if fitted, err = fit(b.ctx, p, o, wire); err != nil || fitted.failed() {
 			return fitted, nil, err
 		}
 	}
 	if k.GetTransforms() {
-		out, err = transform(ctx, p, o, fitted.state, wire)
+		out, err = transform(b.ctx, p, o, fitted.state, wire)
 	}
 	return fitted, out, err
 }
 
 func kernelEmptyTable(b *bench, p *Plugin, k *pluginv1.KernelDescription) error {
-	_, _, err := run(b.ctx, p, k, nil, sampleSchema())
+	_, _, err := b.run(p, k, nil, sampleSchema())
 	return err
 }
 
 func kernelNoColumns(b *bench, p *Plugin, k *pluginv1.KernelDescription) error {
-	_, _, err := run(b.ctx, p, k, nil, arrow.NewSchema(nil, nil))
+	_, _, err := b.run(p, k, nil, arrow.NewSchema(nil, nil))
 	return err
 }
 
 func kernelRows(b *bench, p *Plugin, k *pluginv1.KernelDescription) error {
 	for _, s := range samples() {
-		_, out, err := run(b.ctx, p, k, s.batches, s.schema)
+		_, out, err := b.run(p, k, s.batches, s.schema)
 		if err != nil {
 			return fmt.Errorf("on %s: %w", s.name, err)
 		}
@@ -196,11 +204,11 @@ func addsUp(s sample, out *outcome) error {
 
 func kernelSame(b *bench, p *Plugin, k *pluginv1.KernelDescription) error {
 	s := samples()[0]
-	fitA, outA, err := run(b.ctx, p, k, s.batches, s.schema)
+	fitA, outA, err := b.run(p, k, s.batches, s.schema)
 	if err != nil {
 		return err
 	}
-	fitB, outB, err := run(b.ctx, p, k, s.batches, s.schema)
+	fitB, outB, err := b.run(p, k, s.batches, s.schema)
 	if err != nil {
 		return err
 	}
@@ -223,7 +231,7 @@ func kernelStateTravels(b *bench, p *Plugin, k *pluginv1.KernelDescription) erro
 		return nil
 	}
 	s := samples()[0]
-	fitted, out, err := run(b.ctx, p, k, s.batches, s.schema)
+	fitted, out, err := b.run(p, k, s.batches, s.schema)
 	if err != nil {
 		return err
 	}
@@ -231,7 +239,7 @@ func kernelStateTravels(b *bench, p *Plugin, k *pluginv1.KernelDescription) erro
 		return fmt.Errorf("it does not run on the plain sample: %s", fitted.said())
 	}
 	return b.with("", func(other *Plugin) error {
-		o, err := open(k.GetName(), nil, s.schema)
+		o, err := b.open(k, nil, s.schema)
 		if err != nil {
 			return err
 		}
@@ -252,11 +260,11 @@ func kernelBrokenState(b *bench, p *Plugin, k *pluginv1.KernelDescription) error
 		return nil
 	}
 	s := samples()[0]
-	fitted, _, err := run(b.ctx, p, k, s.batches, s.schema)
+	fitted, _, err := b.run(p, k, s.batches, s.schema)
 	if err != nil {
 		return err
 	}
-	o, err := open(k.GetName(), nil, s.schema)
+	o, err := b.open(k, nil, s.schema)
 	if err != nil {
 		return err
 	}
@@ -294,7 +302,7 @@ func spoiled(state []byte) []spoiledState {
 }
 
 func kernelBrokenBatch(b *bench, p *Plugin, k *pluginv1.KernelDescription) error {
-	o, err := open(k.GetName(), nil, sampleSchema())
+	o, err := b.open(k, nil, sampleSchema())
 	if err != nil {
 		return err
 	}
@@ -310,95 +318,4 @@ func kernelBrokenBatch(b *bench, p *Plugin, k *pluginv1.KernelDescription) error
 		err = errors.New("a batch of garbage is accepted")
 	}
 	return err
-}
-
-func kernelCancelled(b *bench, _ *Plugin, k *pluginv1.KernelDescription) error {
-	o, err := open(k.GetName(), nil, sampleSchema())
-	if err != nil {
-		return err
-	}
-	return b.with("", func(p *Plugin) error {
-		ctx, cancel := context.WithCancel(b.ctx)
-		defer cancel()
-		time.AfterFunc(50*time.Millisecond, cancel)
-		if err := hang(ctx, p, k, o); err != nil && status.Code(err) != codes.Canceled {
-			return fmt.Errorf("a cancelled call failed otherwise: %w", err)
-		}
-		return idle(b.ctx, p, "call")
-	})
-}
-
-// hang opens a call, sends one batch and waits for the end, which does not come
-// by itself.
-func hang(ctx context.Context, p *Plugin, k *pluginv1.KernelDescription, o *pluginv1.Open) error {
-	wire, err := encode(samples()[0].batches[:1])
-	if err != nil {
-		return err
-	}
-	client := pluginv1.NewKernelServiceClient(p.Conn)
-	if k.GetFits() {
-		stream, err := client.Fit(ctx)
-		if err != nil {
-			return err
-		}
-		return await(stream.Recv,
-			func() error {
-				return stream.Send(&pluginv1.FitRequest{Message: &pluginv1.FitRequest_Open{Open: o}})
-			},
-			func() error {
-				return stream.Send(&pluginv1.FitRequest{Message: &pluginv1.FitRequest_Batch{Batch: wire[0]}})
-			})
-	}
-	stream, err := client.Transform(ctx)
-	if err != nil {
-		return err
-	}
-	return await(stream.Recv,
-		func() error {
-			return stream.Send(&pluginv1.TransformRequest{Message: &pluginv1.TransformRequest_Open{Open: o}})
-		},
-		func() error {
-			return stream.Send(&pluginv1.TransformRequest{Message: &pluginv1.TransformRequest_Batch{Batch: wire[0]}})
-		})
-}
-
-// await sends and then reads to the end of a stream.
-func await[M any](recv func() (M, error), send ...func() error) error {
-	for _, f := range send {
-		if err := f(); err != nil {
-			return ignoreEOF(err)
-		}
-	}
-	for {
-		if _, err := recv(); err != nil {
-			return ignoreEOF(err)
-		}
-	}
-}
-
-func lifeDrain(b *bench) error {
-	return b.with("", func(p *Plugin) error {
-		ctx, cancel := context.WithTimeout(b.ctx, CallTimeout)
-		defer cancel()
-		if _, err := pluginv1.NewPluginServiceClient(p.Conn).Drain(ctx, &pluginv1.DrainRequest{}); err != nil {
-			return fmt.Errorf("Drain failed: %w", err)
-		}
-		_, err := describe(ctx, p)
-		switch {
-		case err == nil:
-			return errors.New("after Drain a new call is answered; it must be refused as unavailable")
-		case status.Code(errors.Unwrap(err)) != codes.Unavailable:
-			return fmt.Errorf("after Drain a new call is not refused as unavailable: %w", err)
-		}
-		return nil
-	})
-}
-
-func lifeRestart(b *bench) error {
-	for range 5 {
-		if err := b.with("", func(p *Plugin) error { _, err := describe(b.ctx, p); return err }); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -13,11 +13,17 @@
 //   - check: pure (order and repetition change nothing), silent without facts,
 //     whole on facts that are unknown or of a wrong type;
 //   - kernel: wrong settings, tables and states are diagnostics, not deaths;
-//     rows add up; the same input and seed give the same output; a state made
-//     in one process works in another;
-//   - drain: calls in hand end, new ones are refused.
+//     rows add up; the same input and seed give the same output, in messages and
+//     in shared memory; a state made in one process works in another; a call that
+//     is cancelled ends;
+//   - life: calls in hand end, new ones are refused, and a process that ended
+//     left nothing behind;
+//   - leak: two hundred calls more cost no descriptor, no process and no memory;
+//   - fixture: the numbers that the author published, see Fixture.
 //
 // Each case passes, fails with what was wrong, or is skipped with the reason.
+// Rules lists them; Options chooses among them. What is random in the hostile
+// tables comes from Options.Seed, so that a failure can be had again.
 //
 // Beside the suite stand the parts of which a plugin's own tests are made: a
 // fake machine of plain files (Machine), the one that runs the test
@@ -27,13 +33,14 @@
 package plugintest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"testing"
 	"time"
 
+	"github.com/apache/arrow-go/v18/arrow"
 	"google.golang.org/grpc"
 
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
@@ -50,9 +57,19 @@ type Plugin struct {
 	Conn grpc.ClientConnInterface
 	// Target is the machine given to Start, as the instance sees it.
 	Target *pluginv1.Target
+	// PID is the number of the plugin's process; 0 when it has none of its own, or
+	// when it cannot be seen from here. With 0 nothing is known of what it holds.
+	PID int
+	// Shared makes one transform as a run does, with the batches in shared memory,
+	// and returns the output. It is nil where the process shares none with its
+	// host; ErrMessages says that this call would travel in messages.
+	Shared func(ctx context.Context, open *pluginv1.Open, state []byte, in []arrow.RecordBatch) ([]arrow.RecordBatch, error)
 	// Stop ends the instance.
 	Stop func() error
 }
+
+// ErrMessages means that the batches of a call do not travel in shared memory.
+var ErrMessages = errors.New("the plugin does not share memory with the host, so its batches travel in messages")
 
 // Subject is the plugin under test.
 type Subject struct {
@@ -84,7 +101,9 @@ type Case struct {
 // Report lists the outcomes in a fixed order.
 type Report struct {
 	Plugin string `json:"plugin"`
-	Cases  []Case `json:"cases"`
+	// Seed is that of the run, to repeat it.
+	Seed  uint64 `json:"seed"`
+	Cases []Case `json:"cases"`
 }
 
 // Count returns the number of cases with a status.
@@ -98,11 +117,17 @@ func (r Report) Count(s Status) int {
 	return n
 }
 
+// Summary is one line that programs may read: "NAME: P passed, F failed, S
+// skipped".
+func (r Report) Summary() string {
+	return fmt.Sprintf("%s: %d passed, %d failed, %d skipped", r.Plugin, r.Count(Passed), r.Count(Failed), r.Count(Skipped))
+}
+
 // rule is one case of the suite. It returns an error when the plugin breaks
 // it, and a skip when it does not apply.
 type rule struct {
-	name string
-	run  func(*bench) error
+	name, doc string
+	run       func(*bench) error
 }
 
 // skip is the error of a rule that does not apply.
@@ -110,12 +135,21 @@ type skip string
 
 func (s skip) Error() string { return string(s) }
 
-// Run runs the whole contract. It stops early only when ctx ends.
+// Run runs the whole contract with seed 1 and no fixtures.
 func Run(ctx context.Context, subject Subject) Report {
-	report := Report{Plugin: subject.Name}
-	b := &bench{ctx: ctx, subject: subject}
+	return RunWith(ctx, subject, Options{})
+}
+
+// RunWith runs what the options choose of the contract. It stops early only when
+// ctx ends.
+func RunWith(ctx context.Context, subject Subject, o Options) Report {
+	report := Report{Plugin: subject.Name, Seed: cmp.Or(o.Seed, 1)}
+	b := &bench{ctx: ctx, subject: subject, seed: report.Seed}
 	defer b.close()
-	for _, r := range slices.Concat(describeRules, collectRules, checkRules, kernelRules, lifeRules) {
+	for _, r := range o.rules() {
+		if ctx.Err() != nil {
+			break
+		}
 		report.Cases = append(report.Cases, b.try(r))
 	}
 	return report
@@ -124,7 +158,13 @@ func Run(ctx context.Context, subject Subject) Report {
 // Test runs the contract as subtests.
 func Test(t *testing.T, subject Subject) {
 	t.Helper()
-	for _, c := range Run(t.Context(), subject).Cases {
+	TestWith(t, subject, Options{})
+}
+
+// TestWith runs what the options choose of the contract as subtests.
+func TestWith(t *testing.T, subject Subject, o Options) {
+	t.Helper()
+	for _, c := range RunWith(t.Context(), subject, o).Cases {
 		t.Run(c.Name, func(t *testing.T) {
 			switch c.Status {
 			case Failed:

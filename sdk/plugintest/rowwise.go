@@ -3,7 +3,6 @@
 package plugintest
 
 import (
-	"context"
 	"errors"
 	"fmt"
 
@@ -21,19 +20,19 @@ func kernelRowWise(b *bench, p *Plugin, k *pluginv1.KernelDescription) error {
 		return nil
 	}
 	for _, s := range samples() {
-		if err := rowWiseOn(b.ctx, p, k, s); err != nil {
+		if err := b.rowWiseOn(p, k, s); err != nil {
 			return fmt.Errorf("on %s: %w", s.name, err)
 		}
 	}
 	return nil
 }
 
-func rowWiseOn(ctx context.Context, p *Plugin, k *pluginv1.KernelDescription, s sample) error {
-	fitted, whole, err := run(ctx, p, k, s.batches, s.schema)
+func (b *bench) rowWiseOn(p *Plugin, k *pluginv1.KernelDescription, s sample) error {
+	fitted, whole, err := b.run(p, k, s.batches, s.schema)
 	if err != nil || whole == nil || whole.failed() {
 		return err
 	}
-	o, err := open(k.GetName(), nil, s.schema)
+	o, err := b.open(k, nil, s.schema)
 	if err != nil {
 		return err
 	}
@@ -41,7 +40,7 @@ func rowWiseOn(ctx context.Context, p *Plugin, k *pluginv1.KernelDescription, s 
 	if err != nil {
 		return err
 	}
-	cut, err := transform(ctx, p, o, fitted.state, wire)
+	cut, err := transform(b.ctx, p, o, fitted.state, wire)
 	if err != nil || cut.failed() {
 		return errors.Join(err, fmt.Errorf("it refuses batches of one row: %s", cut.said()))
 	}
@@ -110,7 +109,7 @@ func kernelOutput(b *bench, p *Plugin, k *pluginv1.KernelDescription) error {
 		return nil
 	}
 	s := samples()[0]
-	o, err := open(k.GetName(), nil, s.schema)
+	o, err := b.open(k, nil, s.schema)
 	if err != nil {
 		return err
 	}
@@ -118,7 +117,7 @@ func kernelOutput(b *bench, p *Plugin, k *pluginv1.KernelDescription) error {
 	if err != nil || resp.GetOutput() == nil {
 		return err
 	}
-	_, out, err := run(b.ctx, p, k, s.batches, s.schema)
+	_, out, err := b.run(p, k, s.batches, s.schema)
 	if err != nil || out == nil || out.failed() {
 		return err
 	}
@@ -148,11 +147,11 @@ func kernelUndo(b *bench, p *Plugin, k *pluginv1.KernelDescription) error {
 		return nil
 	}
 	s := samples()[0]
-	_, out, err := run(b.ctx, p, k, s.batches, s.schema)
+	_, out, err := b.run(p, k, s.batches, s.schema)
 	if err != nil || out == nil || len(out.result.GetUndoToken()) == 0 {
 		return err
 	}
-	o, err := open(k.GetName(), nil, s.schema)
+	o, err := b.open(k, nil, s.schema)
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,13 @@ type Options struct {
 	// goroutine of the monitor, and should not wait for the end. With nil no call
 	// ends the program.
 	Kill func(call string)
+	// Touched is told of each use of a file's name by a program whose filter traces,
+	// in the order of the calls, before they are carried out; the program waits
+	// meanwhile. It is called from a goroutine of the monitor.
+	Touched func(Touch)
+	// Exec says that a traced program may start others; else it is refused that, and
+	// Touched told which.
+	Exec bool
 }
 
 // Denial counts what a program was refused.
@@ -39,6 +46,8 @@ type Monitor struct {
 	listener *os.File
 	arch     *arch
 	left     int // notifications still to be taken
+	touches  int // that Touched was told of, and those beyond its bound
+	root     *os.File
 
 	mu      sync.Mutex
 	denials []Denial // in order of first appearance
@@ -97,6 +106,7 @@ func pollable(f *os.File) (*os.File, error) {
 func (m *Monitor) watch() {
 	defer close(m.done)
 	defer m.listener.Close()
+	defer m.leaveRoot()
 	raw, err := m.listener.SyscallConn()
 	if err != nil {
 		return
@@ -108,11 +118,11 @@ func (m *Monitor) watch() {
 			switch {
 			case ended || !pending:
 				return over // else wait for more
-			case m.left == 0:
+			case m.left == 0 && m.options.Touched == nil:
 				m.flood()
 				return true
 			}
-			m.left--
+			m.left = max(m.left-1, 0)
 			ended = m.next(int(fd))
 		}
 	})
@@ -126,6 +136,9 @@ func (m *Monitor) next(fd int) (ended bool) {
 		return !errors.Is(err, unix.ENOENT)
 	}
 	name := m.arch.callName(int(n.data.number))
+	if m.observes(fd, &n, name) {
+		return false
+	}
 	v := standing(name)
 	if m.options.Kill != nil && (v.effect == fatal || m.options.Strict) {
 		m.count(name, v.effect == fatal)
@@ -148,6 +161,13 @@ func (m *Monitor) count(name string, fatal bool) {
 		}
 	}
 	m.denials = append(m.denials, Denial{name, 1, fatal})
+}
+
+// leaveRoot closes what a trace opened.
+func (m *Monitor) leaveRoot() {
+	if m.root != nil {
+		_ = m.root.Close()
+	}
 }
 
 func (m *Monitor) flood() {

@@ -39,6 +39,10 @@ type Policy struct {
 	// descriptor will do: what keeps the program from executing others must be a
 	// mount or Landlock.
 	ExecFD int
+	// Trace tells the listener of the calls that name files, too, and lets them go
+	// on ([Options].Touched). It needs Notify. Processes can then be made without
+	// Exec, and start no program.
+	Trace bool
 }
 
 // Filter is a program for the kernel.
@@ -78,6 +82,9 @@ func (f *Filter) clone() *Filter {
 
 // rule is the rule for a call by name.
 func (p Policy) rule(call string) rule {
+	if r, ok := p.traceRule(call); ok {
+		return r
+	}
 	if of, ok := ruled[call]; ok {
 		return of(p)
 	}

@@ -79,7 +79,7 @@ func ret(action uint32) instruction {
 // action is a verdict as the kernel takes it.
 func (p Policy) action(v verdict) uint32 {
 	switch {
-	case v.effect == allowed:
+	case v.effect == allowed, v.effect == observed && !p.Notify:
 		return unix.SECCOMP_RET_ALLOW
 	case p.Notify && v.effect != silent:
 		return unix.SECCOMP_RET_USER_NOTIF

@@ -8,10 +8,11 @@ import "golang.org/x/sys/unix"
 type effect uint8
 
 const (
-	allowed effect = iota // runs
-	silent                // the kernel answers with the errno and nobody is told
-	refused               // counted by the listener, if any, and answered with the errno
-	fatal                 // as refused, and the listener ends the program
+	allowed  effect = iota // runs
+	silent                 // the kernel answers with the errno and nobody is told
+	refused                // counted by the listener, if any, and answered with the errno
+	fatal                  // as refused, and the listener ends the program
+	observed               // runs, after the listener was told
 )
 
 // verdict is an effect with the errno that the program sees.
@@ -27,6 +28,8 @@ var (
 	end    = verdict{fatal, unix.EPERM}
 	unseen = verdict{silent, unix.ENOSYS}
 	unheld = verdict{silent, unix.EPERM}
+
+	observe = verdict{effect: observed}
 )
 
 // rule decides over the arguments of one call: the first clause that holds, else

@@ -100,10 +100,10 @@ func TestWiderPolicyAllowsMore(t *testing.T) {
 	words := vocabulary()
 	for _, narrow := range policies() {
 		for _, wide := range []Policy{
-			{true, narrow.Devices, narrow.Unspaced, narrow.Sockets, narrow.Notify, narrow.ExecFD},
-			{narrow.Exec, true, narrow.Unspaced, narrow.Sockets, narrow.Notify, narrow.ExecFD},
-			{narrow.Exec, narrow.Devices, false, narrow.Sockets, narrow.Notify, narrow.ExecFD},
-			{narrow.Exec, narrow.Devices, narrow.Unspaced, true, narrow.Notify, narrow.ExecFD},
+			{true, narrow.Devices, narrow.Unspaced, narrow.Sockets, narrow.Notify, narrow.ExecFD, narrow.Trace},
+			{narrow.Exec, true, narrow.Unspaced, narrow.Sockets, narrow.Notify, narrow.ExecFD, narrow.Trace},
+			{narrow.Exec, narrow.Devices, false, narrow.Sockets, narrow.Notify, narrow.ExecFD, narrow.Trace},
+			{narrow.Exec, narrow.Devices, narrow.Unspaced, true, narrow.Notify, narrow.ExecFD, narrow.Trace},
 		} {
 			for name, of := range ruled {
 				less, more := of(narrow), of(wide)
