@@ -20,7 +20,7 @@ func (w *work) abNode(ab *config.AB) pipeline.Node {
 		Name: "ab." + ab.Name, Kind: pipeline.KindAB, Inputs: []string{ab.A.Node(), ab.B.Node()}, NoCache: !w.block.Caches(ab.A) || !w.block.Caches(ab.B),
 		AB: &pipeline.AB{
 			Mode: abtest.Mode(ab.Mode), Split: splitOf(ab), Label: ab.Label, Prediction: ab.Prediction, Metrics: ab.Metrics, Columns: ab.Columns,
-			MinRows: int64(ab.MinRows),
+			MinRows: int64(ab.MinRows), Holdout: ab.Holdout,
 		},
 	}
 }
@@ -34,7 +34,7 @@ func armOf(k *config.Kernel) *pipeline.Arm {
 	if k.AB == nil {
 		return nil
 	}
-	arm := &pipeline.Arm{Name: abtest.A}
+	arm := &pipeline.Arm{Name: abtest.A, Holdout: (&pipeline.AB{Split: splitOf(k.AB), Holdout: k.AB.Holdout}).HoldoutOf()}
 	if k.Arm == "b" {
 		arm.Name = abtest.B
 	}
@@ -113,6 +113,14 @@ func splitText(ab *pipeline.AB) string {
 
 // armText says which rows an arm gets.
 func armText(arm *pipeline.Arm) string {
+	text := shareText(arm)
+	if arm.Holdout != nil {
+		text += ", learns from " + percent(1-arm.Holdout.Share) + " of them"
+	}
+	return text
+}
+
+func shareText(arm *pipeline.Arm) string {
 	switch {
 	case arm.Split == nil && arm.Tolerated:
 		return "all rows, may fail"

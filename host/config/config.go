@@ -135,6 +135,7 @@ type RefKind string
 const (
 	RefSource  RefKind = "source"
 	RefKernel  RefKind = "kernel"
+	RefAB      RefKind = "ab"
 	RefSink    RefKind = "sink"
 	RefModule  RefKind = "module"
 	RefSuite   RefKind = "suite"

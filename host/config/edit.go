@@ -16,6 +16,7 @@ import (
 // NewPlugin is a plugin block to write.
 type NewPlugin struct {
 	Name, Source, Version, Registry string
+	Prerelease                      bool
 }
 
 // AppendPlugin returns the text of a native file with one more plugin block, and
@@ -34,6 +35,9 @@ func AppendPlugin(file string, text []byte, p NewPlugin) ([]byte, error) {
 		if a.value != "" {
 			body.SetAttributeValue(a.name, cty.StringVal(a.value))
 		}
+	}
+	if p.Prerelease {
+		body.SetAttributeValue("prerelease", cty.True)
 	}
 	return hclwrite.Format(f.Bytes()), nil
 }

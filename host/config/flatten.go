@@ -40,7 +40,7 @@ func sharedSinks(top []*node) map[*node][]*node {
 // use.
 func (l *loader) flatten(p *Pipeline, own *space) {
 	f := &flattener{l: l, p: p, seen: map[*node]bool{}, names: map[string]*node{}}
-	p.index = nodeIndex{map[string]*Source{}, map[string]*Kernel{}, map[string]*Sink{}}
+	p.index = nodeIndex{map[string]*Source{}, map[string]*Kernel{}, map[string]*AB{}, map[string]*Sink{}}
 	for _, n := range own.nodes() {
 		f.visit(n)
 	}
@@ -116,6 +116,12 @@ func (f *flattener) add(n *node) {
 		p.Sources, p.index.sources[n.name] = append(p.Sources, n.source), n.source
 	case RefKernel:
 		p.Kernels, p.index.kernels[n.name] = append(p.Kernels, n.kernel), n.kernel
+	case RefAB:
+		p.index.abs[n.name] = n.ab
+		for _, k := range n.ab.arms() {
+			p.Kernels = append(p.Kernels, k)
+			f.names[strings.ToLower(k.Node())] = n
+		}
 	case RefSink:
 		p.Sinks, p.index.sinks[n.name] = append(p.Sinks, n.sink), n.sink
 	}
@@ -152,6 +158,8 @@ func (l *loader) flattenTop(nodes []*node) {
 			l.cfg.Sources = append(l.cfg.Sources, n.source)
 		case n.kernel != nil:
 			l.cfg.Kernels = append(l.cfg.Kernels, n.kernel)
+		case n.ab != nil:
+			l.cfg.Kernels = append(l.cfg.Kernels, n.ab.arms()...)
 		case n.sink != nil:
 			l.cfg.Sinks = append(l.cfg.Sinks, n.sink)
 		}

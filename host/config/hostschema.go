@@ -59,7 +59,7 @@ const (
 func HostSchema() []BlockSchema {
 	return []BlockSchema{
 		hostBlock(), sandboxBlock(), registryBlock(), pluginBlock(), variableBlock(), localsBlock(), checkBlock(),
-		requireBlock(), suiteBlock(), skipBlock(), waiverBlock(), sourceBlock(), kernelBlock(), sinkBlock(), moduleBlock(),
+		requireBlock(), suiteBlock(), skipBlock(), waiverBlock(), sourceBlock(), kernelBlock(), abBlock(), sinkBlock(), moduleBlock(),
 		inputBlock(), outputBlock(), pipelineBlock(), cacheBlock(), telemetryBlock(),
 	}
 }

@@ -47,7 +47,7 @@ func (sp *space) resolve(ref reference) []*node {
 	switch {
 	case kind == refInput && sp.caller != nil:
 		return sp.throughInput(ref)
-	case kind != RefSource && kind != RefKernel && kind != RefModule:
+	case kind != RefSource && kind != RefKernel && kind != RefAB && kind != RefModule:
 		return sp.notAnInput(ref)
 	}
 	in := sp.find(kind, ref)
@@ -69,13 +69,13 @@ const refInput RefKind = "input"
 // plainOutput reports that nothing follows a step, or the name of the only
 // output of a kernel.
 func plainOutput(kind RefKind, rest []refStep) bool {
-	return len(rest) == 0 || kind == RefKernel && len(rest) == 1 && rest[0] == refStep{name: "output"}
+	return len(rest) == 0 || (kind == RefKernel || kind == RefAB) && len(rest) == 1 && rest[0] == refStep{name: "output"}
 }
 
 func (sp *space) notAnInput(ref reference) []*node {
-	forms := "neither source.NAME, kernel.NAME nor module.NAME.OUTPUT"
+	forms := "none of source.NAME, kernel.NAME, ab.NAME and module.NAME.OUTPUT"
 	if sp.caller != nil {
-		forms = "none of source.NAME, kernel.NAME, input.NAME and module.NAME.OUTPUT"
+		forms = "none of source.NAME, kernel.NAME, ab.NAME, input.NAME and module.NAME.OUTPUT"
 	}
 	sp.l.errorf(ref.at, "Not an input", "%s is %s.%s", ref, forms, sp.inputHint(ref))
 	return nil
@@ -84,7 +84,7 @@ func (sp *space) notAnInput(ref reference) []*node {
 // inputHint proposes a reference for a lone name that would be a good one.
 func (sp *space) inputHint(ref reference) string {
 	last := ref.steps[len(ref.steps)-1].name
-	for _, kind := range []RefKind{RefSource, RefKernel, RefModule} {
+	for _, kind := range []RefKind{RefSource, RefKernel, RefAB, RefModule} {
 		if st, ok := sp.step(kind, last); ok {
 			return fmt.Sprintf(" Did you mean %s?", st.example())
 		}
@@ -272,9 +272,14 @@ func (n *node) decide() {
 func (n *node) take(a *alternative) {
 	n.taken = a
 	ref := Ref{Kind: a.node.kind, Name: a.node.name, Range: a.at}
-	if n.kernel != nil {
+	switch {
+	case n.kernel != nil:
 		n.kernel.Inputs = []Ref{ref}
-	} else {
+	case n.ab != nil:
+		for _, k := range n.ab.arms() {
+			k.Inputs = []Ref{ref}
+		}
+	default:
 		n.sink.Input = ref
 	}
 }

@@ -22,7 +22,7 @@ type moduleDir struct {
 }
 
 // moduleBlocks are the types of blocks that stand in the files of a module.
-var moduleBlocks = []string{"variable", "locals", "input", "source", "kernel", "sink", "module", "output"}
+var moduleBlocks = []string{"variable", "locals", "input", "source", "kernel", "ab", "sink", "module", "output"}
 
 // moduleOnly are the types that stand nowhere else.
 var moduleOnly = []string{"input", "output"}

@@ -9,7 +9,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 )
 
-// node is a step of a flat pipeline: exactly one of source, kernel and sink.
+// node is a step of a flat pipeline: exactly one of source, kernel, ab and sink.
 type node struct {
 	kind RefKind
 	// name is unique among those of its kind.
@@ -35,6 +35,7 @@ type node struct {
 
 	source *Source
 	kernel *Kernel
+	ab     *AB
 	sink   *Sink
 }
 
@@ -87,8 +88,15 @@ func (s section) delimiter() rune {
 
 func (sp *space) kernel(st *member, s section, key string) *instance {
 	n := sp.node(st, s, key)
+	k := s.step()
+	k.Name, k.Origin, k.Range = n.name, sp.origin(st, key), n.at
+	n.kernel, n.refs = k, s.references("input")
+	return &instance{node: n}
+}
+
+// step reads what a kernel block and an arm have in common.
+func (s section) step() *Kernel {
 	k := &Kernel{
-		Name: n.name, Origin: sp.origin(st, key), Range: n.at,
 		Use: s.use(), Budget: s.duration("budget"), Timeout: s.duration("timeout"), Seed: s.whole("seed"),
 		OnFailure: OnFailure(s.text("on_failure")), Cache: s.maybeFlag("cache"), config: s.config(),
 	}
@@ -97,8 +105,7 @@ func (sp *space) kernel(st *member, s section, key string) *instance {
 		s.l.errorf(s.rangeFor("budget"), "Budget beyond the timeout",
 			"The kernel is killed after %s, its timeout, so it could never use %s. Lower the budget, or raise the timeout.", k.Timeout, k.Budget)
 	}
-	n.kernel, n.refs = k, s.references("input")
-	return &instance{node: n}
+	return k
 }
 
 // maybeFlag reads a choice that may be left open.

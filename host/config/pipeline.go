@@ -145,9 +145,21 @@ type Kernel struct {
 	// Cache is nil when the kernel leaves it to the pipeline; see
 	// Pipeline.Caches.
 	Cache *bool
+	// AB is the comparison that the kernel is an arm of, and Arm "a" or "b"; the
+	// name of the kernel is that of the comparison with the arm's.
+	AB    *AB
+	Arm   string
 	Range Range
 
 	config *Body
+}
+
+// Node is the name of the step in reports: "kernel.NAME", or "ab.NAME.ARM".
+func (k *Kernel) Node() string {
+	if k.AB != nil {
+		return string(RefAB) + "." + k.Name
+	}
+	return string(RefKernel) + "." + k.Name
 }
 
 // Settings decodes the config block against what the plugin declares.
@@ -175,7 +187,8 @@ type Pipeline struct {
 	// uses.
 	Sources []*Source
 	// Kernels of the pipeline, each after all of its inputs: its own and those
-	// at top level that it uses. Ties are in the order written.
+	// at top level that it uses. Ties are in the order written. The arms of a
+	// comparison stand beside each other, a first.
 	Kernels []*Kernel
 	// Sinks are its own, then those at top level whose input it runs.
 	Sinks []*Sink
@@ -209,6 +222,7 @@ type Off struct {
 type nodeIndex struct {
 	sources map[string]*Source
 	kernels map[string]*Kernel
+	abs     map[string]*AB
 	sinks   map[string]*Sink
 }
 
@@ -222,6 +236,12 @@ func (p *Pipeline) Source(name string) (*Source, bool) {
 func (p *Pipeline) Kernel(name string) (*Kernel, bool) {
 	k, ok := p.index.kernels[name]
 	return k, ok
+}
+
+// AB returns a comparison of the pipeline.
+func (p *Pipeline) AB(name string) (*AB, bool) {
+	ab, ok := p.index.abs[name]
+	return ab, ok
 }
 
 // Sink returns a sink of the pipeline.

@@ -65,7 +65,7 @@ func sinkBlock() BlockSchema {
 		Description: "A file that a table is written to, whole or not at all. At top level it belongs to every pipeline that runs its input.",
 		Attributes: []AttributeSchema{
 			{Name: "input", Type: TypeReferences, Required: true,
-				Description: "source.NAME, kernel.NAME or module.NAME.OUTPUT. Of a list the first that is on is written."},
+				Description: "source.NAME, kernel.NAME, ab.NAME or module.NAME.OUTPUT. Of a list the first that is on is written."},
 			{Name: "csv", Type: TypePath, Description: "A CSV file with a header line."},
 			{Name: "jsonl", Type: TypePath, Description: "A file of JSON lines."},
 			{Name: "parquet", Type: TypePath, Description: "A Parquet file."},
@@ -86,7 +86,7 @@ func kernelBlock() BlockSchema {
 		Attributes: []AttributeSchema{
 			{Name: "use", Type: TypeReference, Required: true, Description: "The kernel, as PLUGIN.KERNEL."},
 			{Name: "input", Type: TypeReferences, Required: true,
-				Description: "source.NAME, kernel.NAME or module.NAME.OUTPUT; NAME[\"KEY\"] for an instance. Of a list the first that is on is read."},
+				Description: "source.NAME, kernel.NAME, ab.NAME or module.NAME.OUTPUT; NAME[\"KEY\"] for an instance. Of a list the first that is on is read."},
 			{Name: "budget", Type: TypeDuration, Description: "Time that the kernel may use; the best result so far counts."},
 			{Name: "timeout", Type: TypeDuration, Description: "Time after which the kernel is killed."},
 			{Name: "seed", Type: TypeNumber, Default: 0, Minimum: bound(0), Description: "Seed of every random choice."},
@@ -102,6 +102,43 @@ func kernelBlock() BlockSchema {
 	}
 }
 
+// abBlock has all that stands around two kernels.
+func abBlock() BlockSchema {
+	return BlockSchema{
+		Type: "ab", Labels: []string{"name"}, Repeats: true,
+		Description: "Two kernels, or two versions of one, on the same table, and whether what they write differs by more than chance. Its table is read as ab.NAME.",
+		Attributes: []AttributeSchema{
+			{Name: "input", Type: TypeReferences, Required: true,
+				Description: "source.NAME, kernel.NAME, ab.NAME or module.NAME.OUTPUT: what both arms read."},
+			{Name: "mode", Type: TypeString, OneOf: abModes, Default: "split",
+				Description: "split: each row goes to one arm, and the output has the rows of both in their order. shadow: all rows go to both, and the output is that of arm a."},
+			{Name: "share", Type: TypeNumber, Default: 0.5, Description: "Share of the rows that go to arm b, above 0 and below 1."},
+			{Name: "key", Type: TypeStrings, Description: "Columns of the input by which rows are split: equal values go to the same arm. Without it the number of the row decides."},
+			{Name: "seed", Type: TypeNumber, Default: 0, Minimum: bound(0), Description: "Another seed splits otherwise."},
+			{Name: "label", Type: TypeString, Description: "Column of the output with the truth, for metrics."},
+			{Name: "prediction", Type: TypeString, Description: "Column of the output that is held against it."},
+			{Name: "holdout", Type: TypeNumber, Description: "Share of the rows from which no arm learns, above 0 and below 1; metrics are of these rows alone then."},
+			{Name: "metrics", Type: TypeStrings, Description: "What is computed of both: accuracy, log_loss, rmse, mae. Without it, what fits the columns."},
+			{Name: "columns", Type: TypeStrings, Description: "Columns of the output that are compared; all but keys, ids and targets unless set."},
+			{Name: "min_rows", Type: TypeNumber, Default: 30, Minimum: bound(2), Description: "Rows that each arm needs before a difference is told."},
+			{Name: "strict", Type: TypeBool, Default: false, Description: "In mode shadow, fail the run when arm b fails."},
+			forEach, when,
+		},
+		Blocks: []BlockSchema{armBlock()},
+	}
+}
+
+// armBlock is a kernel whose input, loop and condition are those of the block
+// around it.
+func armBlock() BlockSchema {
+	out := kernelBlock()
+	out.Type, out.Labels, out.Description = "arm", []string{"a or b"}, "One of the two kernels: a, which you have, and b, which you think of having."
+	out.Attributes = slices.DeleteFunc(slices.Clone(out.Attributes), func(a AttributeSchema) bool {
+		return a.Name == "input" || a.Name == forEach.Name || a.Name == when.Name
+	})
+	return out
+}
+
 // moduleBlock also takes the arguments of the module, which are its own.
 func moduleBlock() BlockSchema {
 	return BlockSchema{
@@ -110,7 +147,7 @@ func moduleBlock() BlockSchema {
 			"a reference for each input. Its outputs are read as module.NAME.OUTPUT.",
 		Attributes: []AttributeSchema{
 			{Name: "source", Type: TypePath, Required: true,
-				Description: "Directory of its *.hcl and *.hcl.json files, which hold variable, locals, input, source, kernel, sink, module and output blocks."},
+				Description: "Directory of its *.hcl and *.hcl.json files, which hold variable, locals, input, source, kernel, ab, sink, module and output blocks."},
 			forEach, when,
 		},
 	}
@@ -153,7 +190,7 @@ func pipelineBlock() BlockSchema {
 				Description: "Whether the outcomes of its kernels are kept on disk and used again while kernel, settings and input are the same."},
 			{Name: "batch_rows", Type: TypeNumber, Minimum: bound(1), Maximum: bound(65536), Description: "Rows of a batch at most."},
 		},
-		Blocks: []BlockSchema{sourceBlock(), kernelBlock(), sinkBlock(), moduleBlock()},
+		Blocks: []BlockSchema{sourceBlock(), kernelBlock(), abBlock(), sinkBlock(), moduleBlock()},
 	}
 	b.Attributes = append(b.Attributes, sizeAttributes(pipelineSizes)...)
 	return b

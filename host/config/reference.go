@@ -39,7 +39,7 @@ func (s refStep) String() string {
 // module.
 func (r reference) direct() bool {
 	root := RefKind(r.steps[0].name)
-	return root == RefSource || root == RefKernel
+	return root == RefSource || root == RefKernel || root == RefAB
 }
 
 func (r reference) String() string {
@@ -85,7 +85,7 @@ func (s section) reference(expr hcl.Expression, attr string) (reference, bool) {
 	if text, quoted := literal(expr); quoted && node == nil {
 		hint = " References are written without quotes: " + shorten(text) + "."
 	}
-	s.l.errorf(expr.Range(), "Not a reference", "%q takes source.NAME, kernel.NAME or module.NAME.OUTPUT.%s", attr, hint)
+	s.l.errorf(expr.Range(), "Not a reference", "%q takes source.NAME, kernel.NAME, ab.NAME or module.NAME.OUTPUT.%s", attr, hint)
 	return out, false
 }
 

@@ -77,7 +77,7 @@ type instance struct {
 }
 
 // stepKinds are the blocks that are steps.
-var stepKinds = []RefKind{RefSource, RefKernel, RefModule, RefSink}
+var stepKinds = []RefKind{RefSource, RefKernel, RefAB, RefModule, RefSink}
 
 func (l *loader) newSpace(sc *scope) *space {
 	return &space{l: l, scope: sc, steps: map[string]*member{}, inputs: map[string]*port{}, outputs: map[string]*port{}}
@@ -121,6 +121,8 @@ func (sp *space) readStep(b *hcl.Block) {
 		sp.expand(st, sp.section(sourceBlock(), b), sp.source)
 	case RefKernel:
 		sp.expand(st, sp.section(kernelBlock(), b), sp.kernel)
+	case RefAB:
+		sp.expand(st, sp.section(abBlock(), b), sp.ab)
 	case RefSink:
 		sp.expand(st, sp.section(sinkBlock(), b), sp.sink)
 	case RefModule:

@@ -64,7 +64,7 @@ type Node struct {
 	Label string
 	// Detail is what it does: "data.prepare", or the path of a file.
 	Detail string
-	// Kind is "source", "kernel" or "sink".
+	// Kind is "source", "kernel", "ab" or "sink".
 	Kind string
 	// Compartment colours a node: "data", "algorithms"; empty for none.
 	Compartment string

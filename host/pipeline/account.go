@@ -130,7 +130,11 @@ func (c *calls) rejected(ctx context.Context, n *node, one *NodeResult, all *rej
 	} else if all.count != one.RowsRejected {
 		return &dataplane.ProtocolError{Op: "transform", Reason: fmt.Sprintf("it says that it rejected %d rows, and named %d", one.RowsRejected, all.count)}
 	}
+	place := c.in.places()
 	one.Rejected = slices.Clone(rows[:min(len(rows), MaxRejectedListed)])
+	for i := range one.Rejected {
+		one.Rejected[i].Row = place(one.Rejected[i].Row)
+	}
 	if n.OnFailure == Quarantine {
 		return c.putAside(ctx, one, rows)
 	}

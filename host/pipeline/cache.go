@@ -75,6 +75,8 @@ func (p *Plan) identify(ctx context.Context) []*Problem {
 			}
 		case KindKernel:
 			n.cacheable = n.ingredients(p.plugins[n.Use.Plugin])
+		case KindAB:
+			n.cacheable = n.compared()
 		}
 	}
 	return problems
@@ -113,7 +115,31 @@ func (n *node) ingredients(plugin Plugin) []Ingredient {
 	if n.Budget > 0 {
 		out = append(out, Ingredient{Name: "budget", Value: n.Budget.String()})
 	}
+	if n.Arm != nil {
+		out = append(out, Ingredient{Name: "arm", Value: n.Arm.rows()})
+	}
 	return append(out, Ingredient{Name: "input", Value: KeyOf(n.input.cacheable)})
+}
+
+// rows says which rows an arm gets; its table has their numbers.
+func (a *Arm) rows() string {
+	text, err := json.Marshal(a)
+	if err != nil {
+		return "" // it has a JSON form
+	}
+	return string(text)
+}
+
+// compared are the ingredients of a comparison; nil when an arm is not cached.
+func (n *node) compared() []Ingredient {
+	text, err := json.Marshal(n.AB)
+	if err != nil || n.input.cacheable == nil || n.second.cacheable == nil {
+		return nil
+	}
+	sum := sha256.Sum256(text)
+	return []Ingredient{
+		{Name: "ab", Value: hex.EncodeToString(sum[:])}, {Name: "arm a", Value: KeyOf(n.input.cacheable)}, {Name: "arm b", Value: KeyOf(n.second.cacheable)},
+	}
 }
 
 // fitted are the ingredients of the state alone, which is kept as soon as it was

@@ -120,10 +120,16 @@ func (c *calls) transform(ctx context.Context) (*node, error) {
 	out := c.run.outlet(ctx, c.unit, c.output)
 	defer out.drop()
 	open := c.open
+	if c.in.arm != nil {
+		out.numbers = &rowFinder{rows: c.in.arm}
+	}
 	for _, n := range c.unit.nodes[1:] {
 		open.Then = append(open.Then, dataplane.Stage{Node: n.Name, Kernel: n.Use.Kernel, Config: n.Config, Seed: n.Seed})
 	}
 	open.Output, open.Into = out.flow.shared, out.flow.pool
+	if out.numbers != nil {
+		open.Output = nil // the table has one more column
+	}
 	var outcome *dataplane.Outcome
 	err := c.timed(ctx, "transform", func(ctx context.Context) (err error) {
 		outcome, err = c.kernel.Transform(ctx, open, c.result.State, c.watched(ctx, c.gauge("transform")), out.takes())

@@ -35,15 +35,34 @@ func (r *runner) end(u *unit, e ending) {
 // advance lets the readers of a complete table go.
 func (r *runner) advance(n *node) {
 	for _, c := range n.consumers {
-		if u := r.layout.units[c.index]; u != nil && u.head() == c && !r.segments[u.segment.number-1].started {
+		if u := r.layout.units[c.index]; u != nil && u.head() == c && !r.segments[u.segment.number-1].started && r.startable(c) {
 			r.ready.add(u.segment)
 		}
 	}
 }
 
+// startable reports whether all that a node reads is there. Of a comparison it may
+// be arm b that failed, where that is tolerated.
+func (r *runner) startable(n *node) bool {
+	if r.of(n).Status != "" {
+		return false // it was skipped
+	}
+	for _, in := range n.inputs() {
+		status := r.of(in).Status
+		if r.layout.runs[in.index] && status != OK && !(status == Failed && in.tolerated()) {
+			return false
+		}
+	}
+	return true
+}
+
 // failedAt skips what depends on a unit, or ends the run.
 func (r *runner) failedAt(u *unit) {
 	for _, n := range u.nodes {
+		if r.of(n).Status == Failed && n.tolerated() {
+			r.advance(n)
+			return
+		}
 		if r.of(n).Status == Failed && n.OnFailure != Continue && r.failure == nil {
 			r.failure, r.failed = r.of(n).failure(), n
 			r.cancel(fmt.Errorf("%s failed", n.Name))
@@ -95,21 +114,25 @@ func (r *runner) settle(n *node) {
 	}
 }
 
-// consumed counts c as a reader of its input that has ended.
+// consumed counts c as a reader of its inputs that has ended.
 func (r *runner) consumed(c *node) {
-	if c.input == nil {
-		return
+	for _, in := range c.inputs() {
+		r.left(in)
 	}
-	f := r.flows[c.input.index]
+}
+
+// left counts a reader of n that has ended.
+func (r *runner) left(n *node) {
+	f := r.flows[n.index]
 	f.leave()
 	if f.waiting > 0 {
 		return
 	}
-	if one := r.of(c.input); c.input.Kind == KindSource && one.RowsOut < 0 && f.read.Load() >= 0 {
+	if one := r.of(n); n.Kind == KindSource && one.RowsOut < 0 && f.read.Load() >= 0 {
 		one.RowsOut = f.read.Load()
 	}
-	if !r.layout.runs[c.input.index] {
-		r.tellEnd(c.input)
+	if !r.layout.runs[n.index] {
+		r.tellEnd(n)
 	}
-	r.settle(c.input)
+	r.settle(n)
 }

@@ -141,6 +141,10 @@ type feed struct {
 	// rows that will come at most, -1 when nobody knows.
 	rows     int64
 	position *position // nil when no source is behind it
+	// arm is set for a kernel that is a part of a comparison.
+	arm *armRows
+	// second is the table of arm b, for a comparison; nil when it failed.
+	second Table
 }
 
 // feed of a unit, as things are when it starts; nil for a source.
@@ -159,6 +163,15 @@ func (r *runner) feed(u *unit) *feed {
 	}
 	if f.complete {
 		in.shared = f.shared
+	}
+	if n.Arm != nil {
+		in.arm = &armRows{arm: n.Arm}
+		if n.Arm.Split != nil || n.Arm.Holdout != nil {
+			in.shared, in.pool = nil, nil // what it reads is a part of the table
+		}
+	}
+	if n.second != nil && r.of(n.second).Status == OK {
+		in.second = r.flows[n.second.index].table
 	}
 	return in
 }
@@ -183,8 +196,23 @@ func (f *feed) schema(ctx context.Context) (*arrow.Schema, error) {
 	return f.edge.Schema(ctx)
 }
 
-// batches gives the rows.
+// batches gives the rows, and to an arm those that are its own.
 func (f *feed) batches(ctx context.Context) dataplane.Batches {
+	if f.arm != nil && f.arm.arm.Split != nil {
+		return edge.Cut(f.arm.split(f.all(ctx), false), f.limits)
+	}
+	return f.all(ctx)
+}
+
+// lessons are the rows to learn from: all but those that are held out.
+func (f *feed) lessons(ctx context.Context) dataplane.Batches {
+	if f.arm != nil && f.arm.arm.Holdout != nil {
+		return edge.Cut(f.arm.split(f.all(ctx), true), f.limits)
+	}
+	return f.batches(ctx)
+}
+
+func (f *feed) all(ctx context.Context) dataplane.Batches {
 	switch t := f.table.(type) {
 	case nil:
 		return f.edge.Batches(ctx)

@@ -117,16 +117,15 @@ func (r *runner) ended() bool {
 func (r *runner) tellEdges() {
 	r.result.Edges = []EdgeResult{}
 	for _, n := range r.plan.nodes {
-		if n.input == nil {
-			continue
+		for _, in := range n.inputs() {
+			r.result.Edges = append(r.result.Edges, r.edge(in, n))
 		}
-		r.result.Edges = append(r.result.Edges, r.edge(n))
 	}
 }
 
-func (r *runner) edge(n *node) EdgeResult {
-	f, from := r.flows[n.input.index], r.of(n.input)
-	out := EdgeResult{From: n.input.Name, To: n.Name, Kind: f.kind, Rows: f.moved.Rows, Bytes: f.moved.Bytes}
+func (r *runner) edge(in, n *node) EdgeResult {
+	f, from := r.flows[in.index], r.of(in)
+	out := EdgeResult{From: in.Name, To: n.Name, Kind: f.kind, Rows: f.moved.Rows, Bytes: f.moved.Bytes}
 	switch {
 	case f.spilled:
 		out.Kind = EdgeSpilled
@@ -148,12 +147,12 @@ func (r *runner) conclude(cause error) error {
 		return r.failure
 	}
 	out.Status = OK
-	for _, n := range out.Nodes {
-		switch n.Status {
-		case Cancelled:
+	for i, n := range out.Nodes {
+		switch {
+		case n.Status == Cancelled:
 			out.Status, out.Reason = Cancelled, cause.Error()
 			return cause
-		case Failed:
+		case n.Status == Failed && !r.plan.nodes[i].tolerated():
 			out.Status, out.Reason = Partial, n.Name+" failed"
 		}
 	}

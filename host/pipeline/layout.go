@@ -130,7 +130,7 @@ func (l *layout) way(n *node, o Options) EdgeKind {
 
 // streams reports whether the only reader of a node may read while it writes.
 func (l *layout) streams(n *node, o Options) bool {
-	return l.readings(n) == 1 && !o.Keep.keeps(n) && !n.alone() && !l.reader(n).alone()
+	return l.readings(n) == 1 && !o.Keep.keeps(n) && !n.alone() && !l.reader(n).alone() && l.reader(n).Kind != KindAB
 }
 
 // reader is the only consumer of n that runs.
@@ -147,7 +147,7 @@ func (l *layout) reader(n *node) *node {
 // fused kernel rejects cannot be told apart, and what it did outside could not
 // be taken back alone.
 func fuses(n, c *node) bool {
-	if n.Use.Plugin != c.Use.Plugin || c.fits() || c.public.Checked != CheckedNow || n.OnFailure != c.OnFailure {
+	if n.Use.Plugin != c.Use.Plugin || c.Arm != nil || c.fits() || c.public.Checked != CheckedNow || n.OnFailure != c.OnFailure {
 		return false
 	}
 	for _, k := range []*node{n, c} {
@@ -187,7 +187,7 @@ func (l *layout) join(n *node) {
 // cached says what the cache does for a node.
 func (l *layout) cached(n *node, o Options, found *findings) CacheState {
 	switch {
-	case n.Kind != KindKernel:
+	case n.Kind != KindKernel && n.Kind != KindAB:
 		return ""
 	case o.Cache == nil || n.cacheable == nil:
 		return CacheOff
@@ -196,6 +196,3 @@ func (l *layout) cached(n *node, o Options, found *findings) CacheState {
 	}
 	return CacheMiss
 }
-
-// edge is the kind of the edge into n.
-func (l *layout) edge(n *node) EdgeKind { return l.kinds[n.input.index] }

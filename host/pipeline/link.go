@@ -63,7 +63,7 @@ func (n *Node) public(plugins map[string]Plugin) *PlannedNode {
 	p := &PlannedNode{
 		Name: n.Name, Kind: n.Kind, Use: n.Use.String(), Inputs: slices.Clone(n.Inputs),
 		Compartment: n.Description.GetCompartment(), Fits: n.Description.GetFits(), Transforms: n.Description.GetTransforms(),
-		Budget: n.Budget, Timeout: n.Timeout, OnFailure: n.OnFailure, Retries: n.retries(), Seed: n.Seed,
+		Budget: n.Budget, Timeout: n.Timeout, OnFailure: n.OnFailure, Retries: n.retries(), Seed: n.Seed, AB: n.AB, Arm: n.Arm,
 	}
 	if n.Source != nil {
 		p.Path = n.Source.Path
@@ -104,8 +104,10 @@ func (n *Node) check() []*Problem {
 			add(problemf(n.Name, "Sink that cannot be written", "A sink names a file."))
 		}
 		problems = append(problems, n.checkInput("Sink")...)
+	case KindAB:
+		problems = append(problems, n.checkAB()...)
 	default:
-		add(problemf(n.Name, "Unknown kind of node", "%q is none of source, kernel and sink.", n.Kind))
+		add(problemf(n.Name, "Unknown kind of node", "%q is none of source, kernel, sink and ab.", n.Kind))
 	}
 	return problems
 }
@@ -136,6 +138,9 @@ func (n *Node) checkInput(what string) []*Problem {
 
 // connect finds the input of a kernel or a sink.
 func (p *Plan) connect(n *node) []*Problem {
+	if n.Kind == KindAB {
+		return p.connectAB(n)
+	}
 	if n.Kind != KindKernel && n.Kind != KindSink || len(n.Inputs) != 1 {
 		return nil
 	}
@@ -194,8 +199,9 @@ func (p *Plan) suggest(name string) string {
 }
 
 // cycle returns the names along a cycle, the first one again at the end, or
-// nil. Every node has at most one input, so following inputs finds it; a node
-// that was passed before is not followed again.
+// nil. Every node has at most one input, and the two arms of a comparison have the
+// same, so following first inputs finds it; a node that was passed before is not
+// followed again.
 func (p *Plan) cycle() []string {
 	passed := make([]int, len(p.nodes)) // the walk that passed a node, from 1
 	for i, start := range p.nodes {
@@ -231,6 +237,7 @@ func (p *Plan) level() {
 	}
 	for level := 0; len(current) > 0; level++ {
 		slices.SortFunc(current, func(a, b *node) int { return a.index - b.index })
+		current = slices.Compact(current) // a comparison follows two arms of one level
 		var names []string
 		var next []*node
 		for _, n := range current {

@@ -26,6 +26,10 @@ type outlet struct {
 	rows    int64
 	traced  bool // the kernel tells where its rows come from
 	rejects rejects
+	// numbers and numbered are the rows and columns of an arm with the numbers of
+	// its rows; nil for any other node.
+	numbers  *rowFinder
+	numbered *arrow.Schema
 }
 
 // outlet of a unit; promise is the schema that the kernel has told of.
@@ -46,7 +50,7 @@ func (o *outlet) takes() dataplane.Output {
 
 // declare takes the columns, the first time that they are told, and holds the
 // kernel to what it promised.
-func (o *outlet) declare(schema *arrow.Schema) error {
+func (o *outlet) declare(schema *arrow.Schema) (err error) {
 	if o.schema != nil {
 		return o.same(schema, o.schema, "wrote before")
 	}
@@ -56,6 +60,12 @@ func (o *outlet) declare(schema *arrow.Schema) error {
 		}
 	}
 	o.schema = schema
+	if o.numbers != nil {
+		if o.numbered, err = withRows(schema); err != nil {
+			return err
+		}
+		schema = o.numbered
+	}
 	o.draft.declare(schema)
 	if o.flow.edge == nil {
 		return nil
@@ -94,12 +104,18 @@ func (o *outlet) batch(p dataplane.Part) error {
 	if err := o.declare(p.Batch.Schema()); err != nil {
 		return err
 	}
+	first := o.rows
 	o.rows += p.Batch.NumRows()
 	o.traced = o.traced || p.Origins != nil
 	if o.flow.edge == nil && !o.draft.keepsTable() {
 		return nil
 	}
-	return o.cutter.Add(p.Batch)
+	if o.numbers == nil {
+		return o.cutter.Add(p.Batch)
+	}
+	numbered := o.numbers.number(p.Batch, o.numbered, p.Origins, first, o.unit.last().Description.GetRowWise())
+	defer numbered.Release()
+	return o.cutter.Add(numbered)
 }
 
 // put hands on a batch of a good size.

@@ -6,8 +6,10 @@
 //
 // A pipeline is a set of nodes. A source node reads a table; a kernel node
 // takes the table of exactly one other node, and fits, transforms or both; a
-// sink node writes the table of another node to a file. An edge is the name of a
-// node in Inputs. As every node has at most one input, the graph is a forest.
+// sink node writes the table of another node to a file; an ab node compares the
+// tables of two kernels that read one table. An edge is the name of a node in
+// Inputs. As every other node has at most one input, the graph is a forest but
+// for these.
 //
 // MakePlan checks it before any data moves: names, cycles, inputs, what each
 // kernel can do, and, where the columns of the input are known, the kernel's own
@@ -66,6 +68,18 @@
 // Between nodes, tiny batches are joined and big ones are cut. The rows and
 // their order stay, so that the outputs of a run depend on neither
 // Options.Parallel nor fusion, limits of memory or sizes of batches.
+//
+// # Comparisons
+//
+// The two inputs of an ab node are kernels, its arms, with the same input. In mode
+// split each arm reads the rows that package abtest assigns to it, to learn and to
+// transform, and the ab node gives the rows of both in the order of the input. In
+// mode shadow both read all rows, the ab node gives those of arm a, and a failure
+// of arm b that is tolerated is told and does not fail the run. The table of an arm
+// has the number of the row behind its columns, from the origins that its kernel
+// tells; one that neither tells them nor works row by row can be compared in mode
+// shadow only, without pairs. Tables of arms are kept, never streamed, so the ab
+// node starts when both have ended and waits for nobody.
 //
 // # Cache
 //
@@ -136,11 +150,13 @@ type Plugin struct {
 // Kind of a node.
 type Kind string
 
-// A node reads a table, runs a kernel or writes a table.
+// A node reads a table, runs a kernel, writes a table or compares two.
 const (
 	KindSource Kind = "source"
 	KindKernel Kind = "kernel"
 	KindSink   Kind = "sink"
+	// KindAB compares the tables of two kernels, its arms, and gives one table.
+	KindAB Kind = "ab"
 )
 
 // OnFailure says what becomes of a pipeline when a node fails.
@@ -189,8 +205,12 @@ type Node struct {
 	// Use and Description of a kernel node.
 	Use         Use
 	Description *pluginv1.KernelDescription
-	// Inputs are names of nodes: none for a source, one for a kernel or a sink.
+	// Inputs are names of nodes: none for a source, one for a kernel or a sink,
+	// and the two arms for a comparison.
 	Inputs []string
+	// AB of a comparison, and Arm of a kernel that is a part of one.
+	AB  *AB
+	Arm *Arm
 	// Config is a JSON object; nil takes the kernel's defaults.
 	Config []byte
 	Seed   uint64

@@ -98,6 +98,9 @@ type PlannedNode struct {
 	// depends on, empty when it is off.
 	Cache    CacheState `json:"cache,omitempty"`
 	CacheKey string     `json:"cache_key,omitempty"`
+	// AB of a comparison, and Arm of a kernel that is a part of one.
+	AB  *AB  `json:"ab,omitempty"`
+	Arm *Arm `json:"arm,omitempty"`
 }
 
 // Estimate of a node: of its kernel, and for its expected rows.
@@ -117,6 +120,7 @@ type node struct {
 	public    *PlannedNode
 	index     int // in Plan.nodes
 	input     *node
+	second    *node // arm b of a comparison, whose arm a is input
 	consumers []*node
 	source    Source
 	schema    *arrow.Schema // of its table, where known
@@ -136,6 +140,7 @@ func MakePlan(ctx context.Context, p Pipeline, kernels Kernels, o Options) (*Pla
 	o = o.withDefaults()
 	problems = append(problems, plan.openSources(ctx, kernels)...)
 	problems = append(problems, plan.validate(ctx, kernels)...)
+	problems = append(problems, plan.compareSchemas()...)
 	if HasErrors(problems) {
 		return nil, problems
 	}
@@ -156,8 +161,8 @@ func (p *Plan) describe(ctx context.Context, o Options) {
 		if u := l.units[n.index]; u != nil {
 			n.public.Segment = u.segment.number
 		}
-		if n.input != nil {
-			p.Edges = append(p.Edges, PlannedEdge{From: n.input.Name, To: n.Name, Kind: l.edge(n)})
+		for _, from := range n.inputs() {
+			p.Edges = append(p.Edges, PlannedEdge{From: from.Name, To: n.Name, Kind: l.kinds[from.index]})
 		}
 	}
 }
@@ -183,8 +188,10 @@ func (n *node) reads() int {
 	return total
 }
 
-func (n *node) fits() bool       { return n.Kind == KindKernel && n.Description.GetFits() }
-func (n *node) transforms() bool { return n.Kind == KindKernel && n.Description.GetTransforms() }
+func (n *node) fits() bool { return n.Kind == KindKernel && n.Description.GetFits() }
+func (n *node) transforms() bool {
+	return n.Kind == KindAB || n.Kind == KindKernel && n.Description.GetTransforms()
+}
 
 // open is the opening of a call on an input.
 func (n *node) open(schema *arrow.Schema) dataplane.Open {

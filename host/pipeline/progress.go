@@ -115,7 +115,11 @@ func (g *gauge) end() Progress {
 // time to time, and of the last one.
 func (w *worker) watched(ctx context.Context, g *gauge) dataplane.Batches {
 	return func(yield func(arrow.RecordBatch, error) bool) {
-		for batch, err := range w.in.batches(ctx) {
+		in := w.in.batches(ctx)
+		if g.call == "fit" {
+			in = w.in.lessons(ctx)
+		}
+		for batch, err := range in {
 			if !yield(batch, err) || err != nil {
 				return
 			}

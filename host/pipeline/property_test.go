@@ -9,8 +9,10 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
+	"github.com/bulkhead-ml/bulkhead/host/abtest"
 	"github.com/bulkhead-ml/bulkhead/host/pipeline/edge"
 )
 
@@ -21,6 +23,11 @@ func randomPipeline(t *testing.T, r *rand.Rand, rows int) []Node {
 	nodes := []Node{labRowsNode(t, rows)}
 	givers := []string{"rows"}
 	for i := range 2 + r.IntN(12) {
+		if r.IntN(6) == 0 {
+			nodes = append(nodes, randomAB(r, fmt.Sprintf("k%d", i), givers[r.IntN(len(givers))])...)
+			givers = append(givers, nodes[len(nodes)-1].Name)
+			continue
+		}
 		kind := kinds[r.IntN(len(kinds))]
 		input := givers[len(givers)-1] // mostly chains
 		if r.IntN(3) == 0 {
@@ -44,6 +51,36 @@ func randomPipeline(t *testing.T, r *rand.Rand, rows int) []Node {
 			givers = append(givers, n.Name)
 		}
 	}
+	return nodes
+}
+
+// randomAB is a comparison of two lab kernels.
+func randomAB(r *rand.Rand, name, input string) []Node {
+	o := AB{Mode: abtest.ModeSplit, Split: abtest.Split{Name: name, Seed: r.Uint64(), Share: 0.02 + 0.96*r.Float64()}}
+	if r.IntN(2) == 0 {
+		o.Mode = abtest.ModeShadow
+	}
+	if r.IntN(3) == 0 {
+		o.Holdout = 0.3
+	}
+	kinds := []string{"add", "mul", "sift", "sum"}
+	var arms [2]Node
+	for i := range arms {
+		arms[i] = labNode("", kinds[r.IntN(len(kinds))], input, labConfig{N: 1 + r.Int64N(5), Trace: true})
+		switch r.IntN(5) {
+		case 0:
+			arms[i].OnFailure = Quarantine
+			arms[i].Config = bytes.Replace(arms[i].Config, []byte(`"Fail":""`), []byte(`"Fail":"reject"`), 1)
+		case 1:
+			arms[i].OnFailure = Retry
+		}
+	}
+	nodes := abNodes(o, arms[0], arms[1])
+	for i := range nodes {
+		nodes[i].Name = strings.Replace(nodes[i].Name, "t", name, 1)
+	}
+	nodes[0].Arm.Holdout, nodes[1].Arm.Holdout = o.HoldoutOf(), o.HoldoutOf()
+	nodes[2].Inputs = []string{nodes[0].Name, nodes[1].Name}
 	return nodes
 }
 

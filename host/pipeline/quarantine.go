@@ -44,7 +44,7 @@ func (c *calls) putAside(ctx context.Context, one *NodeResult, rows []dataplane.
 	}
 	q := &quarantine{f}
 	w := bufio.NewWriter(f)
-	if err = copyRows(w, c.in.batches(ctx), rows); err == nil {
+	if err = copyRows(w, c.in.batches(ctx), rows, c.in.places()); err == nil {
 		err = w.Flush()
 	}
 	if err != nil {
@@ -56,8 +56,9 @@ func (c *calls) putAside(ctx context.Context, one *NodeResult, rows []dataplane.
 	return nil
 }
 
-// copyRows writes the rows of in that stand in the list, which is sorted.
-func copyRows(w io.Writer, in dataplane.Batches, rows []dataplane.Rejected) error {
+// copyRows writes the rows of in that stand in the list, which is sorted, with the
+// numbers that place gives them.
+func copyRows(w io.Writer, in dataplane.Batches, rows []dataplane.Rejected, place func(int64) int64) error {
 	lines := json.NewEncoder(w)
 	var first int64
 	for batch, err := range in {
@@ -66,6 +67,7 @@ func copyRows(w io.Writer, in dataplane.Batches, rows []dataplane.Rejected) erro
 		}
 		for len(rows) > 0 && rows[0].Row < first+batch.NumRows() {
 			line := rejectedRow{Rejected: rows[0], Values: values(batch, int(rows[0].Row-first))}
+			line.Row = place(line.Row)
 			if err := lines.Encode(line); err != nil {
 				return err
 			}

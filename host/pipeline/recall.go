@@ -30,7 +30,7 @@ func (p *Plan) lookUp(ctx context.Context, o Options) *findings {
 		return f
 	}
 	for _, n := range p.nodes {
-		if n.Kind != KindKernel || n.cacheable == nil {
+		if n.Kind != KindKernel && n.Kind != KindAB || n.cacheable == nil {
 			continue
 		}
 		entry, result, err := o.recall(ctx, n.cacheable)

@@ -127,7 +127,7 @@ func (r *runner) prepare() {
 		}
 	}
 	for _, s := range r.layout.segments {
-		if in := s.head().input; in == nil || !r.layout.runs[in.index] {
+		if r.startable(s.head()) {
 			r.ready.add(s)
 		}
 	}
@@ -194,7 +194,7 @@ func (r *runner) hear(m message) {
 func (r *runner) early(n *node) {
 	for _, c := range n.consumers {
 		u := r.layout.units[c.index]
-		if u != nil && u.head() == c && !c.alone() && !r.segments[u.segment.number-1].started {
+		if u != nil && u.head() == c && !c.alone() && c.Kind != KindAB && !r.segments[u.segment.number-1].started {
 			r.ready.offer(u.segment)
 		}
 	}

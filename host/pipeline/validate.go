@@ -150,6 +150,9 @@ func columnsOf(schema *arrow.Schema) []source.Column {
 // than it reads.
 func (n *node) expect() {
 	switch {
+	case n.Kind == KindAB:
+		n.expectAB()
+		return
 	case n.source != nil:
 		n.rows = n.source.Rows()
 		return

@@ -102,6 +102,8 @@ func (w *worker) once(ctx context.Context) (*node, error) {
 		return n, w.load(ctx, n)
 	case KindSink:
 		return n, w.write(ctx, n)
+	case KindAB:
+		return n, w.compare(ctx, n)
 	}
 	return w.kernels(ctx)
 }

@@ -16,6 +16,7 @@ var renderers = []struct {
 	write func(p *page, key string, v any)
 }{
 	{[]string{"verdict"}, (*page).sentence},
+	{[]string{"ab"}, (*page).comparison},
 	{[]string{"model", "chosen_model", "best_model", "winner", "chosen"}, (*page).chosen},
 	{[]string{"leaderboard"}, (*page).board},
 	{[]string{"metrics"}, (*page).metrics},

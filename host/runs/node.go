@@ -13,7 +13,7 @@ import (
 // Node of a run: a source, a kernel or a sink.
 type Node struct {
 	Name string `json:"name"`
-	// Kind is "source", "kernel" or "sink".
+	// Kind is "source", "kernel", "ab" or "sink".
 	Kind string `json:"kind"`
 	// Use names the kernel, "data.prepare", or the format, "csv".
 	Use string `json:"use,omitempty"`
@@ -51,6 +51,8 @@ type Node struct {
 	Metrics map[string]float64 `json:"metrics,omitempty"`
 	// MetricsDropped counts those beyond MaxMetrics.
 	MetricsDropped int `json:"metrics_dropped,omitempty"`
+	// Verdict of a comparison, in words.
+	Verdict []string `json:"verdict,omitempty"`
 	// State and Output are digests: of what it learnt, and of the rows that it
 	// wrote.
 	State  string `json:"state,omitempty"`
