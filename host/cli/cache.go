@@ -97,9 +97,10 @@ func (a *app) cacheExplainCmd() *cobra.Command {
 	return cmd
 }
 
-func (a *app) cacheExplain(ctx context.Context, paths []string, name string) error {
+func (a *app) cacheExplain(ctx context.Context, paths []string, name string) (err error) {
 	ctx, cancel := a.deadline(ctx)
 	defer cancel()
+	defer func() { err = a.cutShort(ctx, err) }()
 	w, err := a.openPipeline(ctx, paths, name, nil)
 	if err != nil {
 		return err

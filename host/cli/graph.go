@@ -71,7 +71,7 @@ func (a *app) graph(ctx context.Context, paths []string, f graphFlags) error {
 }
 
 // graphOf is the graph of a record, or of a plan.
-func (a *app) graphOf(ctx context.Context, paths []string, f graphFlags) (*graph.Graph, error) {
+func (a *app) graphOf(ctx context.Context, paths []string, f graphFlags) (_ *graph.Graph, err error) {
 	if f.run != "" {
 		store, err := runStore()
 		if err != nil {
@@ -83,6 +83,9 @@ func (a *app) graphOf(ctx context.Context, paths []string, f graphFlags) (*graph
 		}
 		return recordGraph(record), nil
 	}
+	ctx, cancel := a.deadline(ctx)
+	defer cancel()
+	defer func() { err = a.cutShort(ctx, err) }()
 	w, err := a.openPipeline(ctx, paths, f.pipeline, nil)
 	if err != nil {
 		return nil, err

@@ -15,6 +15,8 @@ import (
 	"github.com/bulkhead-ml/bulkhead/host/installer"
 	"github.com/bulkhead-ml/bulkhead/internal/durable"
 	"github.com/bulkhead-ml/bulkhead/registry/install"
+	"github.com/bulkhead-ml/bulkhead/registry/solve"
+	"github.com/bulkhead-ml/bulkhead/registry/release"
 	"github.com/bulkhead-ml/bulkhead/sdk/handshake"
 	"github.com/bulkhead-ml/bulkhead/sdk/version"
 )
@@ -107,6 +109,9 @@ func (s *session) installer(ctx context.Context, ofUser bool) (*installer.Instal
 	if err != nil {
 		return nil, err
 	}
+	if ofUser {
+		registries.Declared = nil // a project does not choose what all others run
+	}
 	return &installer.Installer{
 		Registries: registries, Store: store, Scope: scope, Host: version.Version, Protocols: []int{handshake.ProtocolVersion},
 	}, nil
@@ -122,7 +127,7 @@ func (s *session) registries(ctx context.Context) (*installer.Registries, error)
 	if err != nil {
 		return nil, &failure{code: ExitConfig, summary: "What registries said has no place", err: err}
 	}
-	out := &installer.Registries{User: trusted, StateDir: state, LookupEnv: os.LookupEnv}
+	out := &installer.Registries{User: trusted, StateDir: state, LookupEnv: os.LookupEnv, Meet: s.meet()}
 	if s.cfg != nil {
 		out.Declared = s.cfg.Registries
 	}
@@ -156,7 +161,10 @@ func lockedWants(scope *install.Scope) ([]installer.Want, error) {
 	}
 	var out []installer.Want
 	for _, p := range file.Plugins {
-		out = append(out, installer.Want{ID: p.ID, Constraint: p.Constraints, Registry: p.Registry, From: "installed before"})
+		out = append(out, installer.Want{
+			ID: p.ID, Constraint: p.Constraints, Registry: p.Registry, From: "installed before",
+			Prerelease: release.Prerelease(p.Version),
+		})
 	}
 	return out, nil
 }
@@ -164,15 +172,18 @@ func lockedWants(scope *install.Scope) ([]installer.Want, error) {
 // refused is the failure of an installation, by what went wrong: what the user can
 // change is wrong configuration, the rest is not.
 func refused(err error) error {
-	var conflict interface{ Explain() string }
+	_, conflict := errors.AsType[*solve.Conflict](err)
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &conflict):
+	case conflict:
 		return &failure{code: ExitConfig, summary: "No versions fit together", err: err}
 	}
 	if asked, ok := errors.AsType[*installer.UnconsentedError](err); ok {
 		return &failure{code: ExitErrors, summary: "Grants were not consented to", err: asked}
+	}
+	if unmet, ok := errors.AsType[*installer.UnmetError](err); ok {
+		return &failure{code: ExitErrors, summary: "A registry was not agreed to", err: unmet}
 	}
 	return failed("The plugins could not be installed", fmt.Errorf("%w", err))
 }

@@ -55,9 +55,10 @@ func (a *app) planCmd() *cobra.Command {
 	return cmd
 }
 
-func (a *app) plan(ctx context.Context, paths []string, name string) error {
+func (a *app) plan(ctx context.Context, paths []string, name string) (err error) {
 	ctx, cancel := a.deadline(ctx)
 	defer cancel()
+	defer func() { err = a.cutShort(ctx, err) }()
 	w, err := a.openPipeline(ctx, paths, name, nil)
 	if err != nil {
 		return err
