@@ -5,6 +5,7 @@ package installer
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -65,7 +66,20 @@ func Builtin(ctx context.Context, store *install.Store, r embedded.Registry, hos
 		return nil, err
 	}
 	_, err = i.Commit(ctx, plan, "the plugins of this host")
+	if _, ok := errors.AsType[*install.ChangedError](err); ok {
+		return i.beaten(err)
+	}
 	return scope, err
+}
+
+// beaten is the scope when another host of the same build installed its plugins
+// first, which are the same ones.
+func (i *Installer) beaten(by error) (*install.Scope, error) {
+	current, _, err := i.Scope.Current()
+	if err != nil || len(current.Plugins) == 0 || !i.complete(current.Plugins) {
+		return nil, by
+	}
+	return i.Scope, nil
 }
 
 // embeddedRegistries knows the embedded registry and no other.

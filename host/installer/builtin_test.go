@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/bulkhead-ml/bulkhead/host/catalog"
 	"github.com/bulkhead-ml/bulkhead/host/embedded"
 	"github.com/bulkhead-ml/bulkhead/registry/install"
 	"github.com/bulkhead-ml/bulkhead/registry/manifest"
@@ -88,6 +89,31 @@ func TestBuiltin(t *testing.T) {
 	}
 	if list, err := (Locks{Store: store, OfHost: other}).Builtin(); err != nil || len(list) != 1 {
 		t.Errorf("%+v, %v", list, err)
+	}
+}
+
+// Several hosts that start for the first time at once all have their plugins.
+func TestBuiltinOfManyHostsAtOnce(t *testing.T) {
+	r, root := embed(t, "alpha", "beta"), t.TempDir()
+	const hosts = 6
+	errs := make(chan error, hosts)
+	for range hosts {
+		go func() {
+			store := install.Open(root)
+			scope, err := Builtin(t.Context(), store, r, Installer{Host: "0.1.0", Protocols: []int{1}})
+			if err == nil {
+				var list []catalog.Installation
+				if list, err = (Locks{Store: store, OfHost: scope}).Builtin(); len(list) != 2 {
+					err = fmt.Errorf("%d plugins, %w", len(list), err)
+				}
+			}
+			errs <- err
+		}()
+	}
+	for range hosts {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -51,8 +51,21 @@ type Change struct {
 	platform string // key of the release
 }
 
-// Changes reports whether the change changes the lock file or the store.
-func (c Change) Changes() bool { return c.Kind != Keep }
+// Changes reports whether the change changes what is locked or in the store, or
+// what was agreed to.
+func (c Change) Changes() bool { return c.Kind != Keep || len(c.Asks) > 0 }
+
+// moved says that a plugin comes from another registry than before, which makes it
+// another plugin, even in the same version.
+func (c *Change) moved(before string) {
+	if before == "" || before == c.Registry {
+		return
+	}
+	if c.Kind == Keep {
+		c.Kind = Install
+	}
+	c.Warnings = append(c.Warnings, fmt.Sprintf("it comes from the registry %q now, and came from %q before", c.Registry, before))
+}
 
 // kind compares two versions; from may be empty.
 func kind(from, to string) Kind {

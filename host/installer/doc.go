@@ -21,8 +21,17 @@
 //
 // A locked version stays as long as the constraints allow it and nobody asks for
 // an upgrade; that it was yanked since is a warning. A pinned one stays until it
-// is unpinned. A version that is locked already is never taken with other digests,
-// whoever signs them.
+// is unpinned. A version that is locked already is never taken with other digests
+// from its registry, whoever signs them. In another registry the same name is
+// another plugin: all that it asks for is asked anew.
+//
+// # Registries of a project
+//
+// What a configuration declares was chosen by whoever wrote it. Registries shows
+// such a registry to Meet before it is spoken to, unless it is one of the user's
+// own or was agreed to before: the same address, root, log key, certificates and
+// token. Nothing of a project's registries reaches what the user installs for all
+// projects.
 //
 // # Consent
 //

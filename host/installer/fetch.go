@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -77,7 +78,16 @@ func (i *Installer) bring(ctx context.Context, c Change, downloads string) (Evid
 		return out, fmt.Errorf("%s %s: %w", c.ID, c.To, err)
 	}
 	out.By = fetched.Evidence
-	return out, os.Remove(fetched.Path)
+	return out, discard(fetched.Path)
+}
+
+// discard removes an archive that the store has unpacked. Another host that wanted
+// the same one may have done so already.
+func discard(name string) error {
+	if err := os.Remove(name); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // note writes down how the digests of a plugin are known now. The log's record

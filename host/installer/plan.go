@@ -226,8 +226,12 @@ func (i *Installer) releases(ctx context.Context, w Want, p *Plan) ([]release.Kn
 // choose adds the choice for one plugin to the plan.
 func (i *Installer) choose(p *Plan, c solve.Choice, wants []Want) error {
 	before, locked := p.Base.Lookup(c.ID)
+	from := before
+	if locked && before.Registry != c.Release.Registry {
+		from = lock.Plugin{Pinned: before.Pinned} // nobody agreed to anything of this publisher
+	}
 	w := wants[slices.IndexFunc(wants, func(w Want) bool { return w.ID == c.ID })]
-	next := entry(c.Release, w, before)
+	next := entry(c.Release, w, from)
 	if locked && before.Registry == next.Registry {
 		for key, pl := range next.Platforms {
 			if err := p.Base.Match(c.ID, next.Version, key, pl); err != nil {
@@ -239,10 +243,11 @@ func (i *Installer) choose(p *Plan, c solve.Choice, wants []Want) error {
 	pl := c.Release.Platforms[c.Platform]
 	change := Change{
 		Kind: kind(before.Version, c.Release.Version), ID: c.ID, Registry: c.Release.Registry, From: before.Version, To: c.Release.Version,
-		Newest: c.Newest, News: c.Release.Changes, Asks: asks(c.Release.Release, before.Grants), Drops: drops(c.Release.Release, before.Grants),
+		Newest: c.Newest, News: c.Release.Changes, Asks: asks(c.Release.Release, from.Grants), Drops: drops(c.Release.Release, from.Grants),
 		Warnings: warnings(c.Release), known: c.Release, platform: c.Platform,
 	}
 	change.explain(c)
+	change.moved(before.Registry)
 	if _, err := i.Store.Dir(pl.H1); err != nil {
 		change.Bytes = pl.Bytes
 		if change.Kind == Keep {

@@ -34,6 +34,9 @@ type Registries struct {
 	LookupEnv func(string) (string, bool)
 	// Progress is told how far refreshes and downloads are; nil tells nobody.
 	Progress func(trust.Event)
+	// Meet is asked about a registry that only the project declares; nil, where
+	// nobody can be asked, agrees.
+	Meet Meet
 
 	mu      sync.Mutex
 	clients map[string]*client
@@ -85,7 +88,7 @@ func (r *Registries) Name(name string) (string, error) {
 }
 
 // open returns the client of a registry.
-func (r *Registries) open(name string) (*client, error) {
+func (r *Registries) open(ctx context.Context, name string) (*client, error) {
 	declared, err := r.find(name)
 	if err != nil {
 		return nil, err
@@ -95,7 +98,7 @@ func (r *Registries) open(name string) (*client, error) {
 	if c := r.clients[declared.Name]; c != nil {
 		return c, nil
 	}
-	opened, err := r.connect(declared)
+	opened, err := r.connect(ctx, declared)
 	if err != nil {
 		return nil, fmt.Errorf("registry %q (%s): %w", declared.Name, declared.Range, err)
 	}
@@ -107,9 +110,12 @@ func (r *Registries) open(name string) (*client, error) {
 	return c, nil
 }
 
-func (r *Registries) connect(c *config.Registry) (*trust.Client, error) {
+func (r *Registries) connect(ctx context.Context, c *config.Registry) (*trust.Client, error) {
 	root, err := readRoot(c.Root.Absolute)
 	if err != nil {
+		return nil, err
+	}
+	if err := r.meet(ctx, c, root); err != nil {
 		return nil, err
 	}
 	options := files.Options{CAFile: c.CAFile.Absolute}
@@ -132,10 +138,17 @@ func (r *Registries) connect(c *config.Registry) (*trust.Client, error) {
 
 // readRoot reads the file of a first root.
 func readRoot(name string) ([]byte, error) {
-	f, err := os.Open(name)
+	info, err := os.Stat(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("its first root of trust is not there: %w; get it from the people behind the registry", err)
 	}
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("its first root of trust is no regular file: %s", name) // a pipe would make us wait
+	}
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +162,7 @@ func readRoot(name string) ([]byte, error) {
 
 // Refresh brings what is known of a registry up to date, once.
 func (r *Registries) Refresh(ctx context.Context, name string) (*trust.Freshness, error) {
-	c, err := r.open(name)
+	c, err := r.open(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -158,7 +171,7 @@ func (r *Registries) Refresh(ctx context.Context, name string) (*trust.Freshness
 	if c.refreshed {
 		return c.freshness, nil
 	}
-	if c.freshness, err = c.Client.Refresh(ctx); err == nil {
+	if c.freshness, err = c.Refresh(ctx); err == nil {
 		c.refreshed = true
 	}
 	return c.freshness, err
@@ -169,11 +182,11 @@ func (r *Registries) Releases(ctx context.Context, registry string, id release.I
 	if _, err := r.Refresh(ctx, registry); err != nil {
 		return nil, err
 	}
-	c, err := r.open(registry)
+	c, err := r.open(ctx, registry)
 	if err != nil {
 		return nil, err
 	}
-	list, err := c.Client.Releases(ctx, id)
+	list, err := c.Releases(ctx, id)
 	slices.SortFunc(list, func(a, b release.Known) int { return release.Compare(b.Version, a.Version) })
 	return list, err
 }
@@ -183,29 +196,29 @@ func (r *Registries) Plugins(ctx context.Context, registry string) ([]release.ID
 	if _, err := r.Refresh(ctx, registry); err != nil {
 		return nil, err
 	}
-	c, err := r.open(registry)
+	c, err := r.open(ctx, registry)
 	if err != nil {
 		return nil, err
 	}
-	list, err := c.Client.Plugins(ctx)
+	list, err := c.Plugins(ctx)
 	slices.SortFunc(list, func(a, b release.ID) int { return cmp.Compare(a.String(), b.String()) })
 	return list, err
 }
 
 // fetch brings the archive of a release into a directory.
 func (r *Registries) fetch(ctx context.Context, k release.Known, platform, dir string) (*trust.Fetched, error) {
-	c, err := r.open(k.Registry)
+	c, err := r.open(ctx, k.Registry)
 	if err != nil {
 		return nil, err
 	}
-	return c.Client.Fetch(ctx, k, platform, dir)
+	return c.Fetch(ctx, k, platform, dir)
 }
 
 // prove says how a release is known, of which the files are here already.
 func (r *Registries) prove(ctx context.Context, k release.Known) ([]trust.Evidence, error) {
-	c, err := r.open(k.Registry)
+	c, err := r.open(ctx, k.Registry)
 	if err != nil {
 		return nil, err
 	}
-	return c.Client.Prove(ctx, k)
+	return c.Prove(ctx, k)
 }

@@ -5,7 +5,6 @@ package installer
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/bulkhead-ml/bulkhead/registry/lock"
@@ -29,7 +28,7 @@ func (i *Installer) Repair(ctx context.Context, p lock.Plugin) error {
 	if _, err := i.Store.Repair(ctx, fetched.Path, pl); err != nil {
 		return err
 	}
-	return os.Remove(fetched.Path)
+	return discard(fetched.Path)
 }
 
 // Confirm fetches and unpacks every plugin of a lock file for the installer's
@@ -52,7 +51,7 @@ func (i *Installer) Confirm(ctx context.Context, f *lock.File) (*lock.File, erro
 		entry.Known = known(known(entry.Known, lock.Logged), lock.Unpacked)
 		p.Platforms[key] = entry
 		out.Set(p)
-		if err := os.Remove(fetched.Path); err != nil {
+		if err := discard(fetched.Path); err != nil {
 			return nil, err
 		}
 	}

@@ -22,9 +22,6 @@ func kindOf(t arrow.DataType) abtest.Kind {
 	return abtest.Other
 }
 
-// maxText bounds the texts that are compared by their shares.
-const maxText = 200
-
 // reading gives the values of a column, row by row.
 func reading(column arrow.Array) func(int) abtest.Value {
 	value := valueReading(column)

@@ -123,7 +123,7 @@ var errLate = fmt.Errorf("the registry did not begin to send the file within %s"
 
 // lateOr is errLate when that ended the context, err otherwise.
 func lateOr(ctx context.Context, err error) error {
-	if context.Cause(ctx) == errLate {
+	if errors.Is(context.Cause(ctx), errLate) {
 		return errLate
 	}
 	return err
@@ -185,7 +185,7 @@ type verified struct {
 // Read is that of io.Reader.
 func (v *verified) Read(p []byte) (int, error) {
 	n, err := v.VerifyReader.Read(p)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		if bad := v.Verify(); bad != nil {
 			return n, fmt.Errorf("the layer is not what the manifest says: %w", bad)
 		}

@@ -4,6 +4,7 @@ package files
 
 import (
 	"context"
+	"errors"
 	"io"
 	"sync/atomic"
 	"time"
@@ -65,7 +66,7 @@ type pacedReader struct {
 func (r *pacedReader) Read(p []byte) (int, error) {
 	n, err := r.r.Read(p)
 	r.pace.bytes.Add(int64(n))
-	if err != nil && err != io.EOF && r.ctx.Err() != nil {
+	if err != nil && !errors.Is(err, io.EOF) && r.ctx.Err() != nil {
 		err = context.Cause(r.ctx)
 	}
 	return n, err

@@ -113,6 +113,9 @@ func (sc *Scope) read() ([]byte, error) {
 		return nil, nil
 	}
 	if err != nil {
+		if info, e := os.Lstat(sc.pointer); e == nil && info.Mode()&fs.ModeSymlink != 0 {
+			err = fmt.Errorf("%s is a link, and a lock file is replaced as a whole; put the file itself there", sc.pointer)
+		}
 		return nil, fmt.Errorf("reading the lock file: %w", err)
 	}
 	if text == nil {

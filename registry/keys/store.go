@@ -173,8 +173,13 @@ func (e *envelope) unlock(pass Passphrase) (*Key, error) {
 	return nil, ErrPassphrase
 }
 
+// readEnvelope follows links: where secrets are mounted, a key is often one.
 func readEnvelope(name string) (*envelope, error) {
-	data, err := durable.ReadFile(name, maxEnvelope)
+	file, err := filepath.EvalSymlinks(name)
+	if err != nil {
+		return nil, fmt.Errorf("reading the key: %w", err)
+	}
+	data, err := durable.ReadFile(file, maxEnvelope)
 	if err != nil {
 		return nil, fmt.Errorf("reading the key: %w", err)
 	}

@@ -64,7 +64,7 @@ func opens(t hclsyntax.TokenType) int {
 func (p *parser) merged(data []byte) bool {
 	for i, line := range bytes.Split(data, []byte("\n")) {
 		if bytes.HasPrefix(line, []byte("<<<<<<< ")) || bytes.HasPrefix(line, []byte(">>>>>>> ")) {
-			p.err.add(i+1, 1, "A merge was not finished here. Take one side whole and run: bulkhead plugin install")
+			p.err.add(i+1, 1, "A merge was not finished here. Take one side whole, and run `bulkhead init`.")
 			return true
 		}
 	}

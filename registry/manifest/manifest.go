@@ -19,6 +19,8 @@
 // An author writes name, summary, licence and grants; packing fills in version,
 // protocols, executable and digest. Unknown keys are errors: a manifest that
 // asks for what this version does not understand is refused, not half obeyed.
+// So are keys in other letters and keys that stand twice in one object, which
+// other programs would read in another way.
 //
 // A plugin in Python has one key more, "runtime": {"python": ">=3.10"}. Its
 // executable is then a script, which the interpreter runs, and its digest is
@@ -76,6 +78,8 @@ import (
 	"syscall"
 
 	"github.com/hashicorp/go-version"
+
+	"github.com/bulkhead-ml/bulkhead/internal/jsonkeys"
 )
 
 // FileName is the name of a manifest's file.
@@ -125,6 +129,9 @@ func Parse(data []byte) (*Manifest, error) {
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("manifest is not valid: text after the JSON object")
+	}
+	if err := jsonkeys.Check(data); err != nil {
+		return nil, fmt.Errorf("manifest is not valid: %w", err)
 	}
 	m.normalise()
 	return &m, m.Validate()

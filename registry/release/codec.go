@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/bulkhead-ml/bulkhead/internal/jsonkeys"
 	"github.com/bulkhead-ml/bulkhead/registry/manifest"
 )
 
@@ -16,7 +17,7 @@ import (
 const MaxDocument = 1 << 20
 
 // Parse reads and validates a description. It takes any spelling of the JSON,
-// without unknown keys; what a signature is about is the spelling of Encode.
+// without unknown keys and without one twice; what a signature is about is the spelling of Encode.
 func Parse(data []byte) (*Release, error) {
 	if len(data) > MaxDocument {
 		return nil, fmt.Errorf("the description of a release has %d bytes, more than %d", len(data), MaxDocument)
@@ -35,6 +36,9 @@ func Parse(data []byte) (*Release, error) {
 	}
 	if err := r.Validate(); err != nil {
 		return nil, err
+	}
+	if err := jsonkeys.Check(data); err != nil {
+		return nil, fmt.Errorf("the description of a release is not valid: %s", shorten(err.Error(), maxFault))
 	}
 	return r, nil
 }

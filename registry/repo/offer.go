@@ -15,6 +15,7 @@ import (
 
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 
+	"github.com/bulkhead-ml/bulkhead/internal/jsonkeys"
 	"github.com/bulkhead-ml/bulkhead/registry/release"
 )
 
@@ -112,6 +113,9 @@ func readCustom(t *metadata.TargetFiles) (Offer, error) {
 	dec := json.NewDecoder(bytes.NewReader(*t.Custom))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&c); err != nil {
+		return Offer{}, fmt.Errorf("its custom data: %w", err)
+	}
+	if err := jsonkeys.Check(*t.Custom); err != nil {
 		return Offer{}, fmt.Errorf("its custom data: %w", err)
 	}
 	rel, err := release.Parse(c.Release)

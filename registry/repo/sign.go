@@ -53,7 +53,18 @@ func (e *KeysError) Error() string {
 	for i, id := range e.Missing {
 		short[i] = fmt.Sprintf("%.12s", id)
 	}
-	return fmt.Sprintf("signing for the role %s takes %d of its keys, and %d are at hand; give the files of more of these: %s", e.Role, e.Need, e.Have, strings.Join(short, ", "))
+	return fmt.Sprintf("signing for the role %s takes %d of its keys, and %d are at hand; give the files of more of these: %s%s", e.Role, e.Need, e.Have, strings.Join(short, ", "), e.lost())
+}
+
+// lost says what to do when the missing keys are not only elsewhere.
+func (e *KeysError) lost() string {
+	switch e.Role {
+	case metadata.TARGETS, metadata.SNAPSHOT, metadata.TIMESTAMP:
+		return fmt.Sprintf("; if they are lost, `bulkhead registry rotate %s --key NEW` replaces them", e.Role)
+	case metadata.ROOT, "log":
+		return fmt.Sprintf("; nothing replaces those of %s when they are lost, but a new registry", e.Role)
+	}
+	return ""
 }
 
 // signers are as many of a role's keys as its threshold needs.

@@ -173,7 +173,7 @@ func (s Signing) yank(signed *metadata.TargetsType, y Yank) error {
 	name := release.TargetPath(y.ID, y.Version)
 	t := signed.Targets[name]
 	if t == nil || y.ID.Namespace != s.Namespace {
-		return fmt.Errorf("%s %s is not in the registry; `bulkhead plugin list --registry` shows what is", y.ID, y.Version)
+		return fmt.Errorf("%s %s is not in the registry, which has %s of it; check name and version", y.ID, y.Version, versionsText(signed, y.ID))
 	}
 	o, err := readCustom(t)
 	if err != nil {
@@ -185,6 +185,25 @@ func (s Signing) yank(signed *metadata.TargetsType, y Yank) error {
 	}
 	signed.Targets[name], _, err = document(o)
 	return err
+}
+
+// versionsText lists the versions of a plugin, the newest first.
+func versionsText(signed *metadata.TargetsType, id release.ID) string {
+	const most = 8
+	var found []string
+	for name := range signed.Targets {
+		if p, err := release.ParsePath(name); err == nil && p.ID == id && p.Platform == "" {
+			found = append(found, p.Version)
+		}
+	}
+	slices.SortFunc(found, func(a, b string) int { return release.Compare(b, a) })
+	switch {
+	case len(found) == 0:
+		return "no version"
+	case len(found) > most:
+		return strings.Join(found[:most], ", ") + " and older versions"
+	}
+	return strings.Join(found, ", ")
 }
 
 // Cosign adds signatures to a submission.

@@ -25,6 +25,6 @@ func verifyBy[T metadata.Roles](by *metadata.Metadata[T], role string, m any) (e
 
 func malformed(err *error) {
 	if r := recover(); r != nil {
-		*err = fmt.Errorf("the metadata are malformed: %v", r)
+		*err = fmt.Errorf("the metadata are malformed: null where a role, a key or a target must be (%v)", r)
 	}
 }

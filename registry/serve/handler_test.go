@@ -139,7 +139,7 @@ func TestHandlerRanges(t *testing.T) {
 	h := handle(t, registry(t), Options{})
 	strong := `"` + strings.Repeat("0a", 32) + `"`
 	for _, test := range []struct {
-		name, span, if_ string
+		name, span, since string
 		status          int
 		body            string
 	}{
@@ -153,15 +153,15 @@ func TestHandlerRanges(t *testing.T) {
 		{"log/checkpoint", "bytes=2-", "weak", 200, "note"},
 	} {
 		header := []string{"Range", test.span}
-		if test.if_ == "weak" {
-			test.if_ = request(h, "GET", "/"+test.name).Header().Get("ETag")
+		if test.since == "weak" {
+			test.since = request(h, "GET", "/"+test.name).Header().Get("ETag")
 		}
-		if test.if_ != "" {
-			header = append(header, "If-Range", test.if_)
+		if test.since != "" {
+			header = append(header, "If-Range", test.since)
 		}
 		w := request(h, "GET", "/"+test.name, header...)
 		if w.Code != test.status || test.status != 416 && w.Body.String() != test.body {
-			t.Errorf("%s of %s if %s: %d %q", test.span, test.name, test.if_, w.Code, w.Body)
+			t.Errorf("%s of %s if %s: %d %q", test.span, test.name, test.since, w.Code, w.Body)
 		}
 	}
 }

@@ -25,7 +25,8 @@
 // # Bounds
 //
 // Each client address (IPv6: each /64) has so many requests per second and so many
-// at once; more are 429 with Retry-After. The server forgets the addresses that it
+// at once; more are 429 with Retry-After. It may have twice as many connections as
+// requests at once; further ones are closed. The server forgets the addresses that it
 // has not heard of for the longest time when there are more than 8,192. Behind a
 // proxy all clients have the proxy's address: set the limits there and Rate to a
 // negative number here. There are bounds on connections, on the bytes of headers
@@ -89,6 +90,15 @@ func (o Options) withDefaults() Options {
 		o.Problem = func(string) {}
 	}
 	return o
+}
+
+// each is how many connections an address may have: one for each request that it
+// may make at once, and as many that are idle. 0 is any number.
+func (o Options) each() int {
+	if o.Rate < 0 {
+		return 0
+	}
+	return 2 * o.Together
 }
 
 func orElse[T int | time.Duration](given, fallback T) T {

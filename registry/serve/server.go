@@ -23,6 +23,7 @@ const grace = 10 * time.Second
 type Server struct {
 	http        *http.Server
 	connections int
+	each        int // connections of one client; 0 for any number
 }
 
 // New makes a server for a directory. Its certificate is read now.
@@ -38,6 +39,7 @@ func New(dir string, o Options) (*Server, error) {
 	}
 	return &Server{
 		connections: o.Connections,
+		each:        o.each(),
 		http: &http.Server{
 			Handler:                      h,
 			TLSConfig:                    config,
@@ -82,6 +84,9 @@ func (s *Server) Run(ctx context.Context, address string, ready func(url string)
 // finishes those that it has, for at most ten seconds. It closes the listener, and
 // returns nil when ctx ended it.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	if s.each > 0 {
+		l = newCrowd(l, s.each)
+	}
 	l = netutil.LimitListener(l, s.connections)
 	ended := make(chan error, 1)
 	go func() { ended <- s.listen(l) }()

@@ -207,6 +207,42 @@ func TestServerTLSReloads(t *testing.T) {
 	}
 }
 
+// TestServerKeepsPlaceForOthers: connections of one address on which nothing is
+// said do not keep others out, and count no more when they are closed.
+func TestServerKeepsPlaceForOthers(t *testing.T) {
+	url, _ := start(t, registry(t), Options{Connections: 6, Together: 2})
+	address := strings.TrimPrefix(url, "http://")
+	silent := make([]net.Conn, 12)
+	for i := range silent {
+		c, err := net.Dial("tcp", address)
+		must(t, err)
+		silent[i] = c
+		defer c.Close()
+	}
+	other := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}
+	if _, err := other.Dial("tcp", address); err != nil {
+		t.Skipf("this system has no second address of its own: %v", err)
+	}
+	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DialContext: other.DialContext}}
+	if got, err := get(client, url+"/log/checkpoint"); err != nil || got != "200 note" {
+		t.Errorf("of another address: %q, %v", got, err)
+	}
+	for _, c := range silent {
+		must(t, c.Close())
+	}
+	deadline := time.Now().Add(5 * time.Second)
+	for {
+		got, err := get(&http.Client{Timeout: time.Second}, url+"/log/checkpoint")
+		if err == nil && got == "200 note" {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("of the same address, after its connections were closed: %q, %v", got, err)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
 func TestServerTLSNeedsPair(t *testing.T) {
 	dir := t.TempDir()
 	pair(t, dir, 1)

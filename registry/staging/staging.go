@@ -108,6 +108,9 @@ type Staged struct {
 	Manifest *manifest.Manifest
 	// Executable is its path in the staging directory.
 	Executable string
+	// LeftOut are the files and directories that no archive holds, by their names
+	// with slashes below the source's directories, sorted.
+	LeftOut []string
 }
 
 // Stage copies the plugin to an empty directory and completes its manifest; a
@@ -117,13 +120,9 @@ func (s Source) Stage(to, version string) (*Staged, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, from := range []string{s.Beside, s.Dir} {
-		if from == "" {
-			continue
-		}
-		if err := copyTree(from, to, from == s.Beside); err != nil {
-			return nil, err
-		}
+	leftOut, err := s.copyTo(to)
+	if err != nil {
+		return nil, err
 	}
 	name, err := executable(to, m)
 	if err != nil {
@@ -139,7 +138,24 @@ func (s Source) Stage(to, version string) (*Staged, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Staged{m, name}, os.WriteFile(filepath.Join(to, manifest.FileName), data, 0o644)
+	return &Staged{m, name, leftOut}, os.WriteFile(filepath.Join(to, manifest.FileName), data, 0o644)
+}
+
+// copyTo copies what an archive holds, and lists what it does not.
+func (s Source) copyTo(to string) ([]string, error) {
+	var leftOut []string
+	for _, from := range []string{s.Beside, s.Dir} {
+		if from == "" {
+			continue
+		}
+		names, err := copyTree(from, to, from == s.Beside)
+		if err != nil {
+			return nil, err
+		}
+		leftOut = append(leftOut, names...)
+	}
+	slices.Sort(leftOut)
+	return slices.Compact(leftOut), nil
 }
 
 // manifest is that of the platform, or else the one beside it.
@@ -170,9 +186,9 @@ func executable(dir string, m *manifest.Manifest) (string, error) {
 }
 
 // copyTree copies the files of a directory, and with beside not the directories of
-// platforms in it.
-func copyTree(from, to string, beside bool) error {
-	return filepath.WalkDir(from, func(name string, e fs.DirEntry, err error) error {
+// platforms in it. It lists the names that no archive holds.
+func copyTree(from, to string, beside bool) (leftOut []string, err error) {
+	err = filepath.WalkDir(from, func(name string, e fs.DirEntry, err error) error {
 		if err != nil || name == from {
 			return err
 		}
@@ -181,8 +197,10 @@ func copyTree(from, to string, beside bool) error {
 			return err
 		}
 		switch {
-		case strings.HasPrefix(e.Name(), ".") || e.Name() == "__pycache__",
-			beside && e.IsDir() && below == e.Name() && release.CheckPlatform(e.Name()) == nil:
+		case strings.HasPrefix(e.Name(), ".") || e.Name() == "__pycache__":
+			leftOut = append(leftOut, filepath.ToSlash(below))
+			return skip(e)
+		case beside && e.IsDir() && below == e.Name() && release.CheckPlatform(e.Name()) == nil:
 			return skip(e)
 		case e.IsDir():
 			return os.MkdirAll(filepath.Join(to, below), 0o755)
@@ -191,6 +209,7 @@ func copyTree(from, to string, beside bool) error {
 		}
 		return copyFile(name, filepath.Join(to, below))
 	})
+	return leftOut, err
 }
 
 func skip(e fs.DirEntry) error {

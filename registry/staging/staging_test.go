@@ -143,3 +143,21 @@ func TestStageRefusesLinks(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+func TestStageSaysWhatIsLeftOut(t *testing.T) {
+	dir := tree(t, map[string]string{
+		"manifest.json": author, ".env": "k", "linux_amd64/few*": "l", "linux_amd64/.env": "k", "linux_amd64/.git/HEAD": "h",
+		"linux_amd64/lib/__pycache__/a.pyc": "p", "linux_amd64/lib/a.py": "a",
+	})
+	found, err := Find(dir, "linux_amd64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := found[0].Stage(t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{".env", ".git", "lib/__pycache__"}; !slices.Equal(s.LeftOut, want) {
+		t.Errorf("left out %q, want %q", s.LeftOut, want)
+	}
+}

@@ -267,8 +267,11 @@ func TestForkIsKept(t *testing.T) {
 	if !errors.As(err, &fork) {
 		t.Fatal(err)
 	}
-	names, err := filepath.Glob(filepath.Join(state, "*", "fork.txt"))
-	must(t, err)
+	names, globErr := filepath.Glob(filepath.Join(state, "*", "fork.txt"))
+	must(t, globErr)
+	if !strings.Contains(err.Error(), names[0]) {
+		t.Errorf("the evidence cannot be found by %q", err)
+	}
 	text, err := os.ReadFile(names[0])
 	must(t, err)
 	if !bytes.Contains(text, fork.Saved.Note) || !bytes.Contains(text, fork.Seen.Note) {

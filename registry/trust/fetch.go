@@ -59,8 +59,9 @@ func (c *Client) Fetch(ctx context.Context, rel release.Known, platform, dir str
 	return f, nil
 }
 
+// fileName is another one for every archive: no part but the last has a "_".
 func fileName(id release.ID, version, platform string) string {
-	return fmt.Sprintf("%s-%s-%s-%s.tar.zst", id.Namespace, id.Name, version, platform)
+	return fmt.Sprintf("%s_%s_%s_%s.tar.zst", id.Namespace, id.Name, version, platform)
 }
 
 // known is the release that the metadata have, which must be the one that the

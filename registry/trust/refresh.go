@@ -145,7 +145,7 @@ func (c *Client) refreshLog(ctx context.Context, f *Freshness) error {
 	case missing(err):
 		return c.refused(MissingProof, err, "its transparency log is incomplete or hidden: %v", err)
 	case c.o.Offline > 0 && unreachable(err):
-		f.Unreachable, err = err, nil
+		f.Unreachable = err
 	case err != nil:
 		return errors.Join(err, c.evidence(err))
 	}
@@ -167,5 +167,8 @@ func (c *Client) evidence(err error) error {
 		return nil
 	}
 	text := fmt.Sprintf("%s\n--- and at %s ---\n\n%s", fork.Saved.Note, c.o.Now().UTC().Format(time.RFC3339), fork.Seen.Note)
-	return durable.Replace(filepath.Join(c.dir, "fork.txt"), []byte(text), nil)
+	return durable.Replace(c.forkFile(), []byte(text), nil)
 }
+
+// forkFile keeps the two checkpoints of a fork.
+func (c *Client) forkFile() string { return filepath.Join(c.dir, "fork.txt") }

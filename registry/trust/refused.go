@@ -78,7 +78,11 @@ var remedies = map[Threat]string{
 }
 
 func (c *Client) refused(t Threat, err error, format string, args ...any) *RefusedError {
-	return &RefusedError{Registry: c.o.Name, Threat: t, Reason: fmt.Sprintf(format, args...), Remedy: remedies[t], Err: err}
+	remedy := remedies[t]
+	if t == Fork {
+		remedy += ", from " + c.forkFile()
+	}
+	return &RefusedError{Registry: c.o.Name, Threat: t, Reason: fmt.Sprintf(format, args...), Remedy: remedy, Err: err}
 }
 
 // explain makes an error of the parts that the client is made of one of its own.

@@ -172,7 +172,7 @@ func publish(ctx context.Context, out string, releases []repo.NewRelease, seed [
 	if err != nil {
 		return err
 	}
-	defer sub.Close()
+	defer func() { _ = sub.Close() }()
 	if _, err := r.Publish(ctx, sub); err != nil {
 		return err
 	}

@@ -13,7 +13,6 @@ import (
 
 	"github.com/bulkhead-ml/bulkhead/registry/files"
 	"github.com/bulkhead-ml/bulkhead/registry/keys"
-	"github.com/bulkhead-ml/bulkhead/registry/release"
 	"github.com/bulkhead-ml/bulkhead/registry/repo"
 )
 
@@ -85,8 +84,9 @@ func Open(dir string) (*Registry, error) {
 	return &Registry{Dir: dir, Root: root, store: store}, err
 }
 
-// Publish publishes the release of an archive under the publisher's name.
-func (r *Registry) Publish(ctx context.Context, archive, changes string, kernels ...release.Kernel) error {
+// Publish publishes the release of an archive under the publisher's name, with what
+// the archive does not say.
+func (r *Registry) Publish(ctx context.Context, archive string, d repo.Details) error {
 	k, err := all()
 	if err != nil {
 		return err
@@ -96,7 +96,8 @@ func (r *Registry) Publish(ctx context.Context, archive, changes string, kernels
 		return err
 	}
 	now := time.Now()
-	n, err := repo.ReadRelease(ctx, []string{archive}, nil, repo.Details{Namespace: Publisher, Changes: changes, Kernels: kernels, Published: now})
+	d.Namespace, d.Published = Publisher, now
+	n, err := repo.ReadRelease(ctx, []string{archive}, nil, d)
 	if err != nil {
 		return err
 	}

@@ -223,7 +223,7 @@ func (c *Client) newSnapshot(data []byte, kept bool) error {
 // plain reports whether go-tuf has no kind for an error. Of a snapshot that
 // follows another one that is: it leaves out a role.
 func plain(err error) bool {
-	_, ok := err.(*metadata.ErrRepository)
+	_, ok := err.(*metadata.ErrRepository) //nolint:errorlint // its other kinds wrap this one
 	return ok
 }
 
