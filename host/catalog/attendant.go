@@ -25,6 +25,7 @@ type attendant struct {
 	door     *network.Door   // nil without network grants
 	side     *dataplane.Side // nil without shared memory
 	launched bool            // the launch is in the log
+	tracer   Tracer          // nil for a plugin that is not traced
 	stop     context.CancelFunc
 }
 
@@ -37,10 +38,13 @@ func (l *Launcher) attend(e *Entry, view target.View) func(*plugin.Spec) (plugin
 			}
 		}
 		a := &attendant{launcher: l, entry: e, view: view, stop: func() {}}
+		if e.Reattach != nil {
+			return a, nil // it was started without what a process would inherit
+		}
 		if l.SharedBatches > 0 {
 			a.openSide(spec)
 		}
-		if len(view.Net) == 0 {
+		if a.tracer = l.trace(e, spec); len(view.Net) == 0 && a.tracer == nil {
 			return a, nil
 		}
 		return a, a.openDoor(spec)
@@ -73,7 +77,11 @@ func (a *attendant) openDoor(spec *plugin.Spec) error {
 		}
 		rules = append(rules, rule)
 	}
-	door, err := network.Open(rules, network.Options{Log: a.launcher.logger("network." + a.entry.Name).Info})
+	options := network.Options{Log: a.launcher.logger("network." + a.entry.Name).Info}
+	if a.tracer != nil {
+		options.Asked = a.tracer.Asked
+	}
+	door, err := network.Open(rules, options)
 	if err != nil {
 		return fmt.Errorf("plugin %q was granted a network address: %w", a.entry.Name, err)
 	}
@@ -149,6 +157,9 @@ func (a *attendant) Ended(p *plugin.Process) {
 	if p == nil {
 		return
 	}
+	if a.tracer != nil {
+		a.tracer.Ended(p.Denials())
+	}
 	log := a.launcher.audit()
 	if !a.launched { // it ran, and could not be used
 		log.Append(a.entry.Name, launched(p, a.grants()))
@@ -157,6 +168,7 @@ func (a *attendant) Ended(p *plugin.Process) {
 		log.Append(a.entry.Name, audit.Denial{Level: p.Sandbox().Level.String(), What: d.Call, Count: d.Count, Grant: d.Grant})
 	}
 	if d := p.Exit(); d != nil {
+		a.launcher.died(a.entry, d)
 		log.Append(a.entry.Name, audit.Death{
 			Level: p.Sandbox().Level.String(), Cause: string(d.Cause), ExitCode: d.ExitCode, Signal: d.Signal, Detail: d.Error(),
 			PeakBytes: d.PeakBytes, CPUMS: float64(d.CPU.Microseconds()) / 1e3,

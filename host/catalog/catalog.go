@@ -34,6 +34,7 @@ import (
 	"github.com/hashicorp/go-version"
 
 	"github.com/bulkhead-ml/bulkhead/host/config"
+	"github.com/bulkhead-ml/bulkhead/host/plugin"
 	"github.com/bulkhead-ml/bulkhead/registry/manifest"
 )
 
@@ -68,6 +69,11 @@ type Entry struct {
 	Declaration *config.Plugin
 	// ID is NAMESPACE/NAME of a plugin of a registry.
 	ID string
+
+	// Replaces says what a plugin that somebody works on stands in place of; "" for
+	// nothing. Reattach is its process, if it runs already.
+	Replaces string
+	Reattach *plugin.Reattach
 
 	verify func() error // that no file was changed since; nil for what nobody pinned
 }
@@ -237,7 +243,7 @@ func (c *Catalog) declare(p *config.Plugin, locks Locks) error {
 		if p.Digest != "" {
 			e.Digest = p.Digest
 		}
-		err = errors.Join(narrow(e, p), satisfies(e.Manifest.Version, p.Version))
+		err = errors.Join(narrow(e, p), fits(e.Manifest.Version, p))
 	}
 	if err != nil {
 		// The plugin that the declaration meant to narrow must not run as it is.

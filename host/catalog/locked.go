@@ -11,6 +11,7 @@ import (
 
 	"github.com/bulkhead-ml/bulkhead/host/config"
 	"github.com/bulkhead-ml/bulkhead/registry/manifest"
+	"github.com/bulkhead-ml/bulkhead/registry/solve"
 )
 
 // Locks knows what was installed from registries and is pinned by a lock file.
@@ -115,6 +116,16 @@ func locked(p *config.Plugin, locks Locks) (*Entry, error) {
 		return nil, err
 	}
 	return i.entry()
+}
+
+// fits compares a version with the constraint of a declaration. What came from a
+// registry was chosen by the solver's rules, so it is judged by them: a pre-release
+// that was installed satisfies what admits the version that it precedes.
+func fits(have string, p *config.Plugin) error {
+	if p.ID != "" && solve.Satisfies(solve.Want{ID: p.ID, Constraint: p.Version, Prerelease: true}, have) {
+		return nil
+	}
+	return satisfies(have, p.Version)
 }
 
 // AddCandidate adds an installation that is to be tried, under its own name, and

@@ -145,3 +145,22 @@ func TestBuiltinMeansBuiltin(t *testing.T) {
 		}
 	}
 }
+
+// A pre-release that the installer chose is what the declaration asked for; what
+// came from elsewhere is judged by the constraint alone.
+func TestPrereleaseFits(t *testing.T) {
+	for _, tt := range []struct {
+		id, have, constraint string
+		ok                   bool
+	}{
+		{"acme/tool", "0.2.0-rc.1", "~> 0.2", true},
+		{"acme/tool", "0.2.0-rc.1", "~> 0.2.0-rc.1", true},
+		{"acme/tool", "0.2.0-rc.1", "~> 0.3", false},
+		{"acme/tool", "0.2.0", "~> 0.2", true},
+		{"", "0.2.0-rc.1", "~> 0.2", false},
+	} {
+		if err := fits(tt.have, &config.Plugin{ID: tt.id, Version: tt.constraint}); (err == nil) != tt.ok {
+			t.Errorf("%+v: %v", tt, err)
+		}
+	}
+}

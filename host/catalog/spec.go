@@ -29,6 +29,9 @@ func (l *Launcher) spec(e *Entry, view target.View) (plugin.Spec, error) {
 		Limits: limits(enclosed.Limits), CallTimeout: l.CallTimeout, LifeTime: enclosed.Limits.LifeTime,
 		MessageBytes: int(enclosed.Limits.Message), LogBytes: enclosed.Limits.LogBytes, LogRate: enclosed.Limits.LogRate,
 	}
+	if spec.Reattach = e.Reattach; spec.Reattach != nil {
+		return spec, nil // it has what its author gave it
+	}
 	if e.writesSinks() && spec.Limits.FileBytes == 0 {
 		spec.Limits.FileBytes = sandbox.Unlimited
 	}

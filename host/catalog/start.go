@@ -3,6 +3,7 @@
 package catalog
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,10 +43,19 @@ type Launcher struct {
 	Logger hclog.Logger
 	// Audit is told of grants, launches, denials and deaths; nil keeps no log.
 	Audit func() *audit.Log
+	// Fault is told when a plugin dies that nobody ended, introduces itself wrongly
+	// or cannot describe itself; nil tells nobody. It may be called at the same time
+	// for several plugins, and several times for one.
+	Fault func(e *Entry, err error)
+	// Trace says who is told what a plugin does; nil, and a nil answer, trace nothing.
+	Trace func(*Entry) Tracer
 	// CacheDir remembers measured digests and descriptions; "" remembers none.
 	CacheDir string
 	// CallTimeout bounds one call; 0 leaves the default.
 	CallTimeout time.Duration
+	// DrainTimeout is what a plugin gets to end its calls when it is closed; 0 is
+	// 300 ms: nobody waits for what is in hand then.
+	DrainTimeout time.Duration
 
 	// SharedBatches is how many of the largest batches a call may have under way
 	// each way in shared memory, where the system has it: for those who run
@@ -155,7 +165,7 @@ func (l *Launcher) slot(e *Entry) (*slot, error) {
 	}
 	s.startTime = startTime(spec)
 	s.supervisor = plugin.Supervise(l.lifetime(), spec, plugin.Options{
-		Logger: l.Logger, DigestCache: l.cache("digests"), Drain: drain, DrainTimeout: drainTimeout, Prepare: l.attend(e, s.view),
+		Logger: l.Logger, DigestCache: l.cache("digests"), Drain: drain, DrainTimeout: cmp.Or(l.DrainTimeout, drainTimeout), Prepare: l.attend(e, s.view),
 		Redact: redactor(spec.Secrets).Line,
 	}, plugin.Backoff{})
 	return l.add(s)
@@ -225,6 +235,7 @@ func (l *Launcher) start(ctx context.Context, s *slot) (*Running, error) {
 	}
 	p, err := s.supervisor.Process(ctx)
 	if err != nil {
+		l.stillborn(ctx, s.entry, err)
 		return nil, err
 	}
 	if r := s.is(p); r != nil {
@@ -235,6 +246,7 @@ func (l *Launcher) start(ctx context.Context, s *slot) (*Running, error) {
 		// A caller who went away says nothing about the plugin.
 		if ctx.Err() == nil {
 			s.supervisor.Reject(p, err)
+			l.fault(s.entry, err)
 		}
 		return nil, err
 	}

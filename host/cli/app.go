@@ -25,6 +25,9 @@ type app struct {
 	flags          flags
 	log            hclog.Logger
 	closers        []io.Closer
+	traced         *traced         // the plugin that is traced; nil without
+	told           map[string]bool // what was said once and for all
+	developing     bool            // overrides are being changed: none is refused
 }
 
 // flags are those that every command has.

@@ -27,6 +27,7 @@ func (w *work) kernels() pipeline.Kernels {
 	log := w.session.auditLog()
 	return pipeline.Recorded(k, func(r dataplane.Record) {
 		w.made.learn(r)
+		w.session.called(r)
 		log.Append(r.Plugin, called(w.runID, w.session.levelOf(r.Plugin), r))
 	})
 }

@@ -174,7 +174,7 @@ func (a *app) diagnosis(ctx context.Context, e *examination) (diagnosis, error) 
 	}
 	ctx, cancel := a.deadline(ctx)
 	defer cancel()
-	s, err := a.open(ctx, nil, machine)
+	s, err := a.openWatched(ctx, nil, machine, nil)
 	if err != nil {
 		return none, err
 	}
@@ -190,6 +190,7 @@ func (a *app) diagnosis(ctx context.Context, e *examination) (diagnosis, error) 
 	if err != nil {
 		return none, err
 	}
+	rep.Diagnostics = append(rep.Diagnostics, s.concludeDoctor(ctx, rep)...)
 	s.tellRefusals(rep.Plugins)
 	if e.redact {
 		rep = redactor(machine).Doctor(rep)

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -27,6 +28,7 @@ import (
 type gateFlags struct {
 	skipContract bool
 	replay       int
+	replayTime   time.Duration
 	canary       int
 	loseStates   bool
 }
@@ -35,11 +37,15 @@ func (g *gateFlags) register(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.BoolVar(&g.skipContract, "skip-contract", false, "do not run the contract suite over new versions")
 	fl.IntVar(&g.replay, "replay", 1, "repeat this `number` of recorded runs with the old and the new version, and compare")
+	fl.DurationVar(&g.replayTime, "replay-timeout", 10*time.Minute, "leave out what --replay has not done in this `time`, for each plugin")
 	fl.IntVar(&g.canary, "canary", 5, "let this `number` of runs watch an upgraded plugin before it stays; 0 is none")
 	fl.BoolVar(&g.loseStates, "lose-states", false, "upgrade although states of the old version do not load in the new one")
 }
 
 func (g *gateFlags) check() error {
+	if g.replayTime <= 0 {
+		return misuse("--replay-timeout %s leaves no time; --replay 0 repeats no runs", g.replayTime)
+	}
 	if g.replay < 0 || g.canary < 0 || g.canary > 1000 {
 		return misuse("--replay takes a number from 0 on, --canary one from 0 to 1000")
 	}
@@ -48,17 +54,21 @@ func (g *gateFlags) check() error {
 
 // carryOut makes a change that was planned and consented to.
 func (a *app) carryOut(ctx context.Context, s *session, c *change, i *installer.Installer, plan *installer.Plan, out installPlan) error {
-	steps := a.steps()
+	if err := c.gates.check(); err != nil {
+		return err
+	}
+	steps, replays := a.steps(), &replays{}
 	m := &upgrade.Machine{
-		Installer: i, Gates: s.gates(ctx, c), Events: steps.event, Audit: s.auditLog, Canary: c.gates.canary, LoseStates: c.gates.loseStates, By: c.by(),
+		Installer: i, Gates: s.gates(ctx, c, replays), Events: steps.event, Audit: s.auditLog, Canary: c.gates.canary, LoseStates: c.gates.loseStates, By: c.by(),
 	}
 	done, err := m.Run(ctx, plan, c.why)
 	steps.done()
 	for _, e := range done.Events {
 		out.Steps = append(out.Steps, installStep{string(e.Step), e.Plugin, string(e.Status), e.Detail})
 	}
+	out.Replays = append(out.Replays, replays.list...)
 	if err != nil {
-		return refused(err)
+		return a.gateClosed(err, out)
 	}
 	if c.save != nil {
 		if err := c.save(plan); err != nil {
@@ -77,8 +87,18 @@ func (c *change) by() string {
 	return "user"
 }
 
+// gateClosed is the failure of a change, after what replays found.
+func (a *app) gateClosed(err error, out installPlan) error {
+	if gate, ok := errors.AsType[*upgrade.GateError](err); ok && gate.Step == upgrade.Replay && !a.json() {
+		for _, r := range out.Replays {
+			r.write(a.stderr, a.textOptions(a.stderr))
+		}
+	}
+	return refused(err)
+}
+
 // gates are what this host can check of a new version.
-func (s *session) gates(ctx context.Context, c *change) upgrade.Gates {
+func (s *session) gates(ctx context.Context, c *change, replays *replays) upgrade.Gates {
 	out := upgrade.Gates{
 		Launcher: s.bareLauncher, Names: s.namesOf, States: s.statesOf,
 		Bind: func(ctx context.Context, described map[string]*pluginv1.DescribeResponse) error {
@@ -93,7 +113,7 @@ func (s *session) gates(ctx context.Context, c *change) upgrade.Gates {
 	}
 	if c.gates.replay > 0 {
 		out.Replay = func(ctx context.Context, x *upgrade.Candidate) (string, error) {
-			return s.replayGate(ctx, x, c.gates.replay)
+			return s.replayGate(ctx, x, c.gates, replays)
 		}
 	}
 	return out
@@ -133,7 +153,9 @@ func (s *session) bindWith(ctx context.Context, described map[string]*pluginv1.D
 	return nil
 }
 
-// statesOf finds the fitted states that a plugin of a registry made here.
+// statesOf finds the fitted states that a plugin of a registry made here. One of a
+// run that used another plugin of that name is none of its; when the run is not
+// known any more, it may be.
 func (s *session) statesOf(c *upgrade.Candidate) (out []upgrade.State, err error) {
 	store, err := stateStore()
 	if err != nil {
@@ -146,12 +168,49 @@ func (s *session) statesOf(c *upgrade.Candidate) (out []upgrade.State, err error
 	for _, e := range entries {
 		for _, name := range s.namesOf(c.ID) {
 			kernel, ok := strings.CutPrefix(e.Last().Use, name+".")
-			if ok && e.Version > 0 && e.Last().Pipeline != "" {
+			if ok && e.Version > 0 && e.Last().Pipeline != "" && !s.madeByAnother(e.Last(), name, c.ID) {
 				out = append(out, upgrade.State{Kernel: kernel, Version: uint32(e.Version), Digest: e.Digest})
 			}
 		}
 	}
 	return out, nil
+}
+
+// madeByAnother reports whether the run that a state comes from is known to have
+// used another plugin under this name: one that was never locked here as this one.
+func (s *session) madeByAnother(from state.Origin, name, id string) bool {
+	store, err := runStore()
+	if err != nil {
+		return false
+	}
+	r, err := store.Get(from.Run)
+	if err != nil {
+		return false
+	}
+	for _, e := range s.launcher.Catalog.Entries() {
+		if e.ID != id {
+			continue
+		}
+		for _, p := range r.Plugins {
+			if p.Name == name && !s.wasLocked(e, p.SHA256) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// wasLocked reports whether an executable is or was one of a plugin here.
+func (s *session) wasLocked(e *catalog.Entry, executable string) bool {
+	if e.Digest == executable {
+		return true
+	}
+	store, scope, err := s.scopeOf(e)
+	if err != nil {
+		return true
+	}
+	_, ok := generationWith(store, scope, e.ID, executable)
+	return ok
 }
 
 // contractGate runs the contract suite, and the fixtures that come with the plugin.

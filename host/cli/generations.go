@@ -27,9 +27,9 @@ func (f *scopeFlags) register(cmd *cobra.Command) {
 }
 
 // inScope runs a command on the lock file of the project, or of the user.
-func (a *app) inScope(ctx context.Context, f scopeFlags, do func(*session, *installer.Installer) error) error {
-	return a.withSession(ctx, func(s *session) error {
-		i, err := s.installer(ctx, f.ofUser || s.cfg == nil)
+func (a *app) inScope(cmd *cobra.Command, f scopeFlags, do func(*session, *installer.Installer) error) error {
+	return a.withSession(cmd, func(s *session) error {
+		i, err := s.installer(cmd.Context(), f.ofUser || s.cfg == nil)
 		if err != nil {
 			return err
 		}
@@ -56,7 +56,7 @@ func (a *app) pluginGenerationsCmd() *cobra.Command {
 			"command made, and those that came from an editor or from git. `bulkhead plugin\n" +
 			"rollback N` goes back to one. The latest ten are kept, and those that --keep names.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.inScope(cmd.Context(), f, func(_ *session, i *installer.Installer) error {
+			return a.inScope(cmd, f, func(_ *session, i *installer.Installer) error {
 				for _, p := range []struct {
 					n    int
 					keep bool
@@ -148,7 +148,7 @@ func (a *app) pluginRollbackCmd() *cobra.Command {
 				}
 				to = n
 			}
-			return a.inScope(cmd.Context(), f, func(s *session, i *installer.Installer) error { return a.rollback(cmd.Context(), s, i.Scope, to) })
+			return a.inScope(cmd, f, func(s *session, i *installer.Installer) error { return a.rollback(cmd.Context(), s, i.Scope, to) })
 		},
 	}
 	f.register(cmd)
@@ -201,7 +201,7 @@ func (a *app) pluginPinCmd() *cobra.Command {
 			"first: `bulkhead plugin install NAMESPACE/NAME@1.2.3`, or version = \"1.2.3\" in the\n" +
 			"configuration.",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.inScope(cmd.Context(), f, func(_ *session, i *installer.Installer) error {
+			return a.inScope(cmd, f, func(_ *session, i *installer.Installer) error {
 				return a.pin(cmd.Context(), i.Scope, args[0], !remove)
 			})
 		},

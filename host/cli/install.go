@@ -4,6 +4,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -26,7 +27,7 @@ type change struct {
 	ofUser  bool
 	// settle completes the plan with what save will write.
 	settle func(*installer.Plan)
-	// save writes the wish into the configuration, once the plan is known.
+	// save writes the wish into the configuration, once the plan is carried out.
 	save func(*installer.Plan) error
 	// locked refuses every change of the lock file.
 	locked bool
@@ -83,7 +84,7 @@ func (a *app) initCmd() *cobra.Command {
 		Example: "  bulkhead init\n  bulkhead init --locked            # in CI: change nothing, only fetch\n  bulkhead init --accept-grants policy.hcl",
 		Args:    exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withSession(cmd.Context(), func(s *session) error {
+			return a.withSession(cmd, func(s *session) error {
 				if s.cfg == nil {
 					return misuse("there is no configuration here; `bulkhead plugin install NAMESPACE/NAME` installs a plugin for all your projects")
 				}
@@ -100,14 +101,36 @@ func (a *app) initCmd() *cobra.Command {
 	return cmd
 }
 
-// withSession runs a command in a session.
-func (a *app) withSession(ctx context.Context, do func(*session) error) error {
+// withSession runs a command in a session. The command's context ends with the
+// time that the user gives it.
+func (a *app) withSession(cmd *cobra.Command, do func(*session) error) error {
+	ctx, cancel := a.limited(cmd.Context())
+	defer cancel()
+	cmd.SetContext(ctx)
+	err := a.inSession(ctx, do)
+	if _, reported := errors.AsType[exit](err); err != nil && !reported && errors.Is(context.Cause(ctx), errTimeout) {
+		return &failure{code: ExitTimeout, summary: "The time ran out", err: fmt.Errorf("it was not done within %s; give it more with --timeout", a.flags.timeout)}
+	}
+	return err
+}
+
+func (a *app) inSession(ctx context.Context, do func(*session) error) error {
 	s, err := a.open(ctx, nil, nil)
 	if err != nil {
 		return err
 	}
 	defer s.close()
 	return do(s)
+}
+
+var errTimeout = fmt.Errorf("the time of --timeout ran out: %w", context.DeadlineExceeded)
+
+// limited is a context that ends after --timeout, when that is given.
+func (a *app) limited(ctx context.Context) (context.Context, context.CancelFunc) {
+	if a.flags.timeout == 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeoutCause(ctx, a.flags.timeout, errTimeout)
 }
 
 func (a *app) pluginInstallCmd() *cobra.Command {
@@ -125,7 +148,7 @@ func (a *app) pluginInstallCmd() *cobra.Command {
 			if len(args) == 0 {
 				return misuse("name the plugin: `bulkhead plugin install NAMESPACE/NAME`; `bulkhead registry search` lists what there is")
 			}
-			return a.withSession(cmd.Context(), func(s *session) error {
+			return a.withSession(cmd, func(s *session) error {
 				c.ofUser = c.ofUser || s.cfg == nil
 				if err := c.install(s, args, registry, prerelease); err != nil {
 					return err
@@ -166,7 +189,7 @@ func (c *change) install(s *session, args []string, registry string, prerelease 
 	c.request.Wants = append(have, added...)
 	if !c.ofUser && len(added) > 0 {
 		c.settle = func(p *installer.Plan) { constrain(added, p) }
-		c.save = func(*installer.Plan) error { return declare(s.cfg, added) }
+		c.save = func(*installer.Plan) error { return s.declare(added) }
 	}
 	return nil
 }
@@ -187,7 +210,8 @@ func (s *session) have(ofUser bool) ([]installer.Want, error) {
 	return lockedWants(scope)
 }
 
-// constrain gives plugins without a constraint the minor of the chosen version.
+// constrain gives plugins without a constraint the minor of the chosen version, or
+// a pre-release and what follows it.
 func constrain(added []installer.Want, p *installer.Plan) {
 	for n := range added {
 		if added[n].Constraint == "" {
@@ -199,8 +223,8 @@ func constrain(added []installer.Want, p *installer.Plan) {
 }
 
 // declare adds plugin blocks to the first native file of a configuration.
-func declare(cfg *config.Config, added []installer.Want) error {
-	file, err := nativeFile(cfg)
+func (s *session) declare(added []installer.Want) error {
+	file, err := nativeFile(s.cfg)
 	if err != nil {
 		return err
 	}
@@ -209,15 +233,37 @@ func declare(cfg *config.Config, added []installer.Want) error {
 		return err
 	}
 	for _, w := range added {
-		block := config.NewPlugin{Name: localName(cfg, w.ID), Source: w.ID, Version: w.Constraint, Registry: w.Registry}
-		if len(cfg.Registries) == 1 && cfg.Registries[0].Name == w.Registry {
+		block := config.NewPlugin{Name: s.localName(w.ID), Source: w.ID, Version: w.Constraint, Registry: w.Registry, Prerelease: w.Prerelease}
+		if len(s.cfg.Registries) == 1 && s.cfg.Registries[0].Name == w.Registry {
 			block.Registry = ""
 		}
 		if text, err = config.AppendPlugin(file, text, block); err != nil {
 			return err
 		}
 	}
-	return durable.Replace(file, text, nil)
+	return rewrite(file, text)
+}
+
+// rewrite replaces a file of the configuration, which stays readable for whom it
+// was and where a link leads to.
+func rewrite(name string, text []byte) error {
+	name, err := filepath.EvalSymlinks(name)
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(name)
+	if err != nil {
+		return err
+	}
+	temp, err := durable.Temp(filepath.Dir(name), text, nil)
+	if err != nil {
+		return err
+	}
+	if err := os.Chmod(temp, info.Mode().Perm()); err != nil {
+		_ = os.Remove(temp) // what was written is of no use
+		return err
+	}
+	return durable.Rename(temp, name, nil)
 }
 
 // nativeFile is the file of a configuration that blocks are added to.
@@ -230,21 +276,22 @@ func nativeFile(cfg *config.Config) (string, error) {
 	return "", fmt.Errorf("the configuration is JSON, which is not changed for you; add {\"plugin\": {\"NAME\": {\"source\": \"NAMESPACE/NAME\"}}} to it and run `bulkhead init`")
 }
 
-// localName is a free name for a plugin in a configuration.
-func localName(cfg *config.Config, id string) string {
-	taken := func(name string) bool {
-		return slices.ContainsFunc(cfg.Plugins, func(p *config.Plugin) bool { return p.Name == name })
-	}
+// localName is a free name for a plugin in a configuration: none that is declared,
+// and none of a plugin that is there without, which it would take the place of.
+func (s *session) localName(id string) string {
 	namespace, name, _ := strings.Cut(id, "/")
-	if !taken(name) {
-		return name
+	declared := slices.ContainsFunc(s.cfg.Plugins, func(p *config.Plugin) bool { return p.Name == name })
+	if e, ok := s.launcher.Catalog.Entry(name); declared || ok && e.ID != id {
+		return namespace + "-" + name
 	}
-	return namespace + "-" + name
+	return name
 }
 
-// minor is "1.2" of "1.2.3".
+// minor is "1.2" of "1.2.3", and all of a pre-release.
 func minor(version string) string {
-	version, _, _ = strings.Cut(version, "-")
+	if release.Prerelease(version) {
+		return version
+	}
 	parts := strings.SplitN(version, ".", 3)
 	if len(parts) < 3 {
 		return version
@@ -263,7 +310,7 @@ func (a *app) pluginRemoveCmd() *cobra.Command {
 			if len(args) == 0 {
 				return misuse("name the plugin: `bulkhead plugin remove NAMESPACE/NAME`; `bulkhead plugin list` shows what is installed")
 			}
-			return a.withSession(cmd.Context(), func(s *session) error {
+			return a.withSession(cmd, func(s *session) error {
 				c.ofUser = c.ofUser || s.cfg == nil
 				if err := c.remove(s, args); err != nil {
 					return err
@@ -311,7 +358,7 @@ func undeclare(cfg *config.Config, ids []string) error {
 		if err != nil || !ok {
 			return fmt.Errorf("%s: the block of plugin %q cannot be removed for you: %w", p.Range, p.Name, err)
 		}
-		if err := durable.Replace(file, text, nil); err != nil {
+		if err := rewrite(file, text); err != nil {
 			return err
 		}
 	}

@@ -15,8 +15,8 @@ import (
 	"github.com/bulkhead-ml/bulkhead/host/installer"
 	"github.com/bulkhead-ml/bulkhead/internal/durable"
 	"github.com/bulkhead-ml/bulkhead/registry/install"
-	"github.com/bulkhead-ml/bulkhead/registry/solve"
 	"github.com/bulkhead-ml/bulkhead/registry/release"
+	"github.com/bulkhead-ml/bulkhead/registry/solve"
 	"github.com/bulkhead-ml/bulkhead/sdk/handshake"
 	"github.com/bulkhead-ml/bulkhead/sdk/version"
 )

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/term"
@@ -29,6 +30,8 @@ type installPlan struct {
 	Stale map[string]string `json:"stale"`
 	// Steps are how the changes were checked before they were made.
 	Steps []installStep `json:"steps"`
+	// Replays are recorded runs that were repeated with a new version.
+	Replays []replayed `json:"replays"`
 	// Canary is how many of the next runs watch a new version before it stays.
 	Canary int `json:"canary,omitempty"`
 
@@ -44,7 +47,7 @@ type installStep struct {
 }
 
 func newInstallPlan(p *installer.Plan, lockFile string) installPlan {
-	out := installPlan{SchemaVersion: report.SchemaVersion, Changes: p.Changes, Stale: p.Stale, Steps: []installStep{}, lockFile: lockFile}
+	out := installPlan{SchemaVersion: report.SchemaVersion, Changes: p.Changes, Stale: p.Stale, Steps: []installStep{}, Replays: []replayed{}, lockFile: lockFile}
 	if out.Changes == nil {
 		out.Changes = []installer.Change{}
 	}
@@ -69,6 +72,11 @@ func (p installPlan) WriteText(w io.Writer, opt report.Options) error {
 	for _, s := range p.Steps {
 		if opt.Verbose || s.Status == "failed" {
 			writeTerm(w, opt, 2, 14, s.Status, strings.TrimSpace(s.Step+" "+s.Plugin)+suffix(": ", s.Detail))
+		}
+	}
+	for _, r := range p.Replays {
+		if opt.Verbose || r.Outcome != sameOutcome {
+			r.write(w, opt)
 		}
 	}
 	for name, why := range p.Stale {
@@ -123,11 +131,7 @@ func writeChange(w io.Writer, opt report.Options, c installer.Change) {
 	for _, warning := range c.Warnings {
 		writeTerm(w, opt, 2, 11, "warning:", warning)
 	}
-	for _, line := range strings.Split(strings.TrimSpace(c.News), "\n") {
-		if line != "" {
-			writeTerm(w, opt, 2, 9, "new:", line)
-		}
-	}
+	writeNews(w, opt, c.News)
 	for _, g := range c.Asks {
 		writeTerm(w, opt, 2, 4, "+ "+g.String(), inWords(g))
 	}
@@ -135,6 +139,28 @@ func writeChange(w io.Writer, opt report.Options, c installer.Change) {
 		writeTerm(w, opt, 2, 4, "- "+g, "")
 	}
 }
+
+// maxNews is how many lines of a publisher's news are shown, so that they push
+// nothing else off the screen.
+const maxNews = 8
+
+// writeNews writes the first lines of what a publisher says is new.
+func writeNews(w io.Writer, opt report.Options, news string) {
+	lines := slices.DeleteFunc(strings.Split(news, "\n"), func(s string) bool { return strings.TrimSpace(s) == "" })
+	for i, line := range lines {
+		if i == maxNews && !opt.Verbose {
+			writeTerm(w, opt, 2, 9, "new:", fmt.Sprintf("and %s more; --json shows them", count(len(lines)-i, "line", "lines")))
+			return
+		}
+		if r := []rune(line); len(r) > maxNewsLine && !opt.Verbose {
+			line = string(r[:maxNewsLine]) + "..."
+		}
+		writeTerm(w, opt, 2, 9, "new:", line)
+	}
+}
+
+// maxNewsLine bounds one of those lines, in characters.
+const maxNewsLine = 240
 
 // inWords is a grant as a person reads it.
 func inWords(g manifest.Grant) string {
@@ -151,9 +177,12 @@ type consentFlags struct {
 	dry    bool
 }
 
+// canAsk reports whether a person sits at the terminal and can answer.
+func (a *app) canAsk() bool { return a.interactive() && term.IsTerminal(int(os.Stdin.Fd())) }
+
 // ask puts changes to whoever sits at the terminal; nil when nobody does.
 func (a *app) ask() installer.Ask {
-	if !a.interactive() || !term.IsTerminal(int(os.Stdin.Fd())) {
+	if !a.canAsk() {
 		return nil
 	}
 	return func(ctx context.Context, changes []installer.Change) error {
@@ -162,8 +191,7 @@ func (a *app) ask() installer.Ask {
 			fmt.Fprintln(a.stderr)
 			writeChange(a.stderr, opt, c)
 		}
-		fmt.Fprintf(a.stderr, "\nDo you agree that %s may do what is marked with +? [y/N] ", theseOrThis(changes))
-		answer, err := readLine(ctx)
+		answer, err := a.question(ctx, fmt.Sprintf("\nDo you agree that %s may do what is marked with +? [y/N] ", theseOrThis(changes)))
 		if err != nil {
 			return err
 		}
@@ -179,6 +207,16 @@ func theseOrThis(changes []installer.Change) string {
 		return changes[0].ID
 	}
 	return "these plugins"
+}
+
+// question asks, and waits for the answer or the end of ctx.
+func (a *app) question(ctx context.Context, text string) (string, error) {
+	fmt.Fprint(a.stderr, text)
+	answer, err := readLine(ctx)
+	if answer == "" {
+		fmt.Fprintln(a.stderr) // what follows is not part of the question
+	}
+	return answer, err
 }
 
 // readLine waits for one line of standard input or the end of ctx.

@@ -168,6 +168,10 @@ func (k *keyFlags) publicKey(text string) (keys.Public, error) {
 }
 
 func readPublicFile(name string) (keys.Public, error) {
+	name, err := filepath.EvalSymlinks(name)
+	if err != nil {
+		return keys.Public{}, err
+	}
 	data, err := durable.ReadFile(name, 4<<10)
 	if err != nil {
 		return keys.Public{}, err
@@ -277,7 +281,7 @@ func (a *app) keysGenerate(k *keyFlags, name, out string) error {
 	defer key.Wipe()
 	place, err := a.saveKey(k, key, out)
 	if err != nil {
-		return failed("The key cannot be kept", err)
+		return signingError("The key cannot be kept", err)
 	}
 	listed := listKey(key.Public())
 	listed.File = place
@@ -327,7 +331,7 @@ func (a *app) keysListCmd() *cobra.Command {
 			}
 			list, err := store.List()
 			if err != nil && len(list) == 0 {
-				return failed("The keys cannot be listed", err)
+				return signingError("The keys cannot be listed", err)
 			}
 			out := keyList{SchemaVersion: report.SchemaVersion, Place: store.String(), Keys: []listedKey{}}
 			if err != nil {

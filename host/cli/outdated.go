@@ -40,7 +40,7 @@ func (a *app) pluginOutdatedCmd() *cobra.Command {
 			"not. It ends with code 1 when there are any.",
 		Args: exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withSession(cmd.Context(), func(s *session) error { return a.outdated(cmd.Context(), s, ofUser || s.cfg == nil) })
+			return a.withSession(cmd, func(s *session) error { return a.outdated(cmd.Context(), s, ofUser || s.cfg == nil) })
 		},
 	}
 	cmd.Flags().BoolVar(&ofUser, "user", false, "look at what is installed for all your projects")

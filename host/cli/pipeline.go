@@ -43,12 +43,15 @@ type work struct {
 	store *artifacts
 	// rerunOf is the run that this one repeats.
 	rerunOf string
+	// recordsIn is a directory for the record of a run that leaves nothing elsewhere,
+	// not even states; "" is the usual place.
+	recordsIn string
 }
 
 // openPipeline loads the configuration at the arguments and binds the pipeline
 // that the user means. Plugins see the machine, unless it is nil.
 func (a *app) openPipeline(ctx context.Context, paths []string, name string, machine *target.Machine) (*work, error) {
-	s, err := a.open(ctx, orHere(paths), machine)
+	s, err := a.openWatched(ctx, orHere(paths), machine, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -33,6 +33,7 @@ func (a *app) pluginCmd() *cobra.Command {
 		a.pluginSignCmd(), a.pluginPublishCmd(), a.pluginYankCmd())
 	cmd.AddCommand(a.pluginInstallCmd(), a.pluginUpgradeCmd(), a.pluginRemoveCmd(), a.pluginOutdatedCmd(), a.pluginPinCmd(), a.pluginLockCmd(),
 		a.pluginVerifyCmd(), a.pluginRollbackCmd(), a.pluginGenerationsCmd(), a.pluginGCCmd())
+	cmd.AddCommand(a.pluginLearnCmd(), a.pluginDevCmd())
 	return cmd
 }
 

@@ -93,13 +93,25 @@ type newProject struct {
 // WriteJSON writes the project as one JSON document.
 func (p newProject) WriteJSON(w io.Writer) error { return writeJSON(w, p) }
 
+// shellWord is a text as one word of a shell, quoted where it must be.
+func shellWord(s string) string {
+	const plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./\\:+,@%"
+	if strings.HasPrefix(s, "-") {
+		s = "./" + s
+	}
+	if strings.Trim(s, plain) == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
 // WriteText lists the files and the commands to type next.
 func (p newProject) WriteText(w io.Writer, _ report.Options) error {
 	fmt.Fprintf(w, "Made the %s %s in %s:\n", p.Kind, p.Name, report.CleanLine(p.Directory))
 	for _, f := range p.Files {
 		fmt.Fprintf(w, "  %s\n", f)
 	}
-	fmt.Fprintf(w, "\nNext:\n  cd %s\n", report.CleanLine(filepath.Clean(p.Directory)))
+	fmt.Fprintf(w, "\nNext:\n  cd %s\n", report.CleanLine(shellWord(filepath.Clean(p.Directory))))
 	for _, command := range p.Next {
 		fmt.Fprintf(w, "  %s\n", command)
 	}

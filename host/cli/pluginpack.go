@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -121,7 +122,7 @@ func (a *app) packOne(ctx context.Context, p *packFlags, s staging.Source, out *
 		return fmt.Errorf("it is %s %s, and another platform is %s %s", m.Name, m.Version, out.Name, out.Version)
 	}
 	out.Name, out.Version = m.Name, m.Version
-	row := packedArchive{Platform: s.Platform, File: p.file(m.Name, m.Version, s.Platform)}
+	row := packedArchive{Platform: s.Platform, File: p.file(m.Name, m.Version, s.Platform), LeftOut: staged.LeftOut}
 	if s.Platform == release.Host() || s.Platform == release.Any {
 		d, err := a.describeStaged(ctx, s, staged)
 		if err != nil {
@@ -206,6 +207,8 @@ type packedArchive struct {
 	Bytes    int64  `json:"bytes"`
 	Unpacked int64  `json:"unpacked"`
 	Files    int    `json:"files"`
+	// LeftOut are files and directories that no archive holds.
+	LeftOut []string `json:"left_out,omitempty"`
 	// Described: the plugin ran here and agrees with its manifest.
 	Described bool `json:"described"`
 }
@@ -243,12 +246,15 @@ func (r *packReport) learn(d *pluginv1.DescribeResponse) {
 // WriteJSON writes the outcome as one JSON document.
 func (r packReport) WriteJSON(w io.Writer) error { return writeJSON(w, r) }
 
-// WriteText writes three lines for each archive.
-func (r packReport) WriteText(w io.Writer, _ report.Options) error {
+// WriteText writes some lines for each archive.
+func (r packReport) WriteText(w io.Writer, opt report.Options) error {
 	fmt.Fprintf(w, "%s %s: %s, %s, %s\n", r.Name, r.Version, count(len(r.Collectors), "collector", "collectors"),
 		count(len(r.Checks), "check", "checks"), count(len(r.Kernels), "kernel", "kernels"))
 	for _, p := range r.Archives {
 		fmt.Fprintf(w, "\n%s\n  %s in %s, %s unpacked\n  %s\n  %s\n", report.CleanLine(p.File), bytesText(p.Bytes), count(p.Files, "file", "files"), bytesText(p.Unpacked), p.H1, p.SHA256)
+		if len(p.LeftOut) > 0 {
+			say(w, opt, "  left out: %s", strings.Join(p.LeftOut, ", "))
+		}
 		if !p.Described {
 			fmt.Fprintf(w, "  not started: it is for %s, and this machine is %s\n", p.Platform, release.Host())
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bulkhead-ml/bulkhead/host/catalog"
+	"github.com/bulkhead-ml/bulkhead/host/plugin"
 	"github.com/bulkhead-ml/bulkhead/host/report"
 	"github.com/bulkhead-ml/bulkhead/host/target"
 	"github.com/bulkhead-ml/bulkhead/sdk/plugintest"
@@ -136,12 +137,17 @@ func (a *app) tested(ctx context.Context, t *testFlags, rep plugintest.Report) e
 	return nil
 }
 
+// suiteDrain is what an instance gets to end, at the end of a rule. The rules ask
+// how soon it does; on a machine that is busy an idle one may need this long.
+const suiteDrain = plugin.DefaultDrainTimeout
+
 // subject starts instances of a plugin in sandboxes of their own.
 func (s *session) subject(name string) plugintest.Subject {
 	return plugintest.Subject{Name: name, Start: func(ctx context.Context, machine string) (*plugintest.Plugin, error) {
 		l := &catalog.Launcher{
 			Catalog: s.launcher.Catalog, Floor: s.launcher.Floor, Logger: s.launcher.Logger, CacheDir: s.launcher.CacheDir,
 			Floors: s.launcher.Floors, Config: s.launcher.Config, SharedBatches: suiteBatches,
+			Trace: s.launcher.Trace, DrainTimeout: suiteDrain,
 		}
 		if machine != "" {
 			m, err := target.At(machine, "/project", nil)
@@ -175,7 +181,7 @@ func (c contract) WriteJSON(w io.Writer) error { return writeJSON(w, c) }
 // WriteText writes a line for each rule and a sum.
 func (c contract) WriteText(w io.Writer, _ report.Options) error {
 	for _, r := range c.Cases {
-		fmt.Fprintf(w, "%-8s %s\n", r.Status, r.Name)
+		fmt.Fprintf(w, "%-8s %s\n", r.Status, report.CleanLine(r.Name))
 		for line := range strings.Lines(r.Detail) {
 			fmt.Fprintf(w, "         %s\n", report.CleanLine(strings.TrimRight(line, "\n")))
 		}

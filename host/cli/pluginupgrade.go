@@ -23,7 +23,7 @@ func (a *app) pluginUpgradeCmd() *cobra.Command {
 			"The next runs watch the new versions, and go back by themselves when they fail.",
 		Example: "  bulkhead plugin upgrade --dry-run\n  bulkhead plugin upgrade acme/scaler --canary 20",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withSession(cmd.Context(), func(s *session) error {
+			return a.withSession(cmd, func(s *session) error {
 				c.ofUser = c.ofUser || s.cfg == nil
 				if err := c.upgrade(s, args); err != nil {
 					return err

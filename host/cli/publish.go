@@ -159,7 +159,7 @@ func (a *app) pluginSignCmd() *cobra.Command {
 func (s signer) sign(ctx context.Context, archives []string, out string) error {
 	sub, warnings, threshold, err := s.submission(ctx, archives, nil)
 	if err != nil {
-		return failed("Nothing was signed", err)
+		return signingError("Nothing was signed", err)
 	}
 	return s.save(sub, out, warnings, threshold)
 }
@@ -168,12 +168,12 @@ func (s signer) sign(ctx context.Context, archives []string, out string) error {
 func (s signer) save(sub *repo.Submission, out string, warnings []string, threshold int) error {
 	doc, err := describeSubmission(sub)
 	if err != nil {
-		return failed("Nothing was signed", err)
+		return signingError("Nothing was signed", err)
 	}
 	doc.Submission = cmp.Or(out, fmt.Sprintf("%s-%d.tar", sub.Namespace, doc.Version))
 	doc.Warnings, doc.Threshold = warnings, threshold
 	if err := sub.Save(doc.Submission); err != nil {
-		return failed("The submission could not be written", err)
+		return signingError("The submission could not be written", err)
 	}
 	return s.result(doc)
 }
@@ -242,7 +242,20 @@ func (s signer) submission(ctx context.Context, archives []string, yanks []repo.
 		return nil, nil, 0, err
 	}
 	sub, err = repo.Sign(signing)
-	return sub, warnings, p.Threshold, err
+	return sub, append(warnings, strangers(p, signing)...), p.Threshold, err
+}
+
+// strangers warns of a submission that the registry would not take as it is: none
+// of the keys that signed is the publisher's there.
+func strangers(p repo.Publisher, signing repo.Signing) []string {
+	known := slices.ContainsFunc(signing.Keys, func(k *keys.Key) bool { return slices.Contains(p.KeyIDs, k.Public().ID()) })
+	switch {
+	case known:
+		return nil
+	case len(p.KeyIDs) == 0:
+		return []string{fmt.Sprintf("the namespace %s belongs to nobody there yet; the registry's owner gives it to you with `bulkhead registry add-publisher %s --key`", signing.Namespace, signing.Namespace)}
+	}
+	return []string{fmt.Sprintf("this is not signed with a key that the registry has for %s; its owner takes new keys with `bulkhead registry add-publisher %s --key NEW --submission`", signing.Namespace, signing.Namespace)}
 }
 
 // publisherOf is what a registry says of a namespace; empty when it belongs to
@@ -312,7 +325,7 @@ func (s signer) cosign(name, out string) error {
 		return err
 	}
 	if err := sub.Cosign(with...); err != nil {
-		return failed("Nothing was signed", err)
+		return signingError("Nothing was signed", err)
 	}
 	if out == "" {
 		out = strings.TrimSuffix(name, ".tar") + "-" + with[0].Public().Name + ".tar"

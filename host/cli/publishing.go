@@ -193,7 +193,7 @@ func (a *app) publishCmd(short, long string) *cobra.Command {
 func (s signer) publish(ctx context.Context, o *ownerFlags, make func(context.Context) (*repo.Submission, []string, error)) error {
 	sub, warnings, err := make(ctx)
 	if err != nil {
-		return failed("Nothing was published", err)
+		return signingError("Nothing was published", err)
 	}
 	defer sub.Close() // what is left is temporary
 	return s.change(ctx, o, func(r *repo.Repo, _ *keys.Chain, store files.Store) error {
@@ -234,7 +234,7 @@ func (a *app) yankCmd(short string) *cobra.Command {
 			if out != "" {
 				sub, _, threshold, err := s.submission(cmd.Context(), nil, []repo.Yank{y})
 				if err != nil {
-					return failed("Nothing was signed", err)
+					return signingError("Nothing was signed", err)
 				}
 				return s.save(sub, out, nil, threshold)
 			}

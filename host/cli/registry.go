@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -72,6 +74,9 @@ func (p *placeFlags) resolve(ctx context.Context) string {
 // source opens the registry to read from it.
 func (p *placeFlags) source(ctx context.Context) (files.Source, error) {
 	src, err := files.OpenSource(p.resolve(ctx), p.options())
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w; give the address of one, or make one with `bulkhead registry init`", err)
+	}
 	if err != nil {
 		return nil, &failure{code: ExitConfig, summary: "No such registry", err: err}
 	}
@@ -118,20 +123,30 @@ func (a *app) change(ctx context.Context, o *ownerFlags, f func(*repo.Repo, *key
 // registryError is the failure of a change: what the user can mend on the command
 // line apart from what is wrong with the registry.
 func registryError(err error) error {
+	summary := "The registry was not changed"
+	if _, bad := errors.AsType[*repo.MetadataError](err); bad {
+		summary = "The registry is not to be trusted"
+	}
+	return signingError(summary, err)
+}
+
+// signingError is the failure of what signs, or makes keys. A key, a passphrase or a
+// file that is not there is wrong on the command line, and so is a name that is
+// taken.
+func signingError(summary string, err error) error {
 	if err == nil {
 		return nil
 	}
 	if _, ok := errors.AsType[*failure](err); ok {
 		return err
 	}
-	summary, code := "The registry was not changed", ExitErrors
+	code := ExitErrors
 	_, noKeys := errors.AsType[*repo.KeysError](err)
-	_, bad := errors.AsType[*repo.MetadataError](err)
-	switch {
-	case noKeys, errors.Is(err, keys.ErrPassphrase), errors.Is(err, keys.ErrNoPassphrase), errors.Is(err, repo.ErrNoPublisher), errors.Is(err, files.ErrNotExist):
+	for _, wrong := range []error{keys.ErrPassphrase, keys.ErrNoPassphrase, keys.ErrNoKeyring, repo.ErrNoPublisher, fs.ErrNotExist, fs.ErrExist} {
+		noKeys = noKeys || errors.Is(err, wrong)
+	}
+	if noKeys {
 		code = ExitConfig
-	case bad:
-		summary = "The registry is not to be trusted"
 	}
 	return &failure{code: code, summary: summary, err: err}
 }
@@ -182,6 +197,12 @@ func (a *app) registryRotateCmd() *cobra.Command {
 			"A publisher's keys are replaced with add-publisher.",
 		Example: "  bulkhead registry keys generate acme-timestamp-2\n  bulkhead registry rotate timestamp --key acme-timestamp-2",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if !slices.Contains(keyRoles[:4], args[0]) {
+				return misuse("%q cannot be rotated: the roles are root, targets, snapshot and timestamp; a publisher's keys are changed with add-publisher, and the log keeps its key", args[0])
+			}
+			if len(given) == 0 && cmd.Flags().Changed("threshold") {
+				return misuse("--threshold is one of new keys; give all keys that the role shall have with --key, old ones too")
+			}
 			def, err := o.role(given, threshold)
 			if err != nil {
 				return err

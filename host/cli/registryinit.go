@@ -147,6 +147,9 @@ func (a *app) initRoles(o *initFlags, chain *keys.Chain) (roles map[string]repo.
 	if roles, err = o.given(); err != nil {
 		return nil, nil, err
 	}
+	if err := o.checkNames(roles); err != nil {
+		return nil, nil, err
+	}
 	made = []listedKey{}
 	pass := a.newPassphrase()
 	for _, role := range keyRoles {
@@ -211,9 +214,25 @@ func assignments(flag string, texts, names []string, set func(name, value string
 	return nil
 }
 
+// keyName is how the key of a role is called that init makes.
+func (o *initFlags) keyName(role string) string {
+	return strings.ReplaceAll(o.name, "/", "-") + "-" + role
+}
+
+// checkNames refuses a registry's name that its keys could not have, before the
+// first of them is made.
+func (o *initFlags) checkNames(roles map[string]repo.Role) error {
+	for _, role := range keyRoles {
+		if err := keys.CheckName(o.keyName(role)); err != nil && len(roles[role].Keys) == 0 {
+			return misuse("choose another name with --name, such as plugins.acme.example: %w", err)
+		}
+	}
+	return nil
+}
+
 // roleKey is the key NAME-ROLE, which is made when it is not there.
 func (a *app) roleKey(o *initFlags, chain *keys.Chain, role string, pass keys.Passphrase) (keys.Public, bool, error) {
-	name := strings.ReplaceAll(o.name, "/", "-") + "-" + role
+	name := o.keyName(role)
 	store, err := o.store(pass)
 	if err != nil {
 		return keys.Public{}, false, err

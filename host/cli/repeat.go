@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bulkhead-ml/bulkhead/host/catalog"
 	"github.com/bulkhead-ml/bulkhead/host/config"
 	"github.com/bulkhead-ml/bulkhead/host/pipeline"
 	"github.com/bulkhead-ml/bulkhead/host/runs"
@@ -25,24 +26,62 @@ import (
 // repeat runs what a record says. What the run prints is not shown: the
 // comparison is.
 func (a *app) repeat(ctx context.Context, old *runs.Record, resolved resolvedRun, f runFlags, sinks bool) (*work, error) {
+	quiet := a.quietly(old, resolved)
+	s, err := quiet.openAsOf(ctx, old)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	return s.perform(ctx, old, resolved, f, repetition{sinks: sinks})
+}
+
+// quietly is the command line of a run that is repeated: it prints no result.
+func (a *app) quietly(old *runs.Record, resolved resolvedRun) *app {
 	quiet := *a
 	quiet.stdout, quiet.flags.output = io.Discard, ""
 	if unchanged(old) {
 		quiet.flags.vars = append(varFlags(old.Variables), a.flags.vars...)
 		quiet.flags.varFiles = slices.Concat(resolved.VarFiles, a.flags.varFiles)
 	}
-	s, err := quiet.open(ctx, configOf(old), nil)
+	return &quiet
+}
+
+// openAsOf opens a session with the plugins of a run, also where others have
+// replaced them since.
+func (a *app) openAsOf(ctx context.Context, old *runs.Record) (*session, error) {
+	s, err := a.openWatched(ctx, configOf(old), nil, nil)
 	if err != nil {
 		return nil, err
 	}
-	defer s.close()
+	instead := s.earlier(old)
+	if len(instead) == 0 {
+		return s, nil
+	}
+	s.close()
+	for _, id := range slices.Sorted(maps.Keys(instead)) {
+		a.warn("the run used %s %s, which was replaced since; it is repeated with that version", id, instead[id].Version)
+	}
+	return a.openWatched(ctx, configOf(old), nil, instead)
+}
+
+// repetition is how a run is repeated.
+type repetition struct {
+	sinks bool
+	// records is a directory for the record of a repetition that leaves nothing
+	// elsewhere.
+	records string
+}
+
+// perform repeats a run in a session that has its plugins.
+func (s *session) perform(ctx context.Context, old *runs.Record, resolved resolvedRun, f runFlags, how repetition) (*work, error) {
 	if s.cfg == nil {
 		s.cfg = &config.Config{} // the configuration of the run is gone
 	}
-	w, err := s.workOf(ctx, old, resolved, sinks)
+	w, err := s.workOf(ctx, old, resolved, how.sinks)
 	if err != nil {
 		return nil, err
 	}
+	w.recordsIn = how.records
 	f.noFlight, f.noCache = true, true
 	err = w.perform(ctx, f, nil)
 	if fault, ok := errors.AsType[*failure](err); ok && fault.code == ExitConfig {
@@ -118,10 +157,23 @@ func (s *session) samePlugins(r *runs.Record) error {
 		case !ok:
 			return failed("The run cannot be repeated", fmt.Errorf("plugin %s %s is not installed", p.Name, p.Version))
 		case e.Digest != p.SHA256:
-			return failed("The run cannot be repeated", fmt.Errorf("plugin %s is now version %s with digest %s; the run used version %s with digest %s. Install that version, or run the pipeline from its configuration", p.Name, e.Manifest.Version, e.Digest, p.Version, p.SHA256))
+			return failed("The run cannot be repeated", fmt.Errorf("plugin %s is now version %s with digest %s; the run used version %s with digest %s. %s, or run the pipeline from its configuration",
+				p.Name, e.Manifest.Version, e.Digest, p.Version, p.SHA256, obtain(e, p)))
 		}
 	}
 	return nil
+}
+
+// obtain says how to get the version of a plugin that a run used.
+func obtain(e *catalog.Entry, p runs.Plugin) string {
+	switch {
+	case e.ID == "":
+		return "Install that version"
+	case e.Declaration != nil:
+		return fmt.Sprintf("Install that version: write version = %q into the block of plugin %q and run `bulkhead init`; outside of a project it is `bulkhead plugin install %s@%s`",
+			p.Version, e.Name, e.ID, p.Version)
+	}
+	return fmt.Sprintf("Install that version with `bulkhead plugin install %s@%s`", e.ID, p.Version)
 }
 
 // nodeOf makes a node of its record.
@@ -180,15 +232,21 @@ func repeated(store *runs.Store, old *runs.Record, id string, sinks bool) (*runs
 	if err != nil {
 		return nil, nil, err
 	}
-	before := *old
-	before.Settings, now.Settings = nil, nil // the same, but for what is left out
-	before.Variables, now.Variables = nil, nil
+	before, after := comparableRuns(old, now, sinks)
+	compared, err := runs.Compare(before, after)
+	return compared, now, err
+}
+
+// comparableRuns are a run and its repetition without what is left out of that.
+func comparableRuns(old, repetition *runs.Record, sinks bool) (*runs.Record, *runs.Record) {
+	before, after := *old, *repetition
+	before.Settings, after.Settings = nil, nil
+	before.Variables, after.Variables = nil, nil
 	if !sinks {
 		before.Sinks = nil
 		before.Nodes = slices.DeleteFunc(slices.Clone(old.Nodes), func(n runs.Node) bool { return n.Kind == string(pipeline.KindSink) })
 	}
-	compared, err := runs.Compare(&before, now)
-	return compared, now, err
+	return &before, &after
 }
 
 // identical reports whether everything that came out is the same.

@@ -114,8 +114,9 @@ func (a *app) rerunCmd() *cobra.Command {
 		Use:   "rerun RUN",
 		Short: "Repeat a recorded run and compare what came out",
 		Long: "Rerun takes the nodes, settings and seeds of a run from its record, insists on\n" +
-			"the same plugins, runs them again and compares every digest. Sinks are not\n" +
-			"written again unless --sinks says so.\n\n" +
+			"the same plugins, runs them again and compares every digest. A plugin of a\n" +
+			"registry that was upgraded since runs in the version of then, as long as that is\n" +
+			"kept. Sinks are not written again unless --sinks says so.\n\n" +
 			"Exit code: 0 the same to the bit, 1 something differs, 2 failed.",
 		Example: "  bulkhead rerun 5f3c9a1e",
 		Args:    exactly(1, "one run, by its id or the beginning of it"),
@@ -151,7 +152,7 @@ func (a *app) rerun(ctx context.Context, ref string, f runFlags, sinks bool) err
 	}
 	doc := rerunResult{
 		SchemaVersion: report.SchemaVersion, Run: w.runID, Of: old.ID, Status: now.Status, Reason: now.Reason,
-		Comparison: compared, Identical: identical(compared),
+		Comparison: compared, Identical: identical(compared), Diagnostics: append([]report.Diagnostic{}, w.session.notes...),
 	}
 	if err := a.result(doc); err != nil {
 		return err
@@ -197,6 +198,8 @@ type rerunResult struct {
 	Reason     string           `json:"reason,omitempty"`
 	Identical  bool             `json:"identical"`
 	Comparison *runs.Comparison `json:"comparison"`
+	// Diagnostics are of the repetition.
+	Diagnostics []report.Diagnostic `json:"diagnostics"`
 }
 
 // WriteJSON writes the result as one JSON document.

@@ -137,6 +137,7 @@ func (w *work) perform(ctx context.Context, f runFlags, stream *eventStream) err
 			return err
 		}
 	}
+	w.conclude(ctx, &rep)
 	w.finish(&rep)
 	if stream != nil {
 		if err := stream.ended(rep); err != nil {

@@ -44,7 +44,10 @@ func (w *work) record(plan *pipeline.Plan, off bool) *recorder {
 	for _, n := range plan.Nodes {
 		r.calls[n.Name] = &runs.Calls{}
 	}
-	dir, err := runs.DefaultDir()
+	dir, err := w.recordsIn, error(nil)
+	if dir == "" {
+		dir, err = runs.DefaultDir()
+	}
 	if err == nil {
 		r.run, err = runs.Open(dir, runs.Options{}).Begin(first)
 	}
@@ -52,7 +55,7 @@ func (w *work) record(plan *pipeline.Plan, off bool) *recorder {
 		r.failed(err)
 		return nil
 	}
-	if dir, err = state.DefaultDir(); err == nil {
+	if dir, err = state.DefaultDir(); err == nil && w.recordsIn == "" {
 		r.states = state.Open(dir)
 	}
 	return r
@@ -77,7 +80,7 @@ func (w *work) firstRecord(plan *pipeline.Plan) runs.Record {
 		}
 	}
 	for _, p := range w.plugins() {
-		out.Plugins = append(out.Plugins, runs.Plugin{Name: p.Name, Version: p.Version, SHA256: p.Digest, Grants: p.Grants})
+		out.Plugins = append(out.Plugins, runs.Plugin{Name: p.Name, Version: p.Version, SHA256: p.Digest, Grants: p.Grants, Overridden: w.session.overridden[p.Name]})
 	}
 	return out
 }

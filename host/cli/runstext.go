@@ -84,6 +84,9 @@ func (r runRecord) files(w io.Writer, opt report.Options) {
 	}
 	for _, p := range r.Plugins {
 		say(w, opt, "plugin %s %s  %s  %s", p.Name, p.Version, cmp.Or(p.Level, "not started"), shortDigest(p.SHA256))
+		if p.Overridden != "" {
+			say(w, opt, "       overridden by %s", p.Overridden)
+		}
 	}
 }
 

@@ -54,7 +54,7 @@ func (a *app) schemaCmd() *cobra.Command {
 		Example: "  bulkhead schema kernel\n  bulkhead schema data.scale\n  bulkhead schema --json",
 		Args:    atMost(1, "at most one name: of a block, a kernel or a check"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withSession(cmd.Context(), func(s *session) error { return a.schema(cmd.Context(), s, strings.Join(args, "")) })
+			return a.withSession(cmd, func(s *session) error { return a.schema(cmd.Context(), s, strings.Join(args, "")) })
 		},
 	}
 }

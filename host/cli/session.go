@@ -13,6 +13,7 @@ import (
 
 	"github.com/bulkhead-ml/bulkhead/host/catalog"
 	"github.com/bulkhead-ml/bulkhead/host/config"
+	"github.com/bulkhead-ml/bulkhead/host/installer"
 	"github.com/bulkhead-ml/bulkhead/host/plugin"
 	"github.com/bulkhead-ml/bulkhead/host/report"
 	"github.com/bulkhead-ml/bulkhead/host/sandbox"
@@ -35,11 +36,21 @@ type session struct {
 	// started and noted once.
 	described map[string]*pluginv1.DescribeResponse
 	journal   journal
+	leases    installer.Leases
+	canary    canary
+	// overridden says what runs in place of plugins that somebody works on.
+	overridden map[string]string
 }
 
 // open loads the configuration at paths, or the default one when there is one,
 // and finds the plugins. A command that needs a configuration gives paths.
 func (a *app) open(ctx context.Context, paths []string, machine *target.Machine) (*session, error) {
+	return a.openWith(ctx, paths, machine, nil)
+}
+
+// openWith is open with some plugins of registries in other versions than the
+// locked ones, by their ids.
+func (a *app) openWith(ctx context.Context, paths []string, machine *target.Machine, instead map[string]catalog.Installation) (*session, error) {
 	s := &session{app: a, started: time.Now()}
 	if err := s.load(ctx, paths); err != nil {
 		return nil, err
@@ -51,13 +62,16 @@ func (a *app) open(ctx context.Context, paths []string, machine *target.Machine)
 	if err := s.admitAudit(); err != nil {
 		return nil, err
 	}
-	cat, err := catalog.Open(catalog.Dirs(s.cfg), s.cfg, s.locks())
+	cat, err := catalog.Open(catalog.Dirs(s.cfg), s.cfg, exchange(s.locks(), instead))
 	if err != nil {
 		s.note("", err)
 	}
 	s.launcher = &catalog.Launcher{
 		Catalog: cat, Machine: machine, Config: s.cfg, Floor: floor, Floors: floors, Logger: a.log,
-		CacheDir: cacheDir(), CallTimeout: s.callTimeout(), Lifetime: ctx, Audit: s.auditLog,
+		CacheDir: cacheDir(), CallTimeout: s.callTimeout(), Lifetime: ctx, Audit: s.auditLog, Fault: s.canary.fault,
+	}
+	if err := s.develop(); err != nil {
+		return nil, err
 	}
 	if machine != nil {
 		machine.Protected = s.protected()
@@ -182,8 +196,12 @@ func (s *session) callTimeout() time.Duration {
 func (s *session) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
+	s.leaveWatch(ctx)
 	if err := s.launcher.Close(ctx); err != nil {
 		s.app.log.Debug("closing plugins", "error", err)
+	}
+	if err := s.leases.Release(); err != nil {
+		s.app.log.Debug("letting go of plugins", "error", err)
 	}
 	s.closeAudit()
 }

@@ -100,7 +100,7 @@ func (a *app) pluginVerifyCmd() *cobra.Command {
 			"file. It ends with code 2 when one is missing or was changed; --repair fetches\n" +
 			"those again and keeps the changed ones aside.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.inScope(cmd.Context(), f, func(_ *session, i *installer.Installer) error { return a.verifyPlugins(cmd.Context(), i, repair) })
+			return a.inScope(cmd, f, func(_ *session, i *installer.Installer) error { return a.verifyPlugins(cmd.Context(), i, repair) })
 		},
 	}
 	f.register(cmd)
@@ -208,7 +208,7 @@ func (a *app) pluginLockCmd() *cobra.Command {
 					return misuse("--platform: %w", err)
 				}
 			}
-			return a.inScope(cmd.Context(), f, func(_ *session, i *installer.Installer) error { return a.lockPlatforms(cmd.Context(), i, platforms) })
+			return a.inScope(cmd, f, func(_ *session, i *installer.Installer) error { return a.lockPlatforms(cmd.Context(), i, platforms) })
 		},
 	}
 	f.register(cmd)

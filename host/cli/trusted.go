@@ -84,7 +84,7 @@ func (a *app) tryRegistry(ctx context.Context, r *config.Registry) (int, error) 
 	if err != nil {
 		return 0, err
 	}
-	registries.Declared, registries.User = []*config.Registry{r}, nil
+	registries.Declared, registries.User, registries.Meet = []*config.Registry{r}, nil, nil // the command says that it is trusted
 	list, err := registries.Plugins(ctx, r.Name)
 	return len(list), err
 }
@@ -144,7 +144,7 @@ func (a *app) registryListCmd() *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "List the registries of the configuration and those that you trust", Args: exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withSession(cmd.Context(), func(s *session) error {
+			return a.withSession(cmd, func(s *session) error {
 				if _, err := trustedRegistries(cmd.Context()); err != nil {
 					return err
 				}
@@ -216,7 +216,7 @@ func (a *app) registrySearchCmd() *cobra.Command {
 			"their newest version. Everything that it prints was verified.",
 		Args: atMost(1, "at most one text"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withSession(cmd.Context(), func(s *session) error {
+			return a.withSession(cmd, func(s *session) error {
 				return a.registrySearch(cmd.Context(), s, registry, strings.ToLower(strings.Join(args, "")))
 			})
 		},

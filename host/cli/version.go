@@ -63,7 +63,9 @@ func (a *app) version(ctx context.Context) error {
 		doc.Plugins = append(doc.Plugins, s.pluginVersion(name, described[name]))
 	}
 	for _, n := range s.notes {
-		a.warn("%s: %s", n.Summary, n.Detail)
+		if !a.told[n.Summary] {
+			a.warn("%s: %s", n.Summary, n.Detail)
+		}
 	}
 	return a.result(doc)
 }

@@ -37,6 +37,9 @@ func TestEdits(t *testing.T) {
 			t.Errorf("removed %q: %v\n%s", name, err, same)
 		}
 	}
+	if got, err := AppendPlugin("f", nil, NewPlugin{Name: "b", Source: "acme/b", Prerelease: true}); err != nil || !strings.Contains(string(got), "prerelease = true") {
+		t.Errorf("a pre-release: %v\n%s", err, got)
+	}
 	if got, err := AppendPlugin("f", nil, NewPlugin{Name: "b", Source: "acme/b"}); err != nil || string(got) != "plugin \"b\" {\n  source = \"acme/b\"\n}\n" {
 		t.Errorf("into nothing: %v\n%s", err, got)
 	}

@@ -55,6 +55,7 @@ func (o *observations) plugins(list []Plugin) {
 		o.text(AreaPlugin, p.Name, "version", p.Version)
 		o.text(AreaPlugin, p.Name, "sha256", p.SHA256)
 		o.text(AreaPlugin, p.Name, "level", p.Level)
+		o.text(AreaPlugin, p.Name, "overridden", p.Overridden)
 		o.text(AreaPlugin, p.Name, "grants", strings.Join(p.Grants, ", "))
 	}
 }

@@ -99,6 +99,9 @@ type Plugin struct {
 	Level string `json:"level,omitempty"`
 	// Grants as they are shown to people, such as "read /data".
 	Grants []string `json:"grants,omitempty"`
+	// Overridden says what ran in place of the plugin of that name, which somebody
+	// worked on: the path of an executable, or a process. Nobody pinned it.
+	Overridden string `json:"overridden,omitempty"`
 }
 
 // Source that was read.

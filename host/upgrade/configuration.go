@@ -7,10 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/bulkhead-ml/bulkhead/host/installer"
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
 )
+
+// contractTime bounds the contract suite of one plugin.
+const contractTime = 10 * time.Minute
 
 // State is a fitted state that the locked version made.
 type State struct {
@@ -83,6 +87,8 @@ func (r *run) contract(ctx context.Context, c *Candidate) error {
 	if r.Gates.Contract == nil {
 		return skip("it was not asked for")
 	}
+	ctx, cancel := context.WithTimeoutCause(ctx, contractTime, fmt.Errorf("the contract suite did not end within %s", contractTime))
+	defer cancel()
 	text, err := r.Gates.Contract(ctx, c)
 	if err != nil {
 		return err

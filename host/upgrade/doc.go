@@ -20,17 +20,32 @@
 //
 // Every step tells Events. Until the switch nothing is changed that a run could
 // see: a step that fails, and a host that dies, leave the old version; what was
-// fetched stays in the store until it is collected. The switch is atomic.
+// fetched stays in the store until it is collected. The switch is atomic. The store
+// keeps the candidates for as long as their upgrade goes on.
 //
 // # Canary
 //
-// A probation stands in the file probation.json of the scope's directory from
-// before the switch to the promotion. Each run that uses a plugin on probation is
-// noted before it begins and after it ends, so that a host that dies with it
-// counts, too. A run counts against the new version when the plugin on probation
-// died in it, did not start, or broke the protocol; errors of the data or of other
-// plugins do not. One count goes back at once, unless the budget says otherwise;
-// a host that died counts as half of one, since it may have been killed for
-// reasons of its own. After the number of runs that were asked for, the version is
-// promoted. Going back switches the scope to the generation before and says why.
+// New versions that came in one switch are on probation together. The file
+// probation.json of the scope's directory has them from before the switch to the
+// promotion, with what they were before; without it a run costs one look. A
+// probation is in force for a plugin as long as the lock file names that very
+// version, whatever else is installed, pinned or removed meanwhile; one of a switch
+// that never came is of no effect, and is forgotten after an hour.
+//
+// Each run that may use a plugin on probation is noted before it begins and after
+// it ends. While it goes on it holds a lock on a file of its own, which the system
+// takes away when the host dies, so that this is found by the next run. A run
+// counts
+//
+//	against the new version  when the plugin died in it, did not start, or broke
+//	                         the protocol: one
+//	                         when the host died in it: half of one, since it may have
+//	                         been killed for reasons of its own
+//	for it                   when the run used the plugin and went well
+//	neither way              when it failed for other reasons, did not use the
+//	                         plugin, or was interrupted
+//
+// When more than Budget count against it, the scope goes back at once: the plugins of
+// that switch become what they were, and everything else stays. After the number of
+// runs that were asked for, the versions are promoted. Both are in the audit log.
 package upgrade

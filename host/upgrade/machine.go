@@ -13,6 +13,7 @@ import (
 	"github.com/bulkhead-ml/bulkhead/host/audit"
 	"github.com/bulkhead-ml/bulkhead/host/catalog"
 	"github.com/bulkhead-ml/bulkhead/host/installer"
+	"github.com/bulkhead-ml/bulkhead/registry/install"
 	"github.com/bulkhead-ml/bulkhead/registry/lock"
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
 )
@@ -77,11 +78,11 @@ type Outcome struct {
 func (m *Machine) Run(ctx context.Context, p *installer.Plan, why string) (Outcome, error) {
 	r := &run{Machine: m, plan: p}
 	r.tell(Event{Step: Plan, Status: Done, Detail: summary(p)})
-	if err := r.gates(ctx); err != nil {
-		return r.out, err
+	err := r.gates(ctx)
+	if err == nil {
+		err = r.commit(ctx, why)
 	}
-	err := r.commit(ctx, why)
-	return r.out, err
+	return r.out, errors.Join(err, r.lease.Release())
 }
 
 // run is one change that is being made.
@@ -89,6 +90,7 @@ type run struct {
 	*Machine
 	plan       *installer.Plan
 	candidates []*Candidate
+	lease      *install.Lease // keeps the candidates from being collected
 	out        Outcome
 }
 
@@ -102,8 +104,12 @@ func (r *run) tell(e Event) {
 	}
 }
 
-// step runs one step and tells of it.
-func (r *run) step(s Step, plugin string, do func() error) error {
+// step runs one step and tells of it. What a step says that was interrupted is of
+// no interest.
+func (r *run) step(ctx context.Context, s Step, plugin string, do func() error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	r.tell(Event{Step: s, Plugin: plugin, Status: Begun})
 	err := do()
 	var skipped skip
@@ -115,6 +121,9 @@ func (r *run) step(s Step, plugin string, do func() error) error {
 		r.tell(Event{Step: s, Plugin: plugin, Status: Done, Detail: string(said)})
 	case errors.As(err, &skipped):
 		r.tell(Event{Step: s, Plugin: plugin, Status: Skipped, Detail: string(skipped)})
+	case ctx.Err() != nil:
+		r.tell(Event{Step: s, Plugin: plugin, Status: Failed, Detail: "it was interrupted"})
+		return context.Cause(ctx)
 	default:
 		r.tell(Event{Step: s, Plugin: plugin, Status: Failed, Detail: err.Error()})
 		return &GateError{s, plugin, err}
@@ -122,14 +131,11 @@ func (r *run) step(s Step, plugin string, do func() error) error {
 	return nil
 }
 
-// each runs one step for every candidate that changes its version.
+// each runs one step for every candidate.
 func (r *run) each(ctx context.Context, s Step, do func(context.Context, *Candidate) error) error {
 	for _, c := range r.candidates {
-		if err := r.step(s, c.ID, func() error { return do(ctx, c) }); err != nil {
+		if err := r.step(ctx, s, c.ID, func() error { return do(ctx, c) }); err != nil {
 			return err
-		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
 		}
 	}
 	return nil
@@ -144,7 +150,7 @@ func (r *run) gates(ctx context.Context) error {
 		return err
 	}
 	if len(r.candidates) > 0 {
-		if err := r.step(Configuration, "", func() error { return r.configuration(ctx) }); err != nil {
+		if err := r.step(ctx, Configuration, "", func() error { return r.configuration(ctx) }); err != nil {
 			return err
 		}
 	}
@@ -157,7 +163,7 @@ func (r *run) gates(ctx context.Context) error {
 // fetch brings the archives here; the installer verifies and unpacks them.
 func (r *run) fetch(ctx context.Context) error {
 	var evidence []installer.Evidence
-	err := r.step(Fetch, "", func() (err error) {
+	err := r.step(ctx, Fetch, "", func() (err error) {
 		evidence, err = r.Installer.Fetch(ctx, r.plan)
 		return err
 	})
@@ -176,7 +182,21 @@ func (r *run) fetch(ctx context.Context) error {
 		r.tell(Event{Step: Verify, Plugin: e.ID, Status: Done, Detail: detail})
 		r.tell(Event{Step: Unpack, Plugin: e.ID, Status: Done, Detail: e.Dir})
 	}
-	return r.candidate()
+	if err := r.candidate(); err != nil {
+		return err
+	}
+	return r.hold(ctx)
+}
+
+// hold leases the candidates: one that was in the store before this is named by no
+// lock file until the switch.
+func (r *run) hold(ctx context.Context) (err error) {
+	var h1s []string
+	for _, c := range r.candidates {
+		h1s = append(h1s, c.Known().Platforms[c.Platform()].H1)
+	}
+	r.lease, err = r.Installer.Store.Lease(ctx, h1s...)
+	return err
 }
 
 // candidate lists the plugins that change their version or come here.
@@ -190,115 +210,18 @@ func (r *run) candidate() error {
 		if err != nil {
 			return err
 		}
-		r.candidates = append(r.candidates, &Candidate{Change: c, Dir: dir, Installation: r.installation(entry, c, dir)})
+		r.candidates = append(r.candidates, &Candidate{Change: c, Dir: dir, Installation: r.installation(entry, c.Platform(), dir)})
 	}
 	return nil
 }
 
-func (r *run) installation(p lock.Plugin, c installer.Change, dir string) catalog.Installation {
-	pl := p.Platforms[c.Platform()]
+// installation is how a catalog starts a locked plugin.
+func (r *run) installation(p lock.Plugin, platform, dir string) catalog.Installation {
+	pl := p.Platforms[platform]
 	return catalog.Installation{
 		ID: p.ID, Version: p.Version, Dir: dir, Executable: pl.Executable, Consented: p.Grants,
 		Verify: func() error { return r.Installer.Store.Quick(pl.H1) },
 	}
-}
-
-// commit switches the scope, with a probation for what was upgraded.
-func (r *run) commit(ctx context.Context, why string) error {
-	watched := r.watched()
-	err := r.step(Switch, "", func() error {
-		generation, err := r.switchTo(ctx, watched, why)
-		r.out.Generation = generation
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	if len(watched) == 0 {
-		r.tell(Event{Step: Canary, Status: Skipped, Detail: "no new version is put on probation"})
-		return nil
-	}
-	r.out.Canary = r.Canary
-	r.tell(Event{Step: Canary, Status: Begun, Detail: fmt.Sprintf("the next %d runs watch %s", r.Canary, strings.Join(watched, ", "))})
-	return nil
-}
-
-// watched are the plugins that go on probation.
-func (r *run) watched() (out []string) {
-	for _, c := range r.candidates {
-		if r.Canary > 0 && (c.Kind == installer.Upgrade || c.Kind == installer.Downgrade) {
-			out = append(out, c.ID)
-		}
-	}
-	return out
-}
-
-// switchTo is the step that counts. The probation is on disk before it, so that no
-// run uses a new version that nobody watches; one of a switch that never came is
-// of a generation that is not the current one, and counts for nothing.
-func (r *run) switchTo(ctx context.Context, watched []string, why string) (int, error) {
-	if err := r.fail("probation"); err != nil {
-		return 0, err
-	}
-	_, before, err := r.Installer.Scope.Current()
-	if err != nil {
-		return 0, err
-	}
-	w, err := openWatch(r.Installer.Scope)
-	if err != nil {
-		return 0, err
-	}
-	if len(watched) > 0 {
-		if err := w.begin(probation{Before: before, Lock: digestOf(r.plan.Next), Plugins: watched, Left: r.Canary, Budget: r.Budget, Why: why}); err != nil {
-			return 0, err
-		}
-	}
-	if err := r.fail("switch"); err != nil {
-		return 0, err
-	}
-	generation, err := r.Installer.Commit(ctx, r.plan, why)
-	if err == nil {
-		r.record(generation, why)
-	}
-	return generation, err
-}
-
-func (r *run) fail(step string) error {
-	if r.Fail == nil {
-		return nil
-	}
-	return r.Fail(step)
-}
-
-// record writes the change into the audit log.
-func (r *run) record(generation int, why string) {
-	if r.Audit == nil {
-		return
-	}
-	log := r.Audit()
-	var changes []string
-	for _, c := range r.plan.Changes {
-		if !c.Changes() {
-			continue
-		}
-		changes = append(changes, describe(c))
-		if c.Kind == installer.Remove {
-			continue
-		}
-		pl := c.Known().Platforms[c.Platform()]
-		log.Append(c.ID, audit.Install{Name: c.ID, Version: c.To, Digest: pl.Executable, Origin: "registry " + c.Registry})
-		if len(c.Asks) > 0 {
-			log.Append(c.ID, audit.Grant{Grants: grantTexts(c), By: r.By})
-		}
-	}
-	log.Append("", audit.Switch{Lock: r.Installer.Scope.Lock(), Generation: generation, Why: why, Changes: changes})
-}
-
-func grantTexts(c installer.Change) (out []string) {
-	for _, g := range c.Asks {
-		out = append(out, g.String())
-	}
-	return out
 }
 
 // summary is a plan in one line.

@@ -21,12 +21,13 @@ import (
 const (
 	smokeTime  = time.Minute
 	smokeTries = 3
+	closeTime  = 5 * time.Second // for one plugin to end
 )
 
 // smoke starts the candidate in its sandbox, without secrets and without a machine
 // to look at, and holds what it says against its release.
 func (r *run) smoke(ctx context.Context, c *Candidate) error {
-	ctx, cancel := context.WithTimeout(ctx, smokeTime)
+	ctx, cancel := context.WithTimeoutCause(ctx, smokeTime, fmt.Errorf("it did not start and describe itself %d times within %s", smokeTries, smokeTime))
 	defer cancel()
 	for try := range smokeTries {
 		d, err := r.describe(ctx, c.Installation)
@@ -38,8 +39,11 @@ func (r *run) smoke(ctx context.Context, c *Candidate) error {
 		}
 		c.New = d
 	}
+	if err := asReleased(c.New, c.Known().Release); err != nil {
+		return err
+	}
 	c.Old = r.old(ctx, c)
-	return asReleased(c.New, c.Known().Release)
+	return nil
 }
 
 // describe starts a plugin in a process of its own and asks what it offers.
@@ -54,7 +58,12 @@ func (r *run) describe(ctx context.Context, i catalog.Installation) (*pluginv1.D
 	}
 	l := r.Gates.Launcher(cat)
 	l.CacheDir = "" // nothing remembered counts here
-	defer func() { _ = l.Close(context.WithoutCancel(ctx)) }()
+	l.Lifetime = ctx
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
+		defer cancel()
+		_ = l.Close(ctx) // one that does not end is killed with ctx
+	}()
 	running, err := l.Start(ctx, name)
 	if err != nil {
 		return nil, err
@@ -64,28 +73,28 @@ func (r *run) describe(ctx context.Context, i catalog.Installation) (*pluginv1.D
 
 // old is what the locked version says of itself, nil when it does not start.
 func (r *run) old(ctx context.Context, c *Candidate) *pluginv1.DescribeResponse {
-	locked, ok := r.plan.Base.Lookup(c.ID)
-	if !ok || c.From == c.To {
+	before, ok := r.plan.Base.Lookup(c.ID)
+	key, _ := locked(before)
+	if !ok || key == "" || c.From == c.To {
 		return nil
 	}
-	dir, err := r.Installer.Directory(locked)
+	dir, err := r.Installer.Directory(before)
 	if err != nil {
 		return nil
 	}
-	for key := range locked.Platforms {
-		if key != c.Platform() {
-			continue
-		}
-		i := r.installation(locked, c.Change, dir)
-		if d, err := r.describe(ctx, i); err == nil {
-			return d
-		}
+	d, err := r.describe(ctx, r.installation(before, key, dir))
+	if err != nil {
+		return nil
 	}
-	return nil
+	return d
 }
 
-// asReleased compares a description with the signed release.
+// asReleased compares a description with the signed release. A publisher who could
+// not start the plugin has signed nothing about what it offers.
 func asReleased(d *pluginv1.DescribeResponse, rel release.Release) error {
+	if len(rel.Collectors)+len(rel.Checks)+len(rel.Kernels) == 0 {
+		return nil
+	}
 	var wrong []string
 	differ := func(what string, signed, said []string) {
 		slices.Sort(signed)

@@ -4,122 +4,254 @@ package upgrade
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/bulkhead-ml/bulkhead/host/audit"
+	"github.com/bulkhead-ml/bulkhead/internal/durable"
 	"github.com/bulkhead-ml/bulkhead/registry/install"
+	"github.com/bulkhead-ml/bulkhead/registry/lock"
 )
 
-// Verdict is what a run did to a probation.
-type Verdict struct {
-	// Plugins that are or were on probation.
-	Plugins []string
-	// Left are runs to go; 0 with neither Promoted nor RolledBack when nothing is on
-	// probation.
-	Left       int
-	Promoted   bool
-	RolledBack bool
-	// Generation is the current one after going back.
-	Generation int
-	Reason     string // why it went back
+// Ended is how a run ended.
+type Ended struct {
+	// Used are the plugins of registries that took part, by id.
+	Used []string
+	// OK: it did all that it was to do.
+	OK     bool
+	Faults []Fault
 }
 
-// Watch notes one run of plugins, of which some may be on probation.
+// Fault is something that counts against a plugin: it died, did not start, or
+// broke the protocol.
+type Fault struct {
+	Plugin string // "acme/scaler"
+	Text   string // one line
+}
+
+// Verdict is what a run did to new versions that came together.
+type Verdict struct {
+	// Plugins that are or were on probation, and Changes what they changed, each as
+	// "acme/scaler 1.0.0 -> 1.1.0".
+	Plugins, Changes []string
+	Left             int // runs to go
+	Promoted         bool
+	RolledBack       bool
+	// Generation is the current one after going back, Lock the path of the lock
+	// file.
+	Generation int
+	Lock       string
+	Reason     string // why it went back, or what counted so far
+}
+
+// Watch notes one run of plugins, of which some may be on probation. A nil Watch
+// notes nothing.
 type Watch struct {
-	on    *watch
+	on    record
 	run   string
 	audit func() *audit.Log
-	// first is what was found at the beginning: a scope that went back because hosts
-	// had died.
-	first Verdict
+	held  *durable.Lock
+	found []Verdict
 }
 
-// Begin notes that a run begins that uses plugins of registries, by id. It may go
-// back at once, when hosts died too often with a new version: then the verdict of
-// Found says so, and the plugins must be found anew.
+// Begin notes that a run begins that may use plugins of registries, by id. It
+// returns nil when none of them is on probation, which costs one look at a file.
+// It may go back at once, when hosts died too often with a new version: then Found
+// says so, and the plugins must be found anew. Every Watch must be ended or
+// abandoned.
 func Begin(ctx context.Context, scope *install.Scope, runID string, ids []string, log func() *audit.Log) (*Watch, error) {
-	w, err := openWatch(scope)
-	if err != nil {
-		return nil, err
+	w := &Watch{on: record{scope: scope}, run: runID, audit: log}
+	if !w.on.exists() {
+		return nil, nil
 	}
-	out := &Watch{on: w, run: runID, audit: log}
-	p, err := w.load()
-	if err != nil || !p.watches(ids) {
-		out.on = nil
-		return out, err
-	}
-	var back *probation
-	err = w.change(func(p *probation) (*probation, error) {
-		if p == nil {
-			return nil, nil
+	var spent []*probation
+	err := w.on.change(func(list []*probation, now *lock.File) ([]*probation, error) {
+		list = passed(list, now, &w.found)
+		for _, p := range list {
+			if !p.watches(ids, now) {
+				continue
+			}
+			if p.bury(w.on.alive); p.spent() {
+				spent = append(spent, p)
+				continue
+			}
+			if err := w.hold(); err != nil {
+				return nil, err
+			}
+			p.start(runID)
 		}
-		p.bury(alive)
-		if p.spent() {
-			back = p
-			return p, nil
-		}
-		p.Open = append(p.Open, openRun{runID, os.Getpid()})
-		return p, nil
+		return list, nil
 	})
-	if err == nil && back != nil {
-		out.first, err = out.back(ctx, back)
-		out.on = nil
+	if err != nil {
+		return nil, errors.Join(err, w.release())
 	}
-	return out, err
+	if err := w.back(ctx, spent, &w.found); err != nil {
+		return w, errors.Join(err, w.Abandon())
+	}
+	return w, nil
 }
 
-// Found is what Begin did.
-func (w *Watch) Found() Verdict { return w.first }
-
-// End notes how the run ended; faults are what counts against plugins on
-// probation, each in one line.
-func (w *Watch) End(ctx context.Context, faults []string) (Verdict, error) {
-	if w == nil || w.on == nil {
-		return Verdict{}, nil
+// hold takes the lock of the run.
+func (w *Watch) hold() (err error) {
+	if w.held == nil {
+		w.held, err = durable.TryAcquire(w.on.runFile(w.run))
 	}
-	var out Verdict
-	var back *probation
-	err := w.on.change(func(p *probation) (*probation, error) {
-		if p == nil {
-			return nil, nil
-		}
-		p.Open = slices.DeleteFunc(p.Open, func(o openRun) bool { return o.Run == w.run })
-		p.Failures = append(p.Failures, faults...)
-		out.Plugins = p.Plugins
-		if p.spent() {
-			back = p
-			return p, nil
-		}
-		if p.Left--; p.Left <= 0 {
-			out.Promoted = true
-			return nil, nil
-		}
-		out.Left = p.Left
-		return p, nil
-	})
-	switch {
-	case err != nil:
-	case back != nil:
-		return w.back(ctx, back)
-	case out.Promoted:
-		w.log(audit.Switch{Lock: w.on.scope.Lock(), Why: "promoted: the runs that watched it found nothing", Changes: out.Plugins, Automatic: true})
-	}
-	return out, err
+	return err
 }
 
-// back switches the scope to the generation before.
-func (w *Watch) back(ctx context.Context, p *probation) (Verdict, error) {
-	out := Verdict{Plugins: p.Plugins, RolledBack: true, Reason: p.reason()}
-	generation, err := w.on.scope.Rollback(ctx, p.Before)
-	if err != nil {
-		return out, fmt.Errorf("%s failed on probation (%s), and the version before did not come back: %w", strings.Join(p.Plugins, ", "), out.Reason, err)
+func (w *Watch) release() error {
+	if w.held == nil {
+		return nil
 	}
-	out.Generation = generation
-	w.log(audit.Switch{Lock: w.on.scope.Lock(), Generation: generation, Why: "rolled back: " + out.Reason, Changes: p.Plugins, Automatic: true})
-	return out, w.on.change(func(*probation) (*probation, error) { return nil, nil })
+	err := w.held.Release()
+	w.held = nil
+	return err
+}
+
+// Found is what Begin did: it is not empty when it went back.
+func (w *Watch) Found() []Verdict {
+	if w == nil {
+		return nil
+	}
+	return w.found
+}
+
+// End notes how the run ended, and promotes new versions or goes back.
+func (w *Watch) End(ctx context.Context, e Ended) (out []Verdict, err error) {
+	if w == nil || w.held == nil {
+		return nil, nil
+	}
+	var spent []*probation
+	err = w.on.change(func(list []*probation, now *lock.File) ([]*probation, error) {
+		for _, p := range list {
+			if !p.leave(w.run) {
+				continue
+			}
+			if p.finish(e, now); p.spent() {
+				spent = append(spent, p)
+			} else if p.Left > 0 {
+				out = append(out, p.verdict(now))
+			}
+		}
+		if err := w.release(); err != nil {
+			return nil, err
+		}
+		return passed(list, now, &out), nil
+	})
+	if err != nil {
+		return out, errors.Join(err, w.release())
+	}
+	for _, v := range out {
+		if v.Promoted {
+			w.log(audit.Switch{Lock: w.on.scope.Lock(), Why: "promoted: the runs that watched it found nothing", Changes: v.Changes, Automatic: true})
+		}
+	}
+	return out, w.back(ctx, spent, &out)
+}
+
+// Abandon ends the watch of a run that says nothing about the plugins: it was
+// interrupted, or never used them.
+func (w *Watch) Abandon() error {
+	if w == nil || w.held == nil {
+		return nil
+	}
+	err := w.on.change(func(list []*probation, _ *lock.File) ([]*probation, error) {
+		for _, p := range list {
+			p.leave(w.run)
+		}
+		return list, w.release()
+	})
+	return errors.Join(err, w.release())
+}
+
+// passed takes probations out that are over, and adds their verdicts.
+func passed(list []*probation, now *lock.File, out *[]Verdict) []*probation {
+	return slices.DeleteFunc(list, func(p *probation) bool {
+		if !p.passed() || len(p.inForce(now)) == 0 {
+			return false
+		}
+		v := p.verdict(now)
+		v.Promoted = true
+		*out = append(*out, v)
+		return true
+	})
+}
+
+func (p *probation) verdict(now *lock.File) Verdict {
+	v := Verdict{Left: p.Left, Reason: p.reason()}
+	for _, w := range p.inForce(now) {
+		v.Plugins, v.Changes = append(v.Plugins, w.ID), append(v.Changes, w.String())
+	}
+	return v
+}
+
+// back goes back from new versions that failed, each switch on its own.
+func (w *Watch) back(ctx context.Context, spent []*probation, out *[]Verdict) error {
+	var errs []error
+	for _, p := range spent {
+		v, err := w.undo(ctx, p)
+		*out = append(*out, v)
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// undo takes the versions of one switch back, and then their probation away. When
+// it dies in between, the next run finds that nothing of it is in force.
+func (w *Watch) undo(ctx context.Context, p *probation) (Verdict, error) {
+	v, err := w.restore(ctx, p)
+	if err != nil {
+		return v, fmt.Errorf("%s failed on probation (%s), and the version before did not come back: %w; go back with `bulkhead plugin rollback`",
+			strings.Join(idsOf(p.Plugins), ", "), p.reason(), err)
+	}
+	w.log(audit.Switch{Lock: v.Lock, Generation: v.Generation, Why: "rolled back: " + v.Reason, Changes: v.Changes, Automatic: true})
+	return v, w.on.change(func(list []*probation, _ *lock.File) ([]*probation, error) {
+		return without(list, p.ID), nil
+	})
+}
+
+// without takes one probation out.
+func without(list []*probation, id string) []*probation {
+	return slices.DeleteFunc(list, func(p *probation) bool { return p.ID == id })
+}
+
+// restoreTries is how often a lock file may change while it is being taken back.
+const restoreTries = 5
+
+// restore switches the lock file. Another host may have done it already.
+func (w *Watch) restore(ctx context.Context, p *probation) (v Verdict, err error) {
+	for range restoreTries {
+		v, err = w.restoreOnce(ctx, p)
+		if _, changed := errors.AsType[*install.ChangedError](err); !changed {
+			break
+		}
+	}
+	return v, err
+}
+
+func (w *Watch) restoreOnce(ctx context.Context, p *probation) (Verdict, error) {
+	scope := w.on.scope
+	v := Verdict{Plugins: idsOf(p.Plugins), RolledBack: true, Lock: scope.Lock(), Reason: p.reason()}
+	for _, x := range p.Plugins {
+		v.Changes = append(v.Changes, watched{ID: x.ID, From: x.To, To: x.From}.String())
+	}
+	now, generation, err := scope.Current()
+	if err != nil || len(p.inForce(now)) == 0 {
+		v.Generation = generation
+		return v, err
+	}
+	next, err := p.before(now)
+	if err != nil {
+		return v, err
+	}
+	if old, err := scope.Generation(p.Before); err == nil && len(lock.Diff(old, next)) == 0 {
+		v.Generation, err = scope.RollbackFrom(ctx, now, p.Before)
+		return v, err
+	}
+	v.Generation, err = scope.Switch(ctx, now, next, "rollback of "+strings.Join(v.Plugins, ", "))
+	return v, err
 }
 
 func (w *Watch) log(e audit.Switch) {
@@ -128,48 +260,37 @@ func (w *Watch) log(e audit.Switch) {
 	}
 }
 
-// bury counts hosts that died in a run.
-func (p *probation) bury(alive func(pid int) bool) {
-	p.Open = slices.DeleteFunc(p.Open, func(o openRun) bool {
-		dead := !alive(o.PID)
-		if dead {
-			p.Deaths++
-		}
-		return dead
-	})
-}
-
-// spent reports whether more went wrong than is survived: each failure counts one,
-// each death of a host half of one.
-func (p *probation) spent() bool { return 2*len(p.Failures)+p.Deaths > 2*p.Budget+1 }
-
-// reason is why it went back.
-func (p *probation) reason() string {
-	reasons := slices.Clone(p.Failures)
-	if p.Deaths > 0 {
-		reasons = append(reasons, fmt.Sprintf("%d hosts died in runs with it", p.Deaths))
-	}
-	return strings.Join(reasons, "; ")
-}
-
 // OnProbation is what is watched in a scope; a zero Verdict when nothing is.
-func OnProbation(scope *install.Scope) (Verdict, error) {
-	w, err := openWatch(scope)
+func OnProbation(scope *install.Scope) (out Verdict, err error) {
+	list, err := record{scope: scope}.read()
+	if err != nil || len(list) == 0 {
+		return out, err
+	}
+	now, _, err := scope.Current()
 	if err != nil {
-		return Verdict{}, err
+		return out, err
 	}
-	p, err := w.load()
-	if err != nil || p == nil {
-		return Verdict{}, err
+	var reasons []string
+	for _, p := range list {
+		v := p.verdict(now)
+		if len(v.Plugins) == 0 {
+			continue
+		}
+		out.Plugins, out.Changes = append(out.Plugins, v.Plugins...), append(out.Changes, v.Changes...)
+		out.Left = max(out.Left, v.Left)
+		if v.Reason != "" {
+			reasons = append(reasons, v.Reason)
+		}
 	}
-	return Verdict{Plugins: p.Plugins, Left: p.Left, Reason: p.reason()}, nil
+	out.Reason = strings.Join(reasons, "; ")
+	return out, nil
 }
 
-// Promote ends a probation by hand.
+// Promote ends all probations of a scope by hand.
 func Promote(scope *install.Scope) error {
-	w, err := openWatch(scope)
-	if err != nil {
-		return err
+	on := record{scope: scope}
+	if !on.exists() {
+		return nil
 	}
-	return w.change(func(*probation) (*probation, error) { return nil, nil })
+	return on.change(func([]*probation, *lock.File) ([]*probation, error) { return nil, nil })
 }

@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"io"
 	"os"
@@ -217,6 +218,42 @@ func TestNames(t *testing.T) {
 	for role, want := range map[string]int64{"root": maxRoot, "timestamp": maxTimestamp, "snapshot": maxSnapshot, "targets": maxRole, "acme": maxRole} {
 		if got := limitOf(role); got != want {
 			t.Errorf("%s: %d, want %d", role, got, want)
+		}
+	}
+}
+
+// TestCustomHasOneMeaning: what one reader of JSON takes for the release, or for
+// that it was yanked, is what every other one does.
+func TestCustomHasOneMeaning(t *testing.T) {
+	document, err := os.ReadFile(filepath.Join("..", "..", "testdata", "vectors", "release", "documents", "minimal.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	document = bytes.TrimSpace(document)
+	sum := sha256.Sum256(document)
+	const yanked = `{"reason": "r", "at": "2026-01-01T00:00:00Z"}`
+	for custom, fault := range map[string]string{
+		`{"release": DOC}`:                                           "",
+		`{"release": DOC, "yanked": ` + yanked + `}`:                 "",
+		`{"release": {}, "release": DOC}`:                            "twice",
+		`{"Release": DOC}`:                                           "unknown field",
+		`{"release": DOC, "yanked": ` + yanked + `, "Yanked": null}`: "unknown field",
+	} {
+		raw := json.RawMessage(strings.ReplaceAll(custom, "DOC", string(document)))
+		f := &metadata.TargetFiles{Length: int64(len(document)), Hashes: metadata.Hashes{"sha256": sum[:]}, Custom: &raw}
+		if _, err := readCustom(f); (err == nil) != (fault == "") || err != nil && !strings.Contains(err.Error(), fault) {
+			t.Errorf("%s: %v, want %q", custom, err, fault)
+		}
+	}
+}
+
+func TestKeysErrorSaysWhatToDo(t *testing.T) {
+	for role, part := range map[string]string{
+		metadata.TIMESTAMP: "registry rotate timestamp --key", metadata.TARGETS: "registry rotate targets --key",
+		metadata.ROOT: "a new registry", "log": "a new registry", "acme": "0 are at hand",
+	} {
+		if text := (&KeysError{Role: role, Need: 1, Missing: []string{strings.Repeat("a", 64)}}).Error(); !strings.Contains(text, part) {
+			t.Errorf("%s: %s", role, text)
 		}
 	}
 }
