@@ -9,7 +9,6 @@ import (
 	"maps"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,7 +16,6 @@ import (
 	"github.com/bulkhead-ml/bulkhead/host/catalog"
 	"github.com/bulkhead-ml/bulkhead/host/config"
 	"github.com/bulkhead-ml/bulkhead/host/installer"
-	"github.com/bulkhead-ml/bulkhead/host/report"
 	"github.com/bulkhead-ml/bulkhead/host/state"
 	"github.com/bulkhead-ml/bulkhead/host/upgrade"
 	"github.com/bulkhead-ml/bulkhead/sdk/plugintest"
@@ -43,7 +41,7 @@ func (g *gateFlags) register(cmd *cobra.Command) {
 }
 
 func (g *gateFlags) check() error {
-	if g.replayTime <= 0 {
+	if g.replay > 0 && g.replayTime <= 0 {
 		return misuse("--replay-timeout %s leaves no time; --replay 0 repeats no runs", g.replayTime)
 	}
 	if g.replay < 0 || g.canary < 0 || g.canary > 1000 {
@@ -54,15 +52,12 @@ func (g *gateFlags) check() error {
 
 // carryOut makes a change that was planned and consented to.
 func (a *app) carryOut(ctx context.Context, s *session, c *change, i *installer.Installer, plan *installer.Plan, out installPlan) error {
-	if err := c.gates.check(); err != nil {
-		return err
-	}
-	steps, replays := a.steps(), &replays{}
+	replays := &replays{}
 	m := &upgrade.Machine{
-		Installer: i, Gates: s.gates(ctx, c, replays), Events: steps.event, Audit: s.auditLog, Canary: c.gates.canary, LoseStates: c.gates.loseStates, By: c.by(),
+		Installer: i, Gates: s.gates(ctx, c, replays), Events: c.steps.event, Audit: s.auditLog, Canary: c.gates.canary, LoseStates: c.gates.loseStates, By: c.by(),
 	}
 	done, err := m.Run(ctx, plan, c.why)
-	steps.done()
+	c.steps.done()
 	for _, e := range done.Events {
 		out.Steps = append(out.Steps, installStep{string(e.Step), e.Plugin, string(e.Status), e.Detail})
 	}
@@ -76,7 +71,7 @@ func (a *app) carryOut(ctx context.Context, s *session, c *change, i *installer.
 		}
 	}
 	out.Done, out.Generation, out.Canary = true, done.Generation, done.Canary
-	return a.result(out)
+	return c.steps.result(out)
 }
 
 // by is who consents, for the audit log.
@@ -238,27 +233,4 @@ func (s *session) contractGate(ctx context.Context, c *upgrade.Candidate) (strin
 		return "", errors.New("it breaks " + count(len(broken), "rule", "rules") + " of the contract: " + strings.Join(broken, "; "))
 	}
 	return rep.Summary(), nil
-}
-
-// steps shows on one line of standard error which step a change is at.
-type steps struct {
-	app *app
-	mu  sync.Mutex
-}
-
-func (a *app) steps() *steps { return &steps{app: a} }
-
-func (p *steps) event(e upgrade.Event) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.app.log.Debug("upgrade", "step", e.Step, "plugin", e.Plugin, "status", e.Status, "detail", e.Detail)
-	if p.app.interactive() && e.Status == upgrade.Begun {
-		fmt.Fprintf(p.app.stderr, "\r\x1b[K%.78s", report.CleanLine(strings.TrimSpace(string(e.Step)+" "+e.Plugin)))
-	}
-}
-
-func (p *steps) done() {
-	if p.app.interactive() {
-		fmt.Fprint(p.app.stderr, "\r\x1b[K")
-	}
 }

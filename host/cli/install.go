@@ -32,17 +32,29 @@ type change struct {
 	// locked refuses every change of the lock file.
 	locked bool
 	gates  gateFlags
+	// events prints what happens as it happens, one JSON object a line.
+	events bool
+	steps  *steps
 }
 
 func (c *change) register(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.StringVar(&c.consent.policy, "accept-grants", "", "agree to the grants that a policy `file` allows, and to no others")
 	fl.BoolVar(&c.consent.dry, "dry-run", false, "show what would change, and change nothing")
+	fl.BoolVar(&c.events, "events", false, "print what happens as it happens, as one JSON object a line")
 	c.gates.register(cmd)
 }
 
 // makeChange plans a change, asks, makes it and prints what came of it.
 func (a *app) makeChange(ctx context.Context, s *session, c *change) error {
+	c.steps = a.steps(c.events)
+	return c.steps.failed(a.changed(ctx, s, c))
+}
+
+func (a *app) changed(ctx context.Context, s *session, c *change) error {
+	if err := c.gates.check(); err != nil {
+		return err
+	}
 	policy, err := c.consent.policyFile()
 	if err != nil {
 		return err
@@ -51,7 +63,9 @@ func (a *app) makeChange(ctx context.Context, s *session, c *change) error {
 	if err != nil {
 		return err
 	}
+	i.Registries.Progress = c.steps.fetching
 	plan, err := i.Plan(ctx, c.request)
+	c.steps.done()
 	if err != nil {
 		return refused(err)
 	}
@@ -63,7 +77,7 @@ func (a *app) makeChange(ctx context.Context, s *session, c *change) error {
 		return misuse("%s does not hold what the configuration asks for, and --locked changes nothing; run `bulkhead init` and commit the lock file", i.Scope.Lock())
 	}
 	if c.consent.dry || plan.Empty() && c.save == nil {
-		return a.result(out)
+		return c.steps.result(out)
 	}
 	if err := plan.Consent(ctx, policy, a.ask()); err != nil {
 		return refused(err)

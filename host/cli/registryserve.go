@@ -48,7 +48,7 @@ func (a *app) registryServeCmd() *cobra.Command {
 	f.StringVar(&o.KeyFile, "cert-key", "", "`file` with the key of the certificate, in PEM")
 	f.Float64Var(&o.Rate, "rate", 0, "requests per second of one client (default 50; negative: no limit)")
 	f.IntVar(&o.Burst, "burst", 0, "requests of one client that may come together (default 200)")
-	f.IntVar(&o.Together, "together", 0, "requests of one client that are served at once (default 32)")
+	f.IntVar(&o.Together, "together", 0, "requests of one client that are served at once (default 32); it may have twice as many connections")
 	f.IntVar(&o.Connections, "connections", 0, "connections of all clients (default 1024)")
 	f.BoolVar(&quiet, "quiet", false, "do not print a line for each request")
 	return cmd

@@ -86,7 +86,17 @@ func (a *app) tryRegistry(ctx context.Context, r *config.Registry) (int, error) 
 	}
 	registries.Declared, registries.User, registries.Meet = []*config.Registry{r}, nil, nil // the command says that it is trusted
 	list, err := registries.Plugins(ctx, r.Name)
-	return len(list), err
+	return len(list), a.inPart(len(list), err)
+}
+
+// inPart warns of publishers that were refused, where others were not: their
+// plugins are there all the same.
+func (a *app) inPart(found int, err error) error {
+	if err == nil || found == 0 {
+		return err
+	}
+	a.warn("%v", err)
+	return nil
 }
 
 // trustedRegistry is what `bulkhead registry trust` prints.
@@ -231,7 +241,7 @@ func (a *app) registrySearch(ctx context.Context, s *session, name, text string)
 		return err
 	}
 	ids, err := registries.Plugins(ctx, name)
-	if err != nil {
+	if err := a.inPart(len(ids), err); err != nil {
 		return refused(err)
 	}
 	out := foundPlugins{SchemaVersion: report.SchemaVersion, Plugins: []foundPlugin{}}
