@@ -82,13 +82,14 @@ proto: tools ## Generate Go code from the .proto files.
 bench: build ## Print the speed of this build, side by side with others.
 	$(GO) test -run '^$$' -bench . -benchtime 20x ./host/sandbox ./host/plugin ./host/cli
 	$(GO) test -run '^$$' -bench . -benchtime 1x ./internal/planebench
+	$(GO) test -run '^$$' -bench . ./registry/solve ./registry/lock ./registry/install ./registry/trust
 
 FUZZTIME ?= 10s
 fuzz: ## Fuzz every decoder of foreign bytes for FUZZTIME each.
 	@set -e; for pkg in $$($(GO) list ./...); do \
 		dir=$$($(GO) list -f '{{.Dir}}' $$pkg); \
 		for f in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$dir/*_test.go 2>/dev/null | sed 's/func //'); do \
-			echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg; \
+			echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5x $$pkg; \
 		done; \
 	done
 	BULKHEAD_LONG_TESTS=1 $(GO) test -timeout 60m -run TestHostileBatches ./sdk/table
@@ -115,3 +116,48 @@ $(TOOLS)/golangci-lint:
 
 clean: ## Remove what was built.
 	rm -rf bin dist coverage.out
+
+# Releases: docs/releasing.md.
+.PHONY: release-tools release-check snapshot reproducible release-digest vuln licences checkversion
+GORELEASER_VERSION := v2.15.0
+COSIGN_VERSION := v3.0.2
+GOVULNCHECK_VERSION := v1.9.0
+
+release-tools: $(TOOLS)/goreleaser $(TOOLS)/cacert.pem ## Install what a release is built with into bin/tools.
+
+$(TOOLS)/goreleaser:
+	GOBIN=$(TOOLS) $(GO) install github.com/goreleaser/goreleaser/v2@$(GORELEASER_VERSION)
+$(TOOLS)/cosign:
+	GOBIN=$(TOOLS) $(GO) install github.com/sigstore/cosign/v3/cmd/cosign@$(COSIGN_VERSION)
+$(TOOLS)/govulncheck:
+	GOBIN=$(TOOLS) $(GO) install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION)
+# The certificates in the container image, by hash.
+$(TOOLS)/cacert.pem: packaging/cacert.txt
+	@mkdir -p $(TOOLS)/cacert
+	python3 -m pip download --quiet --no-deps --require-hashes --dest $(TOOLS)/cacert -r packaging/cacert.txt
+	python3 -c 'import glob,zipfile; [print(zipfile.ZipFile(f).read("certifi/cacert.pem").decode(),end="") for f in glob.glob("$(TOOLS)/cacert/*.whl")]' > $@.new
+	@rm -rf $(TOOLS)/cacert && mv $@.new $@
+
+checkversion: ## Check that all places name one version; TAG=vX.Y.Z also that a release may bear that tag.
+	$(GO) run ./packaging/checkversion $(TAG)
+
+release-check: release-tools checkversion ## Check the configuration of releases.
+	$(TOOLS)/goreleaser check
+
+snapshot: release-tools ## Build a release into dist/, neither signed nor published.
+	$(TOOLS)/goreleaser release --snapshot --clean --skip=docker,sign,publish
+
+# PLATFORMS=all, or such as "linux_amd64 windows_arm64".
+reproducible: release-tools ## Build a release of the last commit twice and compare every byte; PLATFORMS=all for more than this one.
+	$(GO) run ./packaging/reproduce $(PLATFORMS)
+
+# Two machines that print the same line built the same release.
+release-digest: release-tools ## Build the release of the tag that is checked out and print the digest of its checksums.
+	$(TOOLS)/goreleaser release --clean --skip=docker,sign,publish >&2
+	@sha256sum < dist/checksums.txt | cut -d' ' -f1
+
+vuln: $(TOOLS)/govulncheck ## Look for known vulnerabilities in what is called (asks vuln.go.dev).
+	$(TOOLS)/govulncheck -tags $(TAGS) ./...
+
+licences: ## Check that every library of a release may be in it.
+	BULKHEAD_LONG_TESTS=1 $(GO) test -count=1 -run TestLicences ./internal/releasetest
