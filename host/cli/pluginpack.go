@@ -34,10 +34,11 @@ func (a *app) pluginPackCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "pack DIR", Short: "Pack a built plugin into the archive that a registry takes",
 		Long: "Pack completes the manifest of a plugin (version, protocols, executable, digest)\n" +
-			"and writes its archive. The same files give the same bytes. DIR holds the plugin,\n" +
-			"or a directory for each platform: DIR/linux_amd64, DIR/windows_amd64; what lies\n" +
-			"beside those goes into every archive. A plugin that can run here is started in\n" +
-			"its sandbox and must tell the manifest's name and version.",
+			"and writes its archive. The same files give the same bytes; names that begin\n" +
+			"with a dot and __pycache__ are left out. DIR holds the plugin, or a directory\n" +
+			"for each platform: DIR/linux_amd64, DIR/windows_amd64; what lies beside those\n" +
+			"goes into every archive. A plugin that can run here is started in its sandbox\n" +
+			"and must tell the manifest's name and version.",
 		Example: "  bulkhead plugin pack dist\n  bulkhead plugin pack dist --all --version 1.2.0 -o release",
 		Args:    exactly(1, "the directory with the built plugin"),
 		RunE:    func(cmd *cobra.Command, args []string) error { return a.pluginPack(cmd.Context(), &p, args[0]) },

@@ -144,11 +144,7 @@ const suiteDrain = plugin.DefaultDrainTimeout
 // subject starts instances of a plugin in sandboxes of their own.
 func (s *session) subject(name string) plugintest.Subject {
 	return plugintest.Subject{Name: name, Start: func(ctx context.Context, machine string) (*plugintest.Plugin, error) {
-		l := &catalog.Launcher{
-			Catalog: s.launcher.Catalog, Floor: s.launcher.Floor, Logger: s.launcher.Logger, CacheDir: s.launcher.CacheDir,
-			Floors: s.launcher.Floors, Config: s.launcher.Config, SharedBatches: suiteBatches,
-			Trace: s.launcher.Trace, DrainTimeout: suiteDrain,
-		}
+		l := suiteLauncher(s.launcher)
 		if machine != "" {
 			m, err := target.At(machine, "/project", nil)
 			if err != nil {
@@ -163,6 +159,14 @@ func (s *session) subject(name string) plugintest.Subject {
 		stop := func() error { return l.Close(context.WithoutCancel(ctx)) }
 		return &plugintest.Plugin{Conn: r.Conn(), Target: r.Target, PID: r.PID(), Shared: sharedTransform(l, r), Stop: stop}, nil
 	}}
+}
+
+// suiteLauncher starts one instance as a host's launcher does.
+func suiteLauncher(of *catalog.Launcher) *catalog.Launcher {
+	return &catalog.Launcher{
+		Catalog: of.Catalog, Floor: of.Floor, Logger: of.Logger, CacheDir: of.CacheDir, Floors: of.Floors, Config: of.Config,
+		SharedBatches: suiteBatches, Trace: of.Trace, DrainTimeout: suiteDrain,
+	}
 }
 
 // contract is what `bulkhead plugin test` prints.

@@ -5,10 +5,20 @@ package cli
 import (
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/bulkhead-ml/bulkhead/host/catalog"
 	"github.com/bulkhead-ml/bulkhead/host/report"
 	"github.com/bulkhead-ml/bulkhead/sdk/plugintest"
 )
+
+// TestSuiteIsPatient: how soon a plugin ends is what the rules ask; what ends an
+// instance after a rule allows for a machine that is busy.
+func TestSuiteIsPatient(t *testing.T) {
+	if l := suiteLauncher(&catalog.Launcher{}); l.DrainTimeout < 5*time.Second {
+		t.Errorf("an instance gets %v to end", l.DrainTimeout)
+	}
+}
 
 // TestContractTextIsClean: the names of cases are those of files that strangers
 // bring, and must neither drive a terminal nor look like another line.

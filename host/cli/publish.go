@@ -130,9 +130,9 @@ func (a *app) pluginSignCmd() *cobra.Command {
 	var out string
 	cmd := &cobra.Command{
 		Use: "sign [PLATFORM=]ARCHIVE... | SUBMISSION", Short: "Sign a release with your publisher's key, ready to be published",
-		Long: "Sign makes a submission: your publisher's next metadata, signed, and the archives\n" +
-			"of the new release. It reads the registry and needs none of its keys; the owner\n" +
-			"of the registry publishes the submission and needs none of yours.\n\n" +
+		Long: "Sign makes a submission: your publisher's next metadata, signed, and the\n" +
+			"archives of the new release. It reads the registry and needs none of its keys;\n" +
+			"the owner of the registry publishes the submission and needs none of yours.\n\n" +
 			"Of a submission it makes one with your signature more: that is how several sign\n" +
 			"when the namespace asks for more than one. Without an archive it renews what you\n" +
 			"published, for other keys or a later expiry.",

@@ -220,9 +220,10 @@ func (a *app) yankCmd(short string) *cobra.Command {
 	var undo bool
 	cmd := &cobra.Command{
 		Use: "yank NAMESPACE/NAME VERSION --reason TEXT", Short: short, Args: exactly(2, "a plugin and a version"),
-		Long: "Yank marks a release so that nobody installs it any more; lock files that name it\n" +
-			"keep working. The publisher's key signs it. With the registry's keys at hand it\n" +
-			"is published at once; with --out it becomes a submission for the registry's owner.",
+		Long: "Yank marks a release so that nobody installs it any more; lock files that name\n" +
+			"it keep working. The publisher's key signs it. With the registry's keys at hand\n" +
+			"it is published at once; with --out it becomes a submission for the registry's\n" +
+			"owner.",
 		Example: "  bulkhead plugin yank acme/scaler 1.2.0 --reason 'divides by zero' --key acme.key --out yank.tar",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			y, err := parseYank(args, reason, undo)

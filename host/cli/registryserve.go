@@ -29,10 +29,10 @@ func (a *app) registryServeCmd() *cobra.Command {
 	var quiet bool
 	cmd := &cobra.Command{
 		Use: "serve DIR", Short: "Serve the directory of a registry over HTTP or HTTPS", Args: exactly(1, "the directory of a registry"),
-		Long: "Serve answers requests for the files of a registry and nothing else, with ranges,\n" +
-			"ETags and limits for each client. With --cert and --cert-key it speaks TLS, and\n" +
-			"reads the two files again when they change. Clients take http:// from this\n" +
-			"machine only. Any other web server does as well.",
+		Long: "Serve answers requests for the files of a registry and nothing else, with\n" +
+			"ranges, ETags and limits for each client. With --cert and --cert-key it speaks\n" +
+			"TLS, and reads the two files again when they change. Clients take http:// from\n" +
+			"this machine only. Any other web server does as well.",
 		Example: "  bulkhead registry serve /srv/registry --listen 127.0.0.1:8080\n  bulkhead registry serve /srv/registry --listen :443 --cert fullchain.pem --cert-key privkey.pem",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !quiet {
@@ -103,10 +103,10 @@ func (a *app) registryVerifyCmd() *cobra.Command {
 	var f auditFlags
 	cmd := &cobra.Command{
 		Use: "verify ADDRESS", Short: "Audit a registry: all metadata, all files, the whole log", Args: exactly(1, "the address of a registry"),
-		Long: "Verify reads everything that a registry has: every root, the metadata that count,\n" +
-			"the content of every archive, and every record of the log, whose tree it makes\n" +
-			"anew. It ends with 2 when a client would refuse something, with 1 when something\n" +
-			"expires soon. With -v it also says what is odd and not wrong.",
+		Long: "Verify reads everything that a registry has: every root, the metadata that\n" +
+			"count, the content of every archive, and every record of the log, whose tree it\n" +
+			"makes anew. It ends with 2 when a client would refuse something, with 1 when\n" +
+			"something expires soon. With -v it also says what is odd and not wrong.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			src, o, err := f.open(cmd.Context(), args[0])
 			if err != nil {
@@ -143,9 +143,9 @@ func (a *app) registryMirrorCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "mirror SOURCE DIR|oci://HOST/NAME", Short: "Copy a registry, with everything verified first", Args: exactly(2, "the address of a registry and a place for the copy"),
 		Long: "Mirror audits a registry and copies what clients need, so that it can be served\n" +
-			"where there is no network. Run it again to copy what is new: files that are there\n" +
-			"are not fetched. Nothing counts that did not verify. Clients use the copy with\n" +
-			"the root and the log key of the original.",
+			"where there is no network. Run it again to copy what is new: files that are\n" +
+			"there are not fetched. Nothing counts that did not verify. Clients use the copy\n" +
+			"with the root and the log key of the original.",
 		Example: "  bulkhead registry mirror https://plugins.acme.example /mnt/usb/acme --root acme.root.json --log-key ...",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			src, o, err := f.open(cmd.Context(), args[0])

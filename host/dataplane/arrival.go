@@ -214,6 +214,7 @@ func (x *crossing) batch(m arena.Message, box *inbox, out *output) error {
 		return broken("transform", "output batch %d: %v", x.call.metrics.BatchesOut, err)
 	}
 	defer batch.Release()
+	x.out.Blank(block.data[:len(data)]) // the next plugin sees this memory, gaps and all
 	return out.batch(batch, origins)
 }
 

@@ -138,6 +138,7 @@ func (p *Pool) fill(ctx context.Context, layout *table.Layout, batch arrow.Recor
 		b.give()
 		return nil, 0, err
 	}
+	layout.Blank(b.data[:n]) // a plugin may leave bytes of other tables under nulls
 	return b, n, nil
 }
 

@@ -25,6 +25,23 @@ func row(n int) arrow.RecordBatch {
 	return array.NewRecordBatch(arrow.NewSchema([]arrow.Field{{Name: "x", Type: arrow.PrimitiveTypes.Float64, Nullable: true}}, nil), []arrow.Array{b.NewArray()}, int64(n))
 }
 
+// TestPoolHasNoOldBytes: what a plugin left under a null does not reach the readers
+// of an edge, who map its memory.
+func TestPoolHasNoOldBytes(t *testing.T) {
+	values := memory.NewBufferBytes(arrow.Float64Traits.CastToBytes([]float64{1, 12345.678, 3}))
+	data := array.NewData(arrow.PrimitiveTypes.Float64, 3, []*memory.Buffer{memory.NewBufferBytes([]byte{0b101}), values}, nil, 1, 0)
+	p := newPool(1, 64<<10)
+	defer p.Close()
+	b, err := p.Put(t.Context(), array.NewRecordBatch(row(0).Schema(), []arrow.Array{array.NewFloat64Data(data)}, 3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Release()
+	if got := b.Column(0).(*array.Float64).Float64Values(); got[0] != 1 || got[1] != 0 || got[2] != 3 {
+		t.Errorf("the memory holds %v", got)
+	}
+}
+
 // TestPoolOfOrdinaryMemory is what a pool is where no memory is shared: as large,
 // and it waits just so.
 func TestPoolOfOrdinaryMemory(t *testing.T) {

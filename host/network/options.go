@@ -34,6 +34,9 @@ type Options struct {
 	// with pairs of keys and values as log/slog has them, by several goroutines at
 	// a time. Nil logs nothing.
 	Log func(message string, args ...any)
+	// Asked is told of each address that is asked for, granted or not, as
+	// "HOST:PORT" in its single form. It should not wait.
+	Asked func(address string)
 	// PrivateAnswers lets granted names lead to private networks. Loopback stays
 	// closed to names other than localhost.
 	PrivateAnswers bool

@@ -109,6 +109,9 @@ func (d *Door) handle(message []byte) error {
 	if err != nil {
 		return d.refuse(request, door.NotGranted, reasonOf(err))
 	}
+	if d.options.Asked != nil {
+		d.options.Asked(rule.String())
+	}
 	used := d.usage[rule]
 	if used == nil {
 		return d.refuse(request, door.NotGranted, "no grant names this host and port")

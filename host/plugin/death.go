@@ -28,6 +28,7 @@ const (
 	KilledByUser  Cause = "killed-by-user" // killed by us: the user said so
 	Closed        Cause = "closed"         // ended by us: the host was done with it
 	Cancelled     Cause = "cancelled"      // killed by us: the context of Launch ended
+	Parted        Cause = "parted"         // a process that the host was attached to has ended
 )
 
 // wanted reports whether the end was the host's or the user's own will, and so
@@ -86,6 +87,8 @@ func (d *Death) words() string {
 		return "was killed: " + d.Detail
 	case KilledByUser:
 		return "was killed by the user" + reason(d.Detail)
+	case Parted:
+		return "has ended: " + d.Detail + ", which was started by hand"
 	case Refused:
 		return "was turned away: " + d.Detail
 	case Closed:

@@ -80,6 +80,7 @@
 //	Refused        we killed it: what it said at its start cannot be used
 //	KilledByUser   we killed it: Kill, or a context cancelled with an Interrupt
 //	Cancelled      we killed it: the context of Launch ended
+//	Parted         a process that was started by hand, which ended
 //	Closed         we killed it in Close, or it ended with status 0 meanwhile
 //	CPULimit       SIGXCPU, or SIGKILL after three quarters of its processor time
 //	FileLimit      SIGXFSZ, or last words about a file too large
@@ -94,6 +95,12 @@
 // A [Death] carries the peak of its memory, its processor time and its denials,
 // and says what to do where something can be done. [Process.CallError] adds it to
 // a failed call.
+//
+// A process that somebody started by hand ([Spec.Reattach]) has no walls, is never
+// killed, and has a day for each call, since its author may be stepping through it:
+// where a plugin would be killed or closed, the host lets go of it. Its socket must be
+// this user's, in a directory that nobody else may enter, and served by the process
+// that was named, of this user.
 //
 // [Process.Close] drains, then kills. SIGKILL always comes before go-plugin's own
 // Kill, which otherwise waits for whoever holds the plugin's standard output, and

@@ -30,6 +30,9 @@ func Launch(ctx context.Context, spec Spec, options Options) (*Process, error) {
 		return nil, err
 	}
 	options.check()
+	if spec.Reattach != nil {
+		return reattach(ctx, spec, options)
+	}
 	ahead := sandbox.Anticipate(&sandbox.Spec{Ceiling: spec.Ceiling, Without: spec.Without, Runtime: spec.Runtime})
 	defer ahead.Close()
 	file, digest, err := openProgram(&spec, options.DigestCache)
@@ -50,9 +53,11 @@ func Launch(ctx context.Context, spec Spec, options Options) (*Process, error) {
 	if p.runner.dir, err = os.MkdirTemp(run, "plugin-"); err != nil {
 		return nil, &StartError{Plugin: spec.Name, Err: err}
 	}
-	p.client = goplugin.NewClient(p.clientConfig())
+	p.client = newClient(p)
 	return p.begin(ctx)
 }
+
+func newClient(p *Process) *goplugin.Client { return goplugin.NewClient(p.clientConfig()) }
 
 func newProcess(spec Spec, options Options, digest string, file program) *Process {
 	p := &Process{attendant: unattended{}, spec: spec, options: options, digest: digest, built: make(chan struct{}), done: make(chan struct{})}

@@ -233,7 +233,7 @@ func (p *Process) diagnose() *Death {
 	p.mu.Lock()
 	e.ours, e.detail = p.cause, p.detail
 	p.mu.Unlock()
-	v := classify(e)
+	v := p.parted(classify(e))
 	return &Death{
 		Plugin: p.spec.Name, Cause: v.cause, Detail: v.detail, Limit: v.limit, Hint: v.hint,
 		ExitCode: exit.Code, Signal: signalName(exit.Signal), Headline: e.crash.headline, Panic: e.crash.text,

@@ -54,6 +54,9 @@ type sandboxRunner struct {
 // meet launches the process and goes through its handshake.
 func (r *sandboxRunner) meet() error {
 	defer close(r.met)
+	if r.spec.Reattach != nil {
+		return r.reattach()
+	}
 	if err := r.start(r.starting); err != nil {
 		return err
 	}

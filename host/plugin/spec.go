@@ -45,6 +45,10 @@ type Spec struct {
 	Strict     bool             // kill it at its first refused system call
 	Runtime    string           // a container runtime instead of the host's own walls
 	Without    []string         // walls to leave off, for tests of the others
+	// Reattach is a process that runs already, in no sandbox; Path and what is said
+	// of walls then mean nothing, calls have a day, and the end of the host leaves it
+	// alive. nil starts a process.
+	Reattach *Reattach
 	// Trace is told of each use of a file's name; nil traces nothing. See
 	// sandbox.Spec.Trace.
 	Trace func(sandbox.Touch)

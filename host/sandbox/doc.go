@@ -116,6 +116,15 @@
 // that has one already may lack; then refused calls only get their errors, and
 // the report says so.
 //
+// # Traces
+//
+// With [Spec.Trace] the filter also asks about each call that names a file. The host
+// reads the name from the program's memory, looks whether the program's root has it,
+// tells the tracer, and lets the call go on, so that the walls decide as ever. A
+// million calls are looked at, the rest go on unseen. It takes a root of the program's
+// own: elsewhere the files that were not granted have the same names as those that
+// were.
+//
 // # How it starts
 //
 // The host compiles a launch into a flat list of system calls before anything is

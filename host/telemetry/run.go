@@ -29,7 +29,7 @@ type NodeEnd struct {
 	Name string
 	// Use is "plugin.kernel"; empty for sources and sinks.
 	Use string
-	// Kind is "source", "kernel" or "sink".
+	// Kind is "source", "kernel", "ab" or "sink".
 	Kind string
 	// Status is "ok", "failed", "skipped", "cancelled" or another word. Reason
 	// of one other than ok, in a sentence.

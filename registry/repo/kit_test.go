@@ -116,11 +116,17 @@ func (r *registry) init() *repo.Created {
 // pack makes the archive of a plugin that is a script.
 func pack(t testing.TB, name, version, script string) string {
 	t.Helper()
+	return packFor(t, nil, name, version, script)
+}
+
+// packFor is pack for what a runtime runs; nil is the system itself.
+func packFor(t testing.TB, runtime *manifest.Runtime, name, version, script string) string {
+	t.Helper()
 	dir := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(dir, "run"), []byte(script), 0o755))
 	sum := sha256.Sum256([]byte(script))
 	m, err := json.Marshal(manifest.Manifest{
-		Name: name, Version: version, Summary: "Scales columns", Licence: "Apache-2.0", Protocols: []int{1}, Executable: "run",
+		Name: name, Version: version, Summary: "Scales columns", Licence: "Apache-2.0", Protocols: []int{1}, Executable: "run", Runtime: runtime,
 		Digest: "sha256:" + hex.EncodeToString(sum[:]), Grants: []manifest.Grant{{Kind: manifest.Read, Path: "/sys/module/nvidia", Why: "to see it"}},
 	})
 	must(t, err)

@@ -31,8 +31,8 @@ type Details struct {
 }
 
 // ReadRelease makes a release of its archives, one for each platform. The platform
-// is that of the executable in the archive; platforms gives it, by the archive's
-// file, where that does not tell.
+// is that of the executable in the archive, and "any" for one that an interpreter
+// reads; platforms gives it, by the archive's file, where neither tells.
 func ReadRelease(ctx context.Context, archives []string, platforms map[string]string, d Details) (*NewRelease, error) {
 	n := &NewRelease{Archives: map[string]string{}, Release: &release.Release{
 		Homepage: d.Homepage, Changes: d.Changes, MinHost: d.MinHost, Collectors: d.Collectors, Checks: d.Checks, Kernels: d.Kernels,
@@ -57,6 +57,9 @@ func (n *NewRelease) read(ctx context.Context, namespace, file, platform string)
 		m = u.Manifest
 		p.H1, p.Executable, p.Unpacked = u.H1, u.Manifest.Digest, u.Bytes
 		built, err := platformOf(filepath.Join(dir, u.Manifest.Executable))
+		if built == "" && u.Manifest.Runtime != nil {
+			built = release.Any // an interpreter reads it, whatever its first line is
+		}
 		if err == nil {
 			platform, err = choose(platform, built)
 		}

@@ -167,11 +167,13 @@ func TestSignRefuses(t *testing.T) {
 	r := newRegistry(t)
 	r.publish("1.0.0")
 	for part, change := range map[string]func(*repo.Signing){
-		"none of your keys":        func(s *repo.Signing) { s.Keys = []*keys.Key{r.key("mallory")} },
-		"needs a key":              func(s *repo.Signing) { s.Keys = nil },
-		"a release never changes":  func(s *repo.Signing) { *s = r.signing("1.0.0") },
-		"which has 1.0.0 of it":    func(s *repo.Signing) { s.Yanks = []repo.Yank{{ID: scaler, Version: "9.0.0", Reason: "x"}} },
-		"which has no version of":  func(s *repo.Signing) { s.Yanks = []repo.Yank{{ID: release.ID{Namespace: "acme", Name: "none"}, Version: "1.0.0", Reason: "x"}} },
+		"none of your keys":       func(s *repo.Signing) { s.Keys = []*keys.Key{r.key("mallory")} },
+		"needs a key":             func(s *repo.Signing) { s.Keys = nil },
+		"a release never changes": func(s *repo.Signing) { *s = r.signing("1.0.0") },
+		"which has 1.0.0 of it":   func(s *repo.Signing) { s.Yanks = []repo.Yank{{ID: scaler, Version: "9.0.0", Reason: "x"}} },
+		"which has no version of": func(s *repo.Signing) {
+			s.Yanks = []repo.Yank{{ID: release.ID{Namespace: "acme", Name: "none"}, Version: "1.0.0", Reason: "x"}}
+		},
 		"outside of the namespace": func(s *repo.Signing) { *s = r.signing("2.0.0"); s.Add[0].Release.ID = "other/scaler" },
 		"no archive for any":       func(s *repo.Signing) { *s = r.signing("2.0.0"); s.Add[0].Archives = nil },
 		"reserved":                 func(s *repo.Signing) { s.Namespace = "targets" },

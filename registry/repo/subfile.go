@@ -157,6 +157,9 @@ func ReadSubmission(name string) (*Submission, error) {
 		return nil, errors.Join(fmt.Errorf("%s is no submission: %w", name, err), os.RemoveAll(temp))
 	}
 	sub, err := readDir(temp)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%s is no submission, which `bulkhead plugin sign` makes: it has no %s or no %s", name, headName, metadataName)
+	}
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(temp))
 	}
@@ -184,7 +187,11 @@ func untar(name string, size int64, dir string) error {
 		if left -= h.Size; h.Typeflag != tar.TypeReg || left < 0 || !belongs(h.Name) {
 			return fmt.Errorf("%.200q does not belong into one", h.Name)
 		}
-		if err := to.add(h.Name, h.Size, r); err != nil {
+		err = to.add(h.Name, h.Size, r)
+		if errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("%q is in it twice", h.Name)
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/bulkhead-ml/bulkhead/registry/manifest"
 	"github.com/bulkhead-ml/bulkhead/registry/release"
 	"github.com/bulkhead-ml/bulkhead/registry/repo"
 )
@@ -73,6 +74,27 @@ func TestWrongSubmissions(t *testing.T) {
 	}
 	_, err := repo.ReadSubmission(filepath.Join(dir, "none"))
 	wantError(t, err, "no such file")
+}
+
+// TestTarSaysWhatIsWrong: of a tar file the user gets to know that file, and not
+// the place where it was unpacked for a moment.
+func TestTarSaysWhatIsWrong(t *testing.T) {
+	for want, names := range map[string][]string{
+		`"submission.json" is in it twice`: {"submission.json", "submission.json"},
+		"it has no submission.json":        nil,
+	} {
+		var b bytes.Buffer
+		w := tar.NewWriter(&b)
+		for _, name := range names {
+			must(t, w.WriteHeader(&tar.Header{Name: name, Typeflag: tar.TypeReg, Mode: 0o644}))
+		}
+		must(t, w.Close())
+		name := filepath.Join(t.TempDir(), "s.tar")
+		must(t, os.WriteFile(name, b.Bytes(), 0o644))
+		_, err := repo.ReadSubmission(name)
+		wantError(t, err, want)
+		wantError(t, err, name+" is no submission")
+	}
 }
 
 // TestHostileTar reads tar files that a publisher should not have made.
@@ -143,6 +165,11 @@ func TestReadRelease(t *testing.T) {
 	n, err = repo.ReadRelease(ctx, []string{unknown}, map[string]string{unknown: "linux_mips"}, d)
 	if err != nil || n.Archives["linux_mips"] != unknown {
 		t.Error(n, err)
+	}
+	python := packFor(t, &manifest.Runtime{Python: ">=3.10"}, "scaler", "1.0.0", "import bulkhead\n")
+	n, err = repo.ReadRelease(ctx, []string{python}, nil, d)
+	if err != nil || n.Archives[release.Any] != python {
+		t.Error("a script without #! that a runtime runs:", n, err)
 	}
 	_, err = repo.ReadRelease(ctx, archives[:1], map[string]string{archives[0]: "linux_arm64"}, d)
 	wantError(t, err, "is a program for linux_amd64")

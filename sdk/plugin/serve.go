@@ -41,6 +41,9 @@ var errByHand = errors.New("this is a plugin of Bulkhead, which the host starts:
 
 // serve runs a gRPC server until the host ends it.
 func serve(p *pluginServer) error {
+	if byHand() {
+		return serveDebug(p)
+	}
 	if os.Getenv(handshake.MagicCookieKey) != handshake.MagicCookieValue {
 		return errByHand
 	}

@@ -2,11 +2,7 @@
 
 package seccomp
 
-import (
-	"slices"
-
-	"golang.org/x/sys/unix"
-)
+import "golang.org/x/sys/unix"
 
 // Use is what a program wants of a name in the file system.
 type Use uint8
@@ -176,13 +172,3 @@ func follows(call string, c *seccompData) bool {
 
 // seccompData is struct seccomp_data, where a parameter is named call.
 type seccompData = call
-
-// Watched are the names of the calls that a trace tells of, sorted.
-func Watched() []string {
-	var out []string
-	for call := range watched {
-		out = append(out, call)
-	}
-	slices.Sort(out)
-	return out
-}

@@ -12,7 +12,9 @@ import unittest
 
 from bulkhead.notebook import BulkheadError, doctor
 
-HOST = """#!{python}
+# For a shell its second line runs Python on it, whose path may have spaces; for Python that is a text.
+HOST = """#!/bin/sh
+"exec" "{python}" "$0" "$@"
 import json, sys
 arguments = sys.argv[1:]
 if "--wrong" in arguments:

@@ -89,10 +89,37 @@ class Decoding(unittest.TestCase):
             b'{"name": "n", "flag": 1}': ("flag",), b'{"name": "n", "low": true}': ("low",),
             b'{"name": "n", "once": {"depth": "x"}}': ("once", "depth"), b'{"name": "n", "many": [{}, {"y": 1}]}': ("many", "1", "y"),
             b'{"name": "n", "words": ["a", 1]}': ("words",), b"[" * 100_000: (),
+            b'{"name": "n", "low": 1e400}': ("low",), b'{"name": "n", "low": ' + b"9" * 400 + b"}": ("low",),
+            b'{"name": "n", "weights": {"a": -1e999}}': ("weights",),
         }.items():
             with self.subTest(data[:40]), self.assertRaises(Diagnostic) as caught:
                 decode(Everything, data)
             self.assertEqual(caught.exception.path, path, data[:40])
+
+    def test_says_of_what(self):
+        with self.assertRaisesRegex(Diagnostic, r"should be a list\[str\]"):
+            decode(Everything, b'{"name": "n", "words": [1]}')
+
+    def test_checks_itself(self):
+        @dataclass
+        class Checked:
+            low: int = setting(1)
+
+            def __post_init__(self):
+                if self.low > 5:
+                    raise ValueError("low is above 5")
+
+        with self.assertRaisesRegex(Diagnostic, "low is above 5"):
+            decode(Checked, b'{"low": 6}')
+
+    def test_infinite_default(self):
+        for value in (float("nan"), float("inf")):
+            @dataclass
+            class Odd:
+                low: float = setting(value)
+
+            with self.assertRaisesRegex(TypeError, "Odd.low"):
+                schema_of(Odd)
 
 
 if __name__ == "__main__":

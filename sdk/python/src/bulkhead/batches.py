@@ -27,6 +27,8 @@ from .plugin.v1 import kernel_pb2 as wire
 #: Bounds of one batch on the wire; larger ones are cut.
 MAX_ROWS = 64 << 10
 MAX_BYTES = 8 << 20
+#: Bounds the names and the metadata of all columns together, in bytes on the wire.
+MAX_SCHEMA_BYTES = 8 << 20
 
 _C = wire.TableColumn
 _PLAIN: dict[Any, pa.DataType] = {
@@ -61,7 +63,20 @@ def encode_schema(schema: pa.Schema) -> wire.TableSchema:
         column.name = field.name
         column.metadata.update(_texts(field.metadata))
         out.columns.append(column)
+    if out.ByteSize() > MAX_SCHEMA_BYTES:
+        raise _wordy(out)
     return out
+
+
+def _wordy(schema: wire.TableSchema) -> Exception:
+    """Names the column that has most of what is too much."""
+    widest = max(schema.columns, key=lambda c: c.ByteSize(), default=_C())
+    return error(
+        "Columns that cannot travel",
+        f"The names and metadata of {len(schema.columns)} columns have {schema.ByteSize()} bytes, and at most {MAX_SCHEMA_BYTES} "
+        f"travel; column {widest.name[:100]!r} has {widest.ByteSize()} of them: shorten what stands in its name or metadata, such "
+        "as categories, or leave it out.",
+    )
 
 
 def _texts(metadata: dict[bytes, bytes] | None) -> dict[str, str]:

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from . import batches, settings, wire
-from .diagnostics import Diagnostic, error, from_exception
+from .diagnostics import Cancelled, Diagnostic, error, from_exception
 from .kernels import MAX_UNDO_TOKEN, Kernel, Rejected, Setup
 from .outbox import Malformed, Outbox
 from .plugin.v1 import kernel_pb2 as pb
@@ -21,6 +21,8 @@ from .streams import Item, Reader, Stage, lead
 #: Pieces that a state is sent in, and the largest state, in bytes.
 STATE_CHUNK = 1 << 20
 MAX_STATE_BYTES = 1 << 30
+#: Largest report, in bytes of JSON.
+MAX_REPORT_BYTES = 4 << 20
 _REJECT_AHEAD = 256
 
 
@@ -74,7 +76,7 @@ class Calls:
             assert k is not None and setup is not None
             if not k.defines("fit"):
                 raise error("Kernel without fit", f"Kernel {stage.name!r} only transforms.")
-            setup.on_progress = lambda f, m: send(pb.FitResponse(progress=pb.Progress(fraction=f, message=wire.text(m))))
+            setup.on_progress = lambda f, m: send(pb.FitResponse(progress=pb.Progress(fraction=f, message=wire.short(m))))
             stage.reader = Reader(schema, _arrays(schema, map(_batch, requests)))
             stage.report = k.fit(stage.reader)
             for chunk in _chunks(k.save()):
@@ -183,12 +185,12 @@ class _Transform:
 
 
 def guarded(stage: Stage, work: Callable[[], None], noted: Callable[[], bool] = lambda: False) -> None:
-    """Notes what a kernel raises; only a caller that is gone ends the call at once."""
+    """Notes what a kernel raises, whatever it is; only a caller that is gone ends the call at once."""
     try:
         work()
-    except Malformed:
+    except (Malformed, Cancelled):
         raise
-    except (Exception, SystemExit) as e:
+    except BaseException as e:
         if not noted():
             stage.failure = e
 
@@ -303,6 +305,10 @@ def _result(stage: Stage) -> pb.Result:
         r.report_json = json.dumps(dict(stage.report or {}), allow_nan=False, default=_plain).encode()
     except (TypeError, ValueError, RecursionError) as e:
         said.append(error("Report that is no JSON", f"The report cannot be written as JSON: {e}."))
+        r.report_json = b"{}"
+    if len(r.report_json) > MAX_REPORT_BYTES:
+        said.append(error("Report too large", f"The report has {len(r.report_json)} bytes of JSON, and at most {MAX_REPORT_BYTES} "
+                                              "travel. Report sums and examples, and write what is long as columns."))
         r.report_json = b"{}"
     if stage.reader is not None:
         r.rows_in = stage.reader.rows

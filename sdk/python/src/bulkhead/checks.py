@@ -184,7 +184,7 @@ def _run_one(c: Check, facts: Facts, config: bytes) -> Outcome:
     try:
         context = Context(c, facts, _settings.decode(c.settings, config))
         c.run(context)
-    except (Exception, SystemExit) as e:
+    except BaseException as e:  # whatever it is, the other checks go on
         return Outcome(c.code, Status.FAILED, crash(e), time.perf_counter() - began)
     return Outcome(c.code, Status.RAN, "", time.perf_counter() - began, tuple(context.findings))
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 
-from .diagnostics import Diagnostic, crash, one_line, warning
+from .diagnostics import Cancelled, Diagnostic, crash, one_line, warning
 from .facts import Description, Fact, Recorder
 from .target import Target
 
@@ -59,7 +59,9 @@ def observe(target: Target, collectors: Iterable[Collector]) -> tuple[list[Fact]
     for c in collectors:
         try:
             c.collect(target, record)
-        except (Exception, SystemExit) as e:
+        except Cancelled:
+            raise
+        except BaseException as e:  # whatever it is, the other collectors go on
             # A file that cannot be read is the machine's fault, anything else the collector's.
             why = one_line(e) if isinstance(e, (OSError, Diagnostic)) else crash(e)
             failed.append(warning(f"Collector {c.name} failed", f"Its facts are incomplete, and checks that need them are skipped: {why}."))

@@ -22,6 +22,7 @@ from typing import Any
 
 from . import checks as _checks
 from . import collectors as _collectors
+from . import debugging as _debugging
 from ._version import VERSION
 from .diagnostics import Cancelled, Diagnostic
 from .kernels import Kernel
@@ -58,6 +59,10 @@ def serve(
     kernels: Iterable[type[Kernel]] = (),
 ) -> None:
     """Runs the plugin until the host stops it, and ends the process."""
+    if _debugging.by_hand(COOKIE[0]):
+        to_host()
+        _debugging.serve(info.name, Plugin(info, collectors, checks, kernels).server())
+        return
     if os.environ.get(COOKIE[0]) != COOKIE[1]:
         sys.exit(_BY_HAND)
     if os.environ.get("PLUGIN_CLIENT_CERT"):

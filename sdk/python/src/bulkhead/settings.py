@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 import types
 import typing
 from collections.abc import Sequence
@@ -183,7 +184,8 @@ def _fits(value: Any, kind: Any) -> bool:
     if origin is dict:
         return isinstance(value, dict) and all(isinstance(k, str) and _fits(v, args[1]) for k, v in value.items())
     if kind is float:
-        return isinstance(value, (int, float)) and not isinstance(value, bool)
+        # One that is too large for a float is read as infinite, or not at all.
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
     if kind is int:
         return isinstance(value, int) and not isinstance(value, bool)
     return isinstance(value, kind)
@@ -223,7 +225,10 @@ def _decode(settings: Any, value: Any, path: tuple[str, ...]) -> Any:
     unknown = sorted(set(value) - {f.name for f, _ in _fields(settings)})
     if unknown:
         raise error("Unknown setting", f"There is no setting {unknown[0]!r}.").at(*path, unknown[0])
-    return settings(**given)
+    try:
+        return settings(**given)
+    except ValueError as e:  # of __post_init__, where a dataclass checks itself
+        raise error("Settings that are refused", f"{e}.").at(*path) from e
 
 
 def _value(kind: Any, value: Any, path: tuple[str, ...], field: dataclasses.Field[Any], whole: Any) -> Any:
@@ -242,7 +247,7 @@ def _value(kind: Any, value: Any, path: tuple[str, ...], field: dataclasses.Fiel
     if kind is int and isinstance(value, float) and value.is_integer():
         return int(value)
     if not _fits(value, kind):
-        raise _wrong(path, f"a {getattr(kind, '__name__', kind)}", value)
+        raise _wrong(path, f"a {kind if args else getattr(kind, '__name__', kind)}", value)
     return float(value) if kind is float else value
 
 

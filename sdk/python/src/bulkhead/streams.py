@@ -121,7 +121,7 @@ class Stage:
             kind = type(batch).__name__
             raise error("Output that is no batch", f"The kernel yields {kind}; a pyarrow.RecordBatch, or a batch and its rows, travel.")
         if rows is not None:
-            rows = [int(r) for r in rows]
+            rows = [_whole(r) for r in rows]
             if len(rows) != batch.num_rows:
                 raise error("Rows that do not fit", f"{len(rows)} numbers of rows for a batch of {batch.num_rows} rows.")
         if self._told not in (None, rows is not None):
@@ -130,6 +130,13 @@ class Stage:
         self.declare(batch.schema)
         self.rows_out += batch.num_rows
         return batch, rows
+
+
+def _whole(row: Any) -> int:
+    number = int(row)
+    if isinstance(row, float) and row != number or not -(1 << 63) <= number < 1 << 63:
+        raise error("Rows that do not fit", f"{row!r} is no number of a row.")
+    return number
 
 
 #: Makes the kernel of a later stage.
@@ -204,7 +211,7 @@ def _join(before: Stage, stage: Stage, follow: Follow, items: Iterator[Item], re
         return
     try:
         follow(stage, before.schema)
-    except (Exception, SystemExit) as e:
+    except BaseException as e:
         _note(stage, e)
         raise
     ancestry = Ancestry()

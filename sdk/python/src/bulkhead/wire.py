@@ -41,12 +41,34 @@ def _enum(value: int) -> Any:
     return int(value)
 
 
+#: Bounds in characters: of one text of a diagnostic, of one of a rejected row or of progress.
+_MAX_TEXT, _MAX_SHORT = 64 << 10, 8 << 10
+#: Bound of all diagnostics of an answer, in bytes.
+_MAX_DIAGNOSTICS = 4 << 20
+
+
+def short(s: str, most: int = _MAX_SHORT) -> str:
+    """Makes text fit for the wire, and cuts what quotes too much."""
+    return text(s if len(s) <= most else s[:most] + "...")
+
+
 def diagnostics(ds: Iterable[Diagnostic]) -> list[plugin_pb2.Diagnostic]:
-    """Messages for the user."""
-    return [
-        plugin_pb2.Diagnostic(severity=_enum(d.severity), summary=text(d.summary), detail=text(d.detail), path=texts(d.path))
-        for d in ds
-    ]
+    """Messages for the user, as many as travel."""
+    out: list[plugin_pb2.Diagnostic] = []
+    total, all_ = 0, list(ds)
+    for at, d in enumerate(all_):
+        made = plugin_pb2.Diagnostic(
+            severity=_enum(d.severity), summary=short(d.summary, _MAX_TEXT), detail=short(d.detail, _MAX_TEXT),
+            path=[short(p, _MAX_TEXT) for p in d.path],
+        )
+        total += made.ByteSize()
+        if total > _MAX_DIAGNOSTICS:
+            worst = min(d.severity for d in all_[at:])  # an error is the least number
+            made = plugin_pb2.Diagnostic(severity=_enum(worst), summary="More diagnostics than travel",
+                                         detail=f"{len(all_) - at} more are left out.")
+            return [*out, made]
+        out.append(made)
+    return out
 
 
 def schema(s: settings.Schema) -> schema_pb2.Schema:
@@ -173,5 +195,5 @@ def reads(r: Reads) -> doctor_pb2.FactReads:
 def rejected(rows: Iterable[kernels.Rejected]) -> kernel_pb2.Rejected:
     """Rows that were put aside."""
     return kernel_pb2.Rejected(rows=[
-        kernel_pb2.RejectedRow(row=r.row, rule=text(r.rule), column=text(r.column), detail=text(r.detail)) for r in rows
+        kernel_pb2.RejectedRow(row=r.row, rule=short(r.rule), column=short(r.column), detail=short(r.detail)) for r in rows
     ])
