@@ -54,7 +54,8 @@ func (a *app) pluginGenerationsCmd() *cobra.Command {
 		Use: "generations", Short: "List the lock files that were current, the latest first", Args: exactly(0, "no arguments"),
 		Long: "Generations lists every lock file that ever was in force here: those that a\n" +
 			"command made, and those that came from an editor or from git. `bulkhead plugin\n" +
-			"rollback N` goes back to one. The latest ten are kept, and those that --keep names.",
+			"rollback N` goes back to one. The latest ten are kept, and those that --keep\n" +
+			"names.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.inScope(cmd, f, func(_ *session, i *installer.Installer) error {
 				for _, p := range []struct {
@@ -135,9 +136,10 @@ func (a *app) pluginRollbackCmd() *cobra.Command {
 	var f scopeFlags
 	cmd := &cobra.Command{
 		Use: "rollback [GENERATION]", Short: "Go back to an earlier lock file",
-		Long: "Rollback makes an earlier lock file the current one again: the one before, or the\n" +
-			"generation that is named. It needs no network. The configuration stays as it is;\n" +
-			"where its constraints exclude the old version, `bulkhead init` will say so.",
+		Long: "Rollback makes an earlier lock file the current one again: the one before, or\n" +
+			"the generation that is named. It needs no network. The configuration stays as\n" +
+			"it is; where its constraints exclude the old version, `bulkhead init` will say\n" +
+			"so.",
 		Args: atMost(1, "at most one generation"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			to := 0
@@ -198,8 +200,8 @@ func (a *app) pluginPinCmd() *cobra.Command {
 		Use: "pin NAMESPACE/NAME", Short: "Keep a plugin at its version, or let it go again", Args: exactly(1, "one plugin"),
 		Long: "Pin keeps a plugin at the version that is locked: neither `bulkhead init` nor\n" +
 			"`bulkhead plugin upgrade` moves it. To pin another version, install that one\n" +
-			"first: `bulkhead plugin install NAMESPACE/NAME@1.2.3`, or version = \"1.2.3\" in the\n" +
-			"configuration.",
+			"first: `bulkhead plugin install NAMESPACE/NAME@1.2.3`, or version = \"1.2.3\" in\n" +
+			"the configuration.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.inScope(cmd, f, func(_ *session, i *installer.Installer) error {
 				return a.pin(cmd.Context(), i.Scope, args[0], !remove)

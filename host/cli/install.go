@@ -154,9 +154,9 @@ func (a *app) pluginInstallCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "install NAMESPACE/NAME[@CONSTRAINT]...", Short: "Install plugins from a registry",
 		Long: "Install chooses a version, shows what the plugin asks for, fetches and verifies\n" +
-			"it, tries it in its sandbox, and locks it. Beside a configuration it adds a plugin\n" +
-			"block to that and locks it for the project; elsewhere, or with --user, it is\n" +
-			"installed for all your projects.",
+			"it, tries it in its sandbox, and locks it. Beside a configuration it adds a\n" +
+			"plugin block to that and locks it for the project; elsewhere, or with --user,\n" +
+			"it is installed for all your projects.",
 		Example: "  bulkhead plugin install acme/scaler\n  bulkhead plugin install acme/scaler@\"~> 1.2\" --dry-run",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {

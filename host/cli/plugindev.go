@@ -27,11 +27,12 @@ func (a *app) pluginDevCmd() *cobra.Command {
 	var d devFlags
 	cmd := &cobra.Command{
 		Use: "dev NAME PATH", Short: "Put an executable that you work on in place of a plugin",
-		Long: "Dev makes the executable at PATH the plugin NAME, whatever plugin has that name, for\n" +
-			"you and the project of the working directory; the configuration and lock files stay\n" +
-			"as they are. Its digest is never checked, so that you can build and run again. It\n" +
-			"gets the grants of the manifest.json beside it, or in the directory above, after you\n" +
-			"agreed to them, narrowed by the configuration. Every report says that it was used.",
+		Long: "Dev makes the executable at PATH the plugin NAME, whatever plugin has that\n" +
+			"name, for you and the project of the working directory; the configuration and\n" +
+			"lock files stay as they are. Its digest is never checked, so that you can build\n" +
+			"and run again. It gets the grants of the manifest.json beside it, or in the\n" +
+			"directory above, after you agreed to them, narrowed by the configuration. Every\n" +
+			"report says that it was used.",
 		Example: "  bulkhead plugin dev gpu ./bin/bulkhead-plugin-gpu\n  bulkhead plugin dev --list\n  bulkhead plugin dev --remove gpu",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if d.list || d.remove != "" {

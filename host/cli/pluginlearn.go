@@ -45,14 +45,14 @@ func (a *app) pluginLearnCmd() *cobra.Command {
 	var l learnFlags
 	cmd := &cobra.Command{
 		Use: "learn NAME|PATH [-- COMMAND [ARG...]]", Short: "Run a plugin traced and propose the fewest grants that it needs",
-		Long: "Learn runs the plugin in its sandbox, sees which files it looks for, which programs\n" +
-			"it starts and which addresses it asks for, and prints the grants for its\n" +
-			"manifest: those that were used and those that it lacked. It says which of the\n" +
-			"manifest's were never used.\n\n" +
+		Long: "Learn runs the plugin in its sandbox, sees which files it looks for, which\n" +
+			"programs it starts and which addresses it asks for, and prints the grants for\n" +
+			"its manifest: those that were used and those that it lacked. It says which of\n" +
+			"the manifest's were never used.\n\n" +
 			"By default the plugin collects facts of this machine, judges them, and runs its\n" +
 			"kernels on sample tables. A grant that only another machine, other settings or\n" +
-			"other data need is not seen: choose what to run with --doctor, --pipeline, or any\n" +
-			"command of bulkhead behind --. Linux only.",
+			"other data need is not seen: choose what to run with --doctor, --pipeline, or\n" +
+			"any command of bulkhead behind --. Linux only.",
 		Example: "  bulkhead plugin learn ./hub/hub.py --wide --write\n  bulkhead plugin learn gpu --doctor\n" +
 			"  bulkhead plugin learn ./scaler --pipeline train.hcl\n  bulkhead plugin learn ./scaler -- run train.hcl --var rows=1000",
 		Args: func(cmd *cobra.Command, args []string) error {

@@ -31,9 +31,9 @@ func (a *app) pluginTestCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "test NAME|PATH", Short: "Run the contract suite against a plugin, in its sandbox",
 		Long: "Test starts the plugin in its sandbox and tries every rule that a plugin keeps,\n" +
-			"hostile input included, and then the fixtures: published numbers, in JSON. It says\n" +
-			"what passed, failed and was skipped, and ends with code 2 when a rule is broken.\n" +
-			"The last line is NAME: P passed, F failed, S skipped.",
+			"hostile input included, and then the fixtures: published numbers, in JSON. It\n" +
+			"says what passed, failed and was skipped, and ends with code 2 when a rule is\n" +
+			"broken. The last line is NAME: P passed, F failed, S skipped.",
 		Example: "  bulkhead plugin test ./hello-kernel --fixtures fixtures\n  bulkhead plugin test ./hello-kernel --only 'kernel/hostile-*' --seed 7\n" +
 			"  bulkhead plugin test --list",
 		Args: func(cmd *cobra.Command, args []string) error {

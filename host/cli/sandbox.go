@@ -33,7 +33,7 @@ func (a *app) sandboxCmd() *cobra.Command {
 
 func (a *app) sandboxStatusCmd() *cobra.Command {
 	return &cobra.Command{
-		Use: "status", Short: "Show which sandbox levels can be reached here, and why the others cannot",
+		Use: "status", Short: "Show which sandbox levels stand here, and why others do not",
 		Long: "Status starts a program at each level, from strong to none, looks at it from\n" +
 			"outside, and says which levels stand.",
 		Args: exactly(0, "no arguments"),

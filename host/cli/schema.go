@@ -47,10 +47,10 @@ type settingsSchema struct {
 
 func (a *app) schemaCmd() *cobra.Command {
 	return &cobra.Command{
-		Use: "schema [NAME]", Short: "Show what may stand in a configuration: blocks, functions, settings of plugins",
-		Long: "Schema shows the blocks of the language with their attributes, the functions, and\n" +
-			"the settings of every kernel and check that is installed, or of one of them.\n" +
-			"With --json it is what an editor needs to complete and to explain.",
+		Use: "schema [NAME]", Short: "Show what may stand in a configuration",
+		Long: "Schema shows the blocks of the language with their attributes, the functions,\n" +
+			"and the settings of every kernel and check that is installed, or of one of\n" +
+			"them. With --json it is what an editor needs to complete and to explain.",
 		Example: "  bulkhead schema kernel\n  bulkhead schema data.scale\n  bulkhead schema --json",
 		Args:    atMost(1, "at most one name: of a block, a kernel or a check"),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -31,9 +31,9 @@ func (a *app) pluginGCCmd() *cobra.Command {
 	var dry bool
 	cmd := &cobra.Command{
 		Use: "gc", Short: "Remove plugins that no lock file needs any more", Args: exactly(0, "no arguments"),
-		Long: "Gc removes what neither a lock file nor a kept generation of any project reaches,\n" +
-			"what was left of interrupted downloads, and the history of projects that are\n" +
-			"gone for 30 days. What a running host uses stays.",
+		Long: "Gc removes what neither a lock file nor a kept generation of any project\n" +
+			"reaches, what was left of interrupted downloads, and the history of projects\n" +
+			"that are gone for 30 days. What a running host uses stays.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if keep < 1 {
 				return misuse("--keep %d: the current generation is always kept, so give a number from 1 on", keep)

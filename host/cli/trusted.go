@@ -152,7 +152,7 @@ type listedRegistry struct {
 
 func (a *app) registryListCmd() *cobra.Command {
 	return &cobra.Command{
-		Use: "list", Short: "List the registries of the configuration and those that you trust", Args: exactly(0, "no arguments"),
+		Use: "list", Short: "List the registries that are known here", Args: exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withSession(cmd, func(s *session) error {
 				if _, err := trustedRegistries(cmd.Context()); err != nil {

@@ -19,6 +19,7 @@ const (
 	suiteBlock    = "suite"
 	requireBlock  = "require"
 	pluginBlock   = "plugin"
+	registryBlock = "registry"
 	cacheBlock    = "cache"
 )
 
@@ -112,9 +113,15 @@ var specs = map[string]blockSpec{
 		{name: "condition", required: true}, {name: "severity", kind: aText, oneOf: severities}, {name: "message", required: true},
 	}},
 	pluginBlock: {kind: pluginBlock, labels: 1, attrs: []attrSpec{
-		{name: "source", kind: aText, required: true}, {name: "version", kind: aText}, {name: "digest", kind: aText},
+		{name: "source", kind: aText, required: true}, {name: "registry", kind: aText}, {name: "prerelease", kind: aBool},
+		{name: "version", kind: aText}, {name: "digest", kind: aText},
 		{name: "grants", kind: aTextList}, {name: "timeout", kind: aDuration},
 	}},
+	registryBlock: {kind: registryBlock, labels: 1, blocks: []string{"token"}, attrs: []attrSpec{
+		{name: "address", kind: aText, required: true}, {name: "root", kind: aText, required: true}, {name: "log_key", kind: aText, required: true},
+		{name: "offline_grace", kind: aDuration}, {name: "ca_file", kind: aText},
+	}},
+	"token":    {kind: "token", attrs: []attrSpec{{name: "env", kind: aText}, {name: "file", kind: aText}}},
 	cacheBlock: {kind: cacheBlock, attrs: []attrSpec{{name: "max_size", kind: aSize, least: 1 << 20}, {name: "max_age", kind: aDuration}}},
 }
 
@@ -124,7 +131,7 @@ var stepBlocks = []string{sourceBlock, kernelBlock, sinkBlock, moduleBlock}
 // fileBlocks are those of a file with a pipeline, moduleBlocks those of a file of
 // a module.
 var (
-	fileBlocks   = slices.Concat([]string{variableBlock, localsBlock, pluginBlock, suiteBlock, requireBlock, cacheBlock, pipelineBlock}, stepBlocks)
+	fileBlocks   = slices.Concat([]string{variableBlock, localsBlock, registryBlock, pluginBlock, suiteBlock, requireBlock, cacheBlock, pipelineBlock}, stepBlocks)
 	moduleBlocks = slices.Concat([]string{variableBlock, localsBlock, inputBlock, outputBlock}, stepBlocks)
 )
 

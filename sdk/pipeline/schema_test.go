@@ -55,6 +55,8 @@ func TestSchema(t *testing.T) {
 			continue // the plugin's
 		case "validation":
 			heading = "variable validation"
+		case "token":
+			heading = "registry token"
 		}
 		rows, ok := blocks[heading]
 		if !ok {
