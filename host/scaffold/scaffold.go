@@ -75,6 +75,9 @@ func (e *OptionError) Error() string { return fmt.Sprintf("%s %q: %s", e.Option,
 
 var namePattern = regexp.MustCompile(`^[a-z][a-z0-9-]{0,62}$`)
 
+// device are the names that no file can have on Windows.
+var device = regexp.MustCompile(`^(con|prn|aux|nul|com[0-9]|lpt[0-9])$`)
+
 // taken are names that the host gives its own plugins, or other meanings.
 var taken = []string{"gpu", "docker", "python", "system", "tables", "data", "algorithms", "builtin", "any", "bulkhead", "dist", "fixtures"}
 
@@ -93,6 +96,8 @@ func (o *Options) validate() error {
 		return &OptionError{"name", o.Name, "use lower-case letters, digits and single dashes, beginning with a letter, at most 63"}
 	case slices.Contains(taken, o.Name):
 		return &OptionError{"name", o.Name, "Bulkhead uses this name itself; choose another one"}
+	case device.MatchString(o.Name):
+		return &OptionError{"name", o.Name, "Windows gives this name to a device, and makes no file of it; choose another one"}
 	case !slices.Contains(Languages(), o.Language):
 		return &OptionError{"language", o.Language, "use one of " + strings.Join(Languages(), ", ")}
 	case !slices.Contains(Licences(), o.Licence):

@@ -176,7 +176,7 @@ func TestWrongOptions(t *testing.T) {
 			t.Errorf("%s: %v", option, err)
 		}
 	}
-	for _, name := range []string{"", "A", "1a", "a_b", "a b", "a\"b", "../a", "a-", "a--b", "gpu", "any", "{{.Name}}", strings.Repeat("a", 64)} {
+	for _, name := range []string{"", "A", "1a", "a_b", "a b", "a\"b", "../a", "a-", "a--b", "gpu", "any", "con", "com1", "{{.Name}}", strings.Repeat("a", 64)} {
 		o := right
 		o.Name = name
 		if _, err := New(o); !is(err, "name") {

@@ -95,10 +95,26 @@ func HasErrors(ds []*Diagnostic) bool {
 	return false
 }
 
-// ToProto converts diagnostics for the wire, which carries UTF-8 only.
+// Bounds of diagnostics on the wire, in bytes: of one text, and of all together.
+const (
+	MaxText  = 64 << 10
+	MaxBytes = 4 << 20
+)
+
+// ToProto converts diagnostics for the wire, which carries UTF-8 only. Texts are
+// cut to MaxText; beyond MaxBytes one more diagnostic says how many are left out,
+// which is an error when one of them is.
 func ToProto(ds []*Diagnostic) []*pluginv1.Diagnostic {
 	out := make([]*pluginv1.Diagnostic, 0, len(ds))
-	for _, d := range ds {
+	total := 0
+	for i, d := range ds {
+		if total += d.size(); total > MaxBytes {
+			more := Warningf("More diagnostics than travel", "%d more are left out.", len(ds)-i)
+			if HasErrors(ds[i:]) {
+				more.Severity = Error
+			}
+			return append(out, ToProto([]*Diagnostic{more})...)
+		}
 		out = append(out, &pluginv1.Diagnostic{
 			Severity: pluginv1.Diagnostic_Severity(d.Severity),
 			Summary:  text(d.Summary),
@@ -109,7 +125,21 @@ func ToProto(ds []*Diagnostic) []*pluginv1.Diagnostic {
 	return out
 }
 
-func text(s string) string { return strings.ToValidUTF8(s, "\ufffd") }
+// size is about what a diagnostic takes on the wire.
+func (d *Diagnostic) size() int {
+	n := 64 + min(len(d.Summary), MaxText) + min(len(d.Detail), MaxText)
+	for _, p := range d.Path {
+		n += 8 + min(len(p), MaxText)
+	}
+	return n
+}
+
+func text(s string) string {
+	if len(s) > MaxText {
+		s = s[:MaxText] + "..."
+	}
+	return strings.ToValidUTF8(s, "\ufffd")
+}
 
 func texts(list []string) []string {
 	out := slices.Clone(list)

@@ -109,7 +109,7 @@ func (s *fitSender) send(m *pluginv1.FitResponse) error {
 // wire carries UTF-8 only, and a message may quote a name from a foreign disk.
 func (s *fitSender) progress(fraction float64, message string) {
 	if err := s.send(&pluginv1.FitResponse{Message: &pluginv1.FitResponse_Progress{
-		Progress: &pluginv1.Progress{Fraction: fraction, Message: utf8(message)},
+		Progress: &pluginv1.Progress{Fraction: fraction, Message: short(message)},
 	}}); err != nil {
 		return
 	}

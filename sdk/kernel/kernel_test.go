@@ -85,6 +85,7 @@ func client(t *testing.T, kernels ...kernel.Kernel) pluginv1.KernelServiceClient
 	kernel.Serve(kernels...).Register(server)
 	go func() { _ = server.Serve(listener) }() // ends with Stop
 	conn, err := grpc.NewClient("passthrough:///kernel", grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(16<<20)),
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }))
 	if err != nil {
 		t.Fatal(err)

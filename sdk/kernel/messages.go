@@ -11,6 +11,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/bulkhead-ml/bulkhead/sdk/arena"
+	"github.com/bulkhead-ml/bulkhead/sdk/diag"
 	"github.com/bulkhead-ml/bulkhead/sdk/kernel/codec"
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
 	"github.com/bulkhead-ml/bulkhead/sdk/table"
@@ -49,18 +50,39 @@ func (t *transformSender) lend(m *pluginv1.TransformResponse) error {
 
 // schema tells the columns of the output.
 func (t *transformSender) schema(schema *arrow.Schema) error {
-	wire, err := table.EncodeSchema(schema)
+	wire, err := encodeSchema(schema)
 	if err != nil {
 		return err
 	}
 	return t.send(&pluginv1.TransformResponse{Message: &pluginv1.TransformResponse_Schema{Schema: wire}})
 }
 
+// encodeSchema says to the user which column cannot travel, and why.
+func encodeSchema(schema *arrow.Schema) (*pluginv1.TableSchema, error) {
+	wire, err := table.EncodeSchema(schema)
+	if err != nil {
+		return nil, diag.Errorf("Columns that cannot travel", "%v", err)
+	}
+	return wire, nil
+}
+
+// maxText bounds each text of a rejected row and of progress, in bytes: a message
+// that quotes values must stay one that travels.
+const maxText = 8 << 10
+
+// short is a text within maxText that is fit for the wire.
+func short(s string) string {
+	if len(s) > maxText {
+		s = s[:maxText] + "..."
+	}
+	return utf8(s)
+}
+
 // reject sends rows that were put aside.
 func (t *transformSender) reject(rows []Rejected) error {
 	out := &pluginv1.Rejected{}
 	for _, r := range rows {
-		out.Rows = append(out.Rows, &pluginv1.RejectedRow{Row: r.Row, Rule: utf8(r.Rule), Column: utf8(r.Column), Detail: utf8(r.Detail)})
+		out.Rows = append(out.Rows, &pluginv1.RejectedRow{Row: r.Row, Rule: short(r.Rule), Column: short(r.Column), Detail: short(r.Detail)})
 	}
 	return t.send(&pluginv1.TransformResponse{Message: &pluginv1.TransformResponse_Rejected{Rejected: out}})
 }

@@ -25,6 +25,9 @@ import (
 // MaxStateBytes bounds the state of a fitted kernel on the wire.
 const MaxStateBytes = 1 << 30
 
+// MaxReportBytes bounds a report on the wire, as JSON. A host may take less.
+const MaxReportBytes = 4 << 20
+
 // Service serves kernels. Pass it to plugin.Serve.
 type Service struct {
 	pluginv1.UnimplementedKernelServiceServer
@@ -74,7 +77,7 @@ func examine(instance Instance, resp *pluginv1.ValidateResponse) error {
 	if o, ok := instance.(OutputSchemer); ok {
 		output, err := o.OutputSchema()
 		if err == nil && output != nil {
-			resp.Output, err = table.EncodeSchema(output)
+			resp.Output, err = encodeSchema(output)
 		}
 		if err != nil {
 			return err
@@ -173,6 +176,10 @@ func result(setup *Setup, report Report, in, out int64, err error) *pluginv1.Res
 	data, jsonErr := json.Marshal(report)
 	if jsonErr != nil {
 		err = errors.Join(err, fmt.Errorf("the report cannot be written as JSON: %w", jsonErr))
+	}
+	if len(data) > MaxReportBytes {
+		err = errors.Join(err, diag.Errorf("Report too large", "The report has %d bytes of JSON, and at most %d travel. Report sums and examples, and write what is long as columns.", len(data), MaxReportBytes))
+		data = nil
 	}
 	r.ReportJson = data
 	if setup != nil {

@@ -6,9 +6,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
@@ -128,16 +131,37 @@ func Recorded(root string) *pluginv1.Target {
 }
 
 // machine makes a directory tree from file contents by absolute path. The
-// caller removes it.
+// caller removes it. Names come from fixtures, which strangers write: one that
+// leaves the tree is refused, and so is one that is a file and a directory at once.
 func machine(files map[string]string) (string, error) {
 	dir, err := os.MkdirTemp("", "bulkhead-machine-")
 	if err != nil {
 		return "", err
 	}
-	for name, content := range files {
-		file := filepath.Join(dir, filepath.FromSlash(name))
-		err = errors.Join(err, os.MkdirAll(filepath.Dir(file), 0o755))
-		err = errors.Join(err, os.WriteFile(file, []byte(content), 0o644))
+	if err := plant(dir, files); err != nil {
+		return "", errors.Join(err, os.RemoveAll(dir))
 	}
-	return dir, errors.Join(err, os.Chmod(dir, 0o755))
+	return dir, os.Chmod(dir, 0o755)
+}
+
+// plant writes the files below dir.
+func plant(dir string, files map[string]string) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if !path.IsAbs(name) || path.Clean(name) != name || name == "/" {
+			return fmt.Errorf("the file %q of a machine: give an absolute path without dots, such as /proc/cmdline", name)
+		}
+		below := filepath.FromSlash(name[1:])
+		if err := root.MkdirAll(filepath.Dir(below), 0o755); err != nil {
+			return fmt.Errorf("the file %q of a machine: %w", name, err)
+		}
+		if err := root.WriteFile(below, []byte(files[name]), 0o644); err != nil {
+			return fmt.Errorf("the file %q of a machine: %w", name, err)
+		}
+	}
+	return nil
 }

@@ -244,10 +244,17 @@ func (b *bareService) Drain(context.Context, *pluginv1.DrainRequest) (*pluginv1.
 // fromOutside are the rules that need a process or shared memory.
 var fromOutside = []string{"kernel/both-ways", "life/nothing-stays", "leak/descriptors", "leak/processes", "leak/memory"}
 
+// unpromised are the rules about what the kernels of sound do not promise.
+var unpromised = []string{"kernel/row-wise", "kernel/output", "kernel/undo"}
+
 func TestSoundPluginPasses(t *testing.T) {
 	report := Run(t.Context(), sound().subject())
 	for _, c := range report.Cases {
-		if c.Status != Passed && !slices.Contains(fromOutside, c.Name) {
+		want := Passed
+		if slices.Contains(fromOutside, c.Name) || slices.Contains(unpromised, c.Name) {
+			want = Skipped
+		}
+		if c.Status != want {
 			t.Errorf("%s %s: %s", c.Name, c.Status, c.Detail)
 		}
 	}

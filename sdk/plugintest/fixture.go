@@ -113,7 +113,7 @@ type Tolerance struct {
 // would otherwise compare nothing.
 func ParseFixture(data []byte) (*Fixture, error) {
 	if len(data) > MaxFixtureBytes {
-		return nil, fmt.Errorf("a fixture of %d bytes; at most %d are read", len(data), MaxFixtureBytes)
+		return nil, fmt.Errorf("a fixture of more than %d MiB, which are not read", MaxFixtureBytes>>20)
 	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
@@ -173,8 +173,8 @@ func fixtureRules(dir string) []rule {
 	return rules
 }
 
-// fixtureFiles are the files of a directory in their order; none when there is no
-// such directory.
+// fixtureFiles are the files of a directory in their order, without those whose
+// names begin with a dot; none when there is no such directory.
 func fixtureFiles(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, os.ErrNotExist) {
@@ -182,7 +182,7 @@ func fixtureFiles(dir string) ([]string, error) {
 	}
 	var names []string
 	for _, e := range entries {
-		if !e.IsDir() && filepath.Ext(e.Name()) == ".json" {
+		if !e.IsDir() && filepath.Ext(e.Name()) == ".json" && e.Name()[0] != '.' {
 			names = append(names, filepath.Join(dir, e.Name()))
 		}
 	}
@@ -206,6 +206,12 @@ func fixtureRule(name string) rule {
 }
 
 func readFixture(name string) (*Fixture, error) {
+	// To open a pipe waits for somebody who writes.
+	if info, err := os.Stat(name); err != nil {
+		return nil, err
+	} else if !info.Mode().IsRegular() {
+		return nil, errors.New("a fixture is a file")
+	}
 	file, err := os.Open(name)
 	if err != nil {
 		return nil, err

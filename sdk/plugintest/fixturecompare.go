@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/big"
 	"reflect"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -87,10 +88,12 @@ func (t Tolerance) sameNumber(want, got json.Number) bool {
 	if want == got {
 		return true
 	}
-	a, errA := want.Int64()
-	b, errB := got.Int64()
-	if errA == nil && errB == nil && t == (Tolerance{}) {
-		return a == b
+	if t == (Tolerance{}) {
+		a, okA := new(big.Int).SetString(want.String(), 10)
+		b, okB := new(big.Int).SetString(got.String(), 10)
+		if okA && okB {
+			return a.Cmp(b) == 0
+		}
 	}
 	w, errW := want.Float64()
 	g, errG := got.Float64()

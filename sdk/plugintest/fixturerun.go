@@ -97,7 +97,11 @@ func (f *Fixture) step(b *bench, p *Plugin, k *pluginv1.KernelDescription, t *Ta
 	if fits {
 		return fit(b.ctx, p, o, wire)
 	}
-	return transform(b.ctx, p, o, state, wire)
+	out, err := transform(b.ctx, p, o, state, wire)
+	if err == nil && !out.failed() {
+		err = addsUp(s, out)
+	}
+	return out, err
 }
 
 // compareCall compares the outcome of a kernel's call.

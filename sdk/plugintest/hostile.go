@@ -108,6 +108,9 @@ func kernelDuplicateNames(b *bench, p *Plugin, k *pluginv1.KernelDescription) er
 
 // kernelHostileSettings tries one setting after the other.
 func kernelHostileSettings(b *bench, p *Plugin, k *pluginv1.KernelDescription) error {
+	if len(k.GetConfig().GetAttributes()) == 0 {
+		return noSettings
+	}
 	var errs []error
 	for _, at := range k.GetConfig().GetAttributes() {
 		errs = append(errs, b.wrongSetting(p, k, at), b.extremeSetting(p, k, at))

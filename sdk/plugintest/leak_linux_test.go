@@ -6,11 +6,13 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
 
 	checks "github.com/bulkhead-ml/bulkhead/sdk/check"
+	"github.com/bulkhead-ml/bulkhead/sdk/fact"
 )
 
 // here is a plugin whose process is the one of the test.
@@ -50,6 +52,7 @@ func TestLeaks(t *testing.T) {
 		"leak/processes": func() { sleep(t) },
 	} {
 		t.Run(what, func(t *testing.T) {
+			debug.FreeOSMemory() // else what leaks fills what other tests have left
 			p := sound()
 			p.check.Needs = nil
 			p.check.Run = func(*checks.Context) { leak() }
@@ -60,6 +63,24 @@ func TestLeaks(t *testing.T) {
 		})
 	}
 	_ = kept
+}
+
+// TestLeaksOfCollectors: they are called although an instance without a machine has
+// no target.
+func TestLeaksOfCollectors(t *testing.T) {
+	p := sound()
+	p.collector.Collect = func(context.Context, *fact.Target, *fact.Recorder) error { sleep(t); return nil }
+	whole := here(p)
+	blind := Subject{Name: whole.Name, Start: func(ctx context.Context, machine string) (*Plugin, error) {
+		instance, err := whole.Start(ctx, machine)
+		if err == nil && machine == "" {
+			instance.Target = nil
+		}
+		return instance, err
+	}}
+	if got := failures(RunWith(t.Context(), blind, Options{Only: []string{"leak/processes"}})); len(got) != 1 {
+		t.Errorf("fails %v", got)
+	}
 }
 
 // sleep starts a process that ends with the test.

@@ -25,7 +25,7 @@ func hostileTables(seed uint64) []sample {
 		of("a batch without rows", nulls(sampleSchema(), 0)),
 		of("one row", numbers(1, 0, func(v float64) float64 { return v })),
 		of("the same value in every row", numbers(30, 0, func(float64) float64 { return 1e300 })),
-		of("texts of hundreds of kilobytes", hugeTexts()),
+		of("texts of megabytes", hugeTexts()),
 		of("columns of every type", everyType(12)),
 		of("every type, nulls only", nulls(everyType(0).Schema(), 12)),
 		of("names that need care", oddNames()),
@@ -55,13 +55,15 @@ func fill(schema *arrow.Schema, rows int, value func(b array.Builder, row, colum
 	return b.NewRecordBatch()
 }
 
+// hugeTexts are texts of megabytes: a kernel that makes names or categories of them
+// has more to tell than a message holds.
 func hugeTexts() arrow.RecordBatch {
 	schema := arrow.NewSchema([]arrow.Field{
 		{Name: "text", Type: arrow.BinaryTypes.String, Nullable: true},
 		table.WithRole(arrow.Field{Name: "y", Type: arrow.BinaryTypes.String, Nullable: true}, table.RoleTarget),
 	}, nil)
 	return fill(schema, 3, func(b array.Builder, row, column int) {
-		b.(*array.StringBuilder).Append(strings.Repeat([]string{"x", "\u017c\x00", "%s"}[row], 1<<(18-18*column)))
+		b.(*array.StringBuilder).Append(strings.Repeat([]string{"x", "\u017c\x00", "%s"}[row], 1<<(20-20*column)))
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"google.golang.org/protobuf/proto"
 
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
 )
@@ -53,7 +54,8 @@ var plainTypes = map[pluginv1.TableColumn_Type]arrow.DataType{
 	pluginv1.TableColumn_TYPE_DICTIONARY: &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int32, ValueType: arrow.BinaryTypes.String},
 }
 
-// EncodeSchema writes a schema for the wire.
+// EncodeSchema writes a schema for the wire. One of more than MaxSchemaBytes is
+// refused.
 func EncodeSchema(schema *arrow.Schema) (*pluginv1.TableSchema, error) {
 	if err := CheckSchema(schema); err != nil {
 		return nil, err
@@ -64,7 +66,27 @@ func EncodeSchema(schema *arrow.Schema) (*pluginv1.TableSchema, error) {
 		c.Name, c.Metadata = f.Name, metadata(f.Metadata)
 		out.Columns = append(out.Columns, c)
 	}
-	return out, nil
+	return out, checkSchemaBytes(out)
+}
+
+// checkSchemaBytes refuses names and metadata of more bytes than travel, and names
+// the column that has most of them.
+func checkSchemaBytes(s *pluginv1.TableSchema) error {
+	total := proto.Size(s)
+	if total <= MaxSchemaBytes {
+		return nil
+	}
+	widest, size := "", proto.Size(&pluginv1.TableSchema{Metadata: s.GetMetadata()})
+	for _, c := range s.GetColumns() {
+		if n := proto.Size(c); n > size {
+			widest, size = "column "+quote(c.GetName()), n
+		}
+	}
+	if widest == "" {
+		widest = "the metadata of the table"
+	}
+	return fmt.Errorf("the names and metadata of %d columns have %d bytes, and at most %d travel; %s has %d of them: shorten what stands in its name or metadata, such as categories, or leave it out",
+		len(s.GetColumns()), total, MaxSchemaBytes, widest, size)
 }
 
 // encodeType writes a type that nodeOf has accepted.

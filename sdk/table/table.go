@@ -89,6 +89,9 @@ const (
 	MaxRows    = 64 << 10
 	MaxBytes   = 8 << 20
 	MaxColumns = 64 << 10
+	// MaxSchemaBytes bounds the names and the metadata of all columns together, as
+	// they travel: a message has room for them, settings, and no more.
+	MaxSchemaBytes = 8 << 20
 	// MaxListSize is the largest number of values in a row of a fixed-size list.
 	MaxListSize = 64 << 10
 )
