@@ -48,6 +48,10 @@ func (a *attempt) verify(pid int) (bool, error) {
 	return false, a.failed("verify", "", err)
 }
 
+// seccompDead is the mode of a program that its filter has killed already: the
+// filter stood.
+const seccompDead = "3"
+
 // verifyStatus checks the credentials and the filter of the program.
 func (a *attempt) verifyStatus(pid int) error {
 	fields, err := statusFields(pid)
@@ -55,7 +59,7 @@ func (a *attempt) verifyStatus(pid int) error {
 		return err
 	}
 	for name, value := range a.expected() {
-		if fields[name] != value {
+		if fields[name] != value && !(name == "Seccomp" && fields[name] == seccompDead) {
 			return fmt.Errorf("/proc/%d/status shows %s %q where %q was built", pid, name, fields[name], value)
 		}
 	}
