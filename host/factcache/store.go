@@ -73,9 +73,22 @@ func (c *Cache) own() (*os.Root, error) {
 	return root, nil
 }
 
+// errReplaced means that another file got the name while it was opened.
+var errReplaced = errors.New("it was replaced")
+
 // openOwn opens a regular file that nobody else wrote and that has no other name;
-// whoever wrote it would decide what the doctor says.
-func openOwn(root *os.Root, name string) (*os.File, error) {
+// whoever wrote it would decide what the doctor says. Other hosts replace entries
+// all the time, so one that was replaced meanwhile is opened again.
+func openOwn(root *os.Root, name string) (f *os.File, err error) {
+	for range 10 {
+		if f, err = openOnce(root, name); !errors.Is(err, errReplaced) {
+			break
+		}
+	}
+	return f, err
+}
+
+func openOnce(root *os.Root, name string) (*os.File, error) {
 	before, err := root.Lstat(name)
 	if err != nil {
 		return nil, err
@@ -89,7 +102,7 @@ func openOwn(root *os.Root, name string) (*os.File, error) {
 	}
 	if after, err := f.Stat(); err != nil || !os.SameFile(before, after) {
 		_ = f.Close() // it was only looked at
-		return nil, errors.Join(err, errForeign)
+		return nil, errors.Join(err, errReplaced)
 	}
 	return f, nil
 }
