@@ -24,6 +24,12 @@ func onlyName(info fs.FileInfo) bool {
 	return ok && st.Nlink == 1
 }
 
+// gone reports whether a file lost its only name while it was looked at.
+func gone(info fs.FileInfo) bool {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && st.Nlink == 0
+}
+
 // ownerOf is the user and the group of a file.
 func ownerOf(info fs.FileInfo) [2]uint32 {
 	st, ok := info.Sys().(*syscall.Stat_t)

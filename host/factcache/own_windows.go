@@ -10,6 +10,8 @@ func ownedAlone(fs.FileInfo) bool { return true }
 
 func onlyName(fs.FileInfo) bool { return true }
 
+func gone(fs.FileInfo) bool { return false }
+
 func ownerOf(fs.FileInfo) [2]uint32 { return [2]uint32{} }
 
 // user has no number here; the directory is the user's own.

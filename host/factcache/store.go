@@ -93,7 +93,10 @@ func openOnce(root *os.Root, name string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !before.Mode().IsRegular() || !ownedAlone(before) || !onlyName(before) {
+	switch {
+	case gone(before):
+		return nil, errReplaced
+	case !before.Mode().IsRegular() || !ownedAlone(before) || !onlyName(before):
 		return nil, errForeign
 	}
 	f, err := root.Open(name)
