@@ -117,7 +117,7 @@ func (o *Overrides) change(edit func([]Override) []Override) error {
 	if err != nil {
 		return err
 	}
-	defer lock.Release()
+	defer func() { _ = lock.Release() }()
 	list, err := o.List()
 	if err != nil {
 		return err

@@ -200,7 +200,7 @@ func (c *change) install(s *session, args []string, registry string, prerelease 
 		}
 		c.request.Upgrade[id] = constraint != ""
 	}
-	c.request.Wants = append(have, added...)
+	c.request.Wants = slices.Concat(have, added)
 	if !c.ofUser && len(added) > 0 {
 		c.settle = func(p *installer.Plan) { constrain(added, p) }
 		c.save = func(*installer.Plan) error { return s.declare(added) }

@@ -311,7 +311,7 @@ func (s signer) cosign(name, out string) error {
 	if err != nil {
 		return &failure{code: ExitConfig, summary: "The submission cannot be read", err: err}
 	}
-	defer sub.Close() // what is left is temporary
+	defer func() { _ = sub.Close() }() // what is left is temporary
 	chain, given, err := s.chain(s.keys)
 	if err != nil {
 		return err

@@ -195,7 +195,7 @@ func (s signer) publish(ctx context.Context, o *ownerFlags, make func(context.Co
 	if err != nil {
 		return signingError("Nothing was published", err)
 	}
-	defer sub.Close() // what is left is temporary
+	defer func() { _ = sub.Close() }() // what is left is temporary
 	return s.change(ctx, o, func(r *repo.Repo, _ *keys.Chain, store files.Store) error {
 		done, err := r.Publish(ctx, sub)
 		if err != nil {

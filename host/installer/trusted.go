@@ -77,7 +77,7 @@ func (t Trusted) change(ctx context.Context, edit func([]*config.Registry) ([]*c
 	if err != nil {
 		return err
 	}
-	defer held.Release()
+	defer func() { _ = held.Release() }()
 	list, err := t.List(ctx)
 	if err == nil {
 		list, err = edit(list)

@@ -4,6 +4,7 @@ package pythonsdk_test
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -213,7 +214,7 @@ func doctor(t *testing.T, dir, host, check string) {
 }
 
 func asExit(err error, to **exec.ExitError) bool {
-	e, ok := err.(*exec.ExitError)
+	e, ok := errors.AsType[*exec.ExitError](err)
 	*to = e
 	return ok && e.ExitCode() <= 2
 }

@@ -140,8 +140,8 @@ func TestHandlerRanges(t *testing.T) {
 	strong := `"` + strings.Repeat("0a", 32) + `"`
 	for _, test := range []struct {
 		name, span, since string
-		status          int
-		body            string
+		status            int
+		body              string
 	}{
 		{hashed, "bytes=4-", "", 206, "456789"},
 		{hashed, "bytes=4-", strong, 206, "456789"},

@@ -101,7 +101,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = s.http.Close() // who is still here is slow or stalls
 	}
-	<-ended
+	if ended := <-ended; ended != nil && !errors.Is(ended, http.ErrServerClosed) {
+		err = errors.Join(err, ended)
+	}
 	return err
 }
 

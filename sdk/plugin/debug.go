@@ -71,7 +71,7 @@ func (p *pluginServer) serveReattached(ctx context.Context, out io.Writer) error
 // debugListener opens a socket that only this user can reach.
 func debugListener() (net.Listener, func(), error) {
 	if runtime.GOOS == "windows" {
-		return nil, nil, errors.New("Windows has no sockets whose peer can be told; debug the plugin on Linux or macOS")
+		return nil, nil, errors.New("on Windows there are no sockets whose peer can be told; debug the plugin on Linux or macOS")
 	}
 	dir, err := os.MkdirTemp("", "bulkhead-debug-")
 	if err != nil {
