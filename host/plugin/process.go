@@ -108,6 +108,9 @@ func (p *Process) Close(ctx context.Context) error {
 		if !within(p.done, killTime) {
 			p.closed = errors.Join(drained, fmt.Errorf("plugin %q (process %d) is still there %v after SIGKILL", p.spec.Name, p.PID(), killTime))
 		}
+		if p.spec.Reattach != nil {
+			_ = p.conn.Close() // the process lives on, and would still answer
+		}
 	})
 	return p.closed
 }
