@@ -19,6 +19,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -207,4 +208,16 @@ func atMost(n int, what string) cobra.PositionalArgs {
 		}
 		return nil
 	}
+}
+
+// subcommand refuses a command that a group does not have, with those that it may
+// have been meant to be.
+func subcommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		return misuse("`%s` has no command %q; did you mean %s?", cmd.CommandPath(), args[0], strings.Join(near, " or "))
+	}
+	return misuse("`%s` has no command %q; `%s --help` lists those that it has", cmd.CommandPath(), args[0], cmd.CommandPath())
 }

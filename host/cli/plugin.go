@@ -24,7 +24,7 @@ func (a *app) pluginCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plugin",
 		Short: "Install, upgrade, describe, test and publish plugins",
-		Args:  cobra.NoArgs,
+		Args:  subcommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return misuse("choose what to do; `%s --help` lists it", cmd.CommandPath())
 		},

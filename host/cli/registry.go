@@ -31,7 +31,7 @@ func (a *app) registryCmd() *cobra.Command {
 			"commands for those who run one.\n\n" +
 			"To run one: `registry init`, `registry add-publisher` for each namespace,\n" +
 			"`registry publish` what publishers sign, `registry refresh` every day.",
-		Args: cobra.NoArgs,
+		Args: subcommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return misuse("choose what to do: `%s --help` lists it", cmd.CommandPath())
 		},
