@@ -82,13 +82,15 @@ import (
 	"fmt"
 
 	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/bulkhead-ml/bulkhead/sdk/table/bound"
 )
 
 // Bounds of one batch on the wire.
 const (
-	MaxRows    = 64 << 10
-	MaxBytes   = 8 << 20
-	MaxColumns = 64 << 10
+	MaxRows    = bound.MaxRows
+	MaxBytes   = bound.MaxBytes
+	MaxColumns = bound.MaxColumns
 	// MaxSchemaBytes bounds the names and the metadata of all columns together, as
 	// they travel: a message has room for them, settings, and no more.
 	MaxSchemaBytes = 8 << 20

@@ -23,7 +23,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
-	"github.com/bulkhead-ml/bulkhead/sdk/table"
+	"github.com/bulkhead-ml/bulkhead/sdk/table/bound"
 )
 
 // Held is a message whose buffers lie in memory that somebody gives back or writes
@@ -105,8 +105,8 @@ func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 		}
 	}
 	if field := incoming(v); field > 0 {
-		if n := columns(data.Materialize(), field); n > table.MaxColumns {
-			return fmt.Errorf("a batch of %d columns; at most %d travel", n, table.MaxColumns)
+		if n := columns(data.Materialize(), field); n > bound.MaxColumns {
+			return fmt.Errorf("a batch of %d columns; at most %d travel", n, bound.MaxColumns)
 		}
 	}
 	return c.ordinary.Unmarshal(data, v)

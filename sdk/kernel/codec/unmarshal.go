@@ -8,7 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
-	"github.com/bulkhead-ml/bulkhead/sdk/table"
+	"github.com/bulkhead-ml/bulkhead/sdk/table/bound"
 )
 
 // unmarshal reads a message whose only field is a batch. It is nil for anything
@@ -59,7 +59,7 @@ func (r *reader) batch(b *pluginv1.Batch) bool {
 		case field == batchSchema:
 			ok = r.schema(b)
 		case field == batchColumns:
-			if len(b.Columns) == table.MaxColumns {
+			if len(b.Columns) == bound.MaxColumns {
 				return false
 			}
 			c := &pluginv1.ColumnBuffers{}
