@@ -4,6 +4,7 @@ package table
 
 import (
 	"encoding/binary"
+	"math/bits"
 	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow/bitutil"
@@ -99,6 +100,10 @@ func (n *blankNode) values() *leaf { return &n.node.child }
 
 // blank zeroes what stands under the nulls of one node.
 func (l *leaf) blank(src []byte, e *entry) {
+	if l.form == formFixed && l.width == 8 {
+		blankWords(e.values.of(src), e.validity.of(src), int(e.rows))
+		return
+	}
 	nullRuns(e.validity.of(src), int(e.rows), func(from, to int) { l.blankRows(src, e, from, to) })
 }
 
@@ -119,30 +124,56 @@ func (l *leaf) blankRows(src []byte, e *entry, from, to int) {
 
 func offsetAt(offsets []byte, i int) int { return int(binary.LittleEndian.Uint32(offsets[4*i:])) }
 
+// blankWords is what most columns of numbers need: scattered values of 8 bytes.
+func blankWords(values, validity []byte, n int) {
+	for at := 0; at < len(validity) && 8*at < n; at += 8 {
+		nulls := ^validWord(validity[at:])
+		if left := n - 8*at; left < 64 {
+			nulls &= 1<<left - 1
+		}
+		for ; nulls != 0; nulls &= nulls - 1 {
+			i := 8*at + bits.TrailingZeros64(nulls)
+			binary.LittleEndian.PutUint64(values[8*i:], 0)
+		}
+	}
+}
+
 // nullRuns calls f for each run of the n rows whose bits are 0.
 func nullRuns(validity []byte, n int, f func(from, to int)) {
 	begin := -1
-	end := func(row int) {
-		if begin >= 0 {
-			f(begin, row)
-			begin = -1
+	for at := 0; at < len(validity) && 8*at < n; at += 8 {
+		nulls := ^validWord(validity[at:])
+		if left := n - 8*at; left < 64 {
+			nulls &= 1<<left - 1
 		}
-	}
-	for at, b := range validity {
-		switch {
-		case b == 0xff:
-			end(8 * at)
-			continue
-		case b == 0 && begin >= 0:
-			continue
-		}
-		for i := 8 * at; i < min(8*at+8, n); i++ {
-			if b&(1<<(i&7)) != 0 {
-				end(i)
-			} else if begin < 0 {
-				begin = i
+		for bit := 0; ; {
+			if begin >= 0 {
+				if bit += bits.TrailingZeros64(^(nulls >> bit)); bit == 64 {
+					break
+				}
+				f(begin, 8*at+bit)
+				begin = -1
 			}
+			if nulls>>bit == 0 {
+				break
+			}
+			bit += bits.TrailingZeros64(nulls >> bit)
+			begin = 8*at + bit
 		}
 	}
-	end(n)
+	if begin >= 0 {
+		f(begin, n)
+	}
+}
+
+// validWord is the next 64 bits; those behind the end are 1.
+func validWord(validity []byte) uint64 {
+	if len(validity) >= 8 {
+		return binary.LittleEndian.Uint64(validity)
+	}
+	var word [8]byte
+	for i := copy(word[:], validity); i < len(word); i++ {
+		word[i] = 0xff
+	}
+	return binary.LittleEndian.Uint64(word[:])
 }

@@ -4,6 +4,8 @@ package table
 
 import (
 	"bytes"
+	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -81,5 +83,31 @@ func TestBlankSparesSharedBuffers(t *testing.T) {
 	l.Blank(dst[:n])
 	if a, b := arrow.Int64Traits.CastFromBytes(dst[at : at+16])[0], arrow.Int64Traits.CastFromBytes(dst[at : at+16])[1]; a != 7 || b != 8 {
 		t.Errorf("%d, %d", a, b)
+	}
+}
+
+// TestNullRuns compares with looking at each bit.
+func TestNullRuns(t *testing.T) {
+	random := rand.New(rand.NewPCG(5, 35))
+	for range 20_000 {
+		n := random.IntN(300)
+		validity := make([]byte, (n+7)/8)
+		for i := range validity {
+			validity[i] = [...]byte{0, 0xff, byte(random.Uint32()), 0xfe, 0x7f}[random.IntN(5)]
+		}
+		var want, got [][2]int
+		for i := 0; i < n; i++ {
+			from := i
+			for i < n && validity[i/8]>>(i%8)&1 == 0 {
+				i++
+			}
+			if i > from {
+				want = append(want, [2]int{from, i})
+			}
+		}
+		nullRuns(validity, n, func(from, to int) { got = append(got, [2]int{from, to}) })
+		if !slices.Equal(got, want) {
+			t.Fatalf("%d rows of %x: %v, want %v", n, validity, got, want)
+		}
 	}
 }
