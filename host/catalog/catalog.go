@@ -195,7 +195,8 @@ func installed(dir string) (*Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := manifest.Parse(data)
+	sum := fmt.Sprintf("%x", sha256.Sum256(data))
+	m, err := parse(data, sum)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
@@ -207,12 +208,21 @@ func installed(dir string) (*Entry, error) {
 		Digest: m.Digest, Manifest: m, Grants: m.Grants,
 	}
 	if pin, ok := pinned()[m.Name]; ok {
-		if got := fmt.Sprintf("%x", sha256.Sum256(data)); got != pin {
-			return nil, fmt.Errorf("%s is not the manifest that this host was built with (SHA-256 %.12s, not %.12s); install Bulkhead again", file, got, pin)
+		if sum != pin {
+			return nil, fmt.Errorf("%s is not the manifest that this host was built with (SHA-256 %.12s, not %.12s); install Bulkhead again", file, sum, pin)
 		}
 		e.Origin = Builtin
 	}
 	return e, nil
+}
+
+// parse reads a manifest. What the host was built with was validated then, and is
+// read at every start.
+func parse(data []byte, sum string) (*manifest.Manifest, error) {
+	if strings.Contains(pins, "="+sum) {
+		return manifest.ParseKnown(data)
+	}
+	return manifest.Parse(data)
 }
 
 // hasBuiltin reports whether the host was built with plugins at all.
@@ -331,7 +341,7 @@ func executable(name string) (*Entry, error) {
 	case m.Executable == filepath.Base(name):
 		e.Manifest, e.Grants, e.Digest = m, m.Grants, m.Digest
 	}
-	return e, nil
+	return e, runnable(name, m)
 }
 
 // satisfies checks a version constraint as in "~> 0.1".

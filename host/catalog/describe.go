@@ -19,6 +19,7 @@ import (
 
 	"github.com/bulkhead-ml/bulkhead/host/plugin"
 	"github.com/bulkhead-ml/bulkhead/host/report"
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
 )
 
@@ -31,11 +32,11 @@ const (
 
 // The forms of names; the contract suite asks for the same ones.
 var (
-	nameForm    = regexp.MustCompile(`^[a-z][a-z0-9-]{0,62}$`)
-	versionForm = regexp.MustCompile(`^\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?$`)
-	codeForm    = regexp.MustCompile(`^[a-z][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)+$`)
-	kernelForm  = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
-	addressForm = regexp.MustCompile(`^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*$`)
+	nameForm    = pattern.Lazy(`^[a-z][a-z0-9-]{0,62}$`)
+	versionForm = pattern.Lazy(`^\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?$`)
+	codeForm    = pattern.Lazy(`^[a-z][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)+$`)
+	kernelForm  = pattern.Lazy(`^[a-z][a-z0-9_]*$`)
+	addressForm = pattern.Lazy(`^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*$`)
 )
 
 // describe asks a running plugin what it offers and checks the answer.
@@ -102,8 +103,8 @@ func checkDescription(e *Entry, d *pluginv1.DescribeResponse) error {
 func checkNames(d *pluginv1.DescribeResponse) error {
 	const most = 5
 	var errs []error
-	want := func(form *regexp.Regexp, what, name, rule string) {
-		if len(errs) < most && !form.MatchString(name) {
+	want := func(form func() *regexp.Regexp, what, name, rule string) {
+		if len(errs) < most && !form().MatchString(name) {
 			errs = append(errs, fmt.Errorf("%s %.80q is not %s", what, name, rule))
 		}
 	}

@@ -10,7 +10,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,8 +18,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bulkhead-ml/bulkhead/host/report"
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 	"github.com/bulkhead-ml/bulkhead/registry/files"
 	"github.com/bulkhead-ml/bulkhead/registry/keys"
+	"github.com/bulkhead-ml/bulkhead/registry/policy"
 	"github.com/bulkhead-ml/bulkhead/registry/repo"
 )
 
@@ -63,7 +64,7 @@ func (a *app) registryInitCmd() *cobra.Command {
 	return cmd
 }
 
-var notInNames = regexp.MustCompile(`[^a-z0-9._-]+`)
+var notInNames = pattern.Lazy(`[^a-z0-9._-]+`)
 
 // fill takes the defaults from the address.
 func (o *initFlags) fill(address string) error {
@@ -75,7 +76,7 @@ func (o *initFlags) fill(address string) error {
 				return err
 			}
 		}
-		o.name = strings.Trim(notInNames.ReplaceAllString(strings.ToLower(filepath.Base(abs)), "-"), "-._")
+		o.name = strings.Trim(notInNames().ReplaceAllString(strings.ToLower(filepath.Base(abs)), "-"), "-._")
 	}
 	if o.rootOut == "" {
 		o.rootOut = strings.ReplaceAll(o.name, "/", "-") + ".root.json"
@@ -90,7 +91,7 @@ func (a *app) registryInit(ctx context.Context, o *initFlags, address string) er
 	if _, err := os.Lstat(o.rootOut); err == nil {
 		return misuse("%s is there; name another file with --root-out", o.rootOut)
 	}
-	expiry, err := parseExpiry(o.expiries)
+	expiry, err := parseExpiry("--expiry", o.expiries)
 	if err != nil {
 		return err
 	}
@@ -258,12 +259,14 @@ func (a *app) roleKey(o *initFlags, chain *keys.Chain, role string, pass keys.Pa
 	return k.Public(), true, nil
 }
 
-func parseExpiry(texts []string) (e repo.Expiry, err error) {
+func parseExpiry(flag string, texts []string) (e policy.Expiry, err error) {
 	fields := map[string]*time.Duration{
 		"root": &e.Root, "targets": &e.Targets, "publisher": &e.Publisher, "snapshot": &e.Snapshot, "timestamp": &e.Timestamp,
 	}
-	err = assignments("--expiry", texts, slices.Sorted(maps.Keys(fields)), func(role, text string) (err error) {
-		*fields[role], err = time.ParseDuration(text)
+	err = assignments(flag, texts, slices.Sorted(maps.Keys(fields)), func(role, text string) (err error) {
+		if *fields[role], err = time.ParseDuration(text); err == nil && *fields[role] == 0 {
+			err = errors.New("nothing can be good for no time")
+		}
 		return err
 	})
 	return e, err

@@ -66,7 +66,7 @@ func (c digestCache) load(id fileID) (string, bool) {
 func parseEntry(text string, id fileID) (string, bool) {
 	digest, found := strings.CutPrefix(text, id.entry())
 	digest, ended := strings.CutSuffix(digest, "\n")
-	return digest, found && ended && validDigest.MatchString(digest)
+	return digest, found && ended && validDigest().MatchString(digest)
 }
 
 // store remembers a digest. A cache that cannot be written costs time, nothing

@@ -162,7 +162,7 @@ func TestDigest(t *testing.T) {
 	spec.Digest = "sha256:" + strings.Repeat("0", 64)
 	_, err := Launch(context.Background(), spec, options)
 	var wrong *DigestError
-	if !errors.As(err, &wrong) || wrong.Want != spec.Digest || !validDigest.MatchString(wrong.Got) {
+	if !errors.As(err, &wrong) || wrong.Want != spec.Digest || !validDigest().MatchString(wrong.Got) {
 		t.Fatalf("got %v", err)
 	}
 	spec.Digest = wrong.Got

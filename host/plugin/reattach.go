@@ -44,7 +44,7 @@ func ParseReattach(text string) (map[string]Reattach, error) {
 		return nil, wrong(errors.New("text after the object"))
 	}
 	for name, r := range out {
-		if !validName.MatchString(name) || r.PID <= 0 || r.Network != "unix" || !filepath.IsAbs(r.Address) {
+		if !validName().MatchString(name) || r.PID <= 0 || r.Network != "unix" || !filepath.IsAbs(r.Address) {
 			return nil, wrong(fmt.Errorf("plugin %q has no pid, or no absolute path of a unix socket", name))
 		}
 	}

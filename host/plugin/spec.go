@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -16,6 +15,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/bulkhead-ml/bulkhead/host/sandbox"
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 	"github.com/bulkhead-ml/bulkhead/sdk/handshake"
 )
 
@@ -88,20 +88,20 @@ type Options struct {
 }
 
 var (
-	validName   = regexp.MustCompile(`^[a-z0-9][a-z0-9._/-]{0,63}$`)
-	validEnv    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	validDigest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+	validName   = pattern.Lazy(`^[a-z0-9][a-z0-9._/-]{0,63}$`)
+	validEnv    = pattern.Lazy(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	validDigest = pattern.Lazy(`^sha256:[0-9a-f]{64}$`)
 )
 
 // check refuses what cannot be launched and fills in the defaults.
 func (s *Spec) check() error {
-	if !validName.MatchString(s.Name) {
+	if !validName().MatchString(s.Name) {
 		return fmt.Errorf("plugin name %q: use lower-case letters, digits, '.', '_', '/' and '-'", s.Name)
 	}
 	if s.Path == "" {
 		return fmt.Errorf("plugin %q has no path", s.Name)
 	}
-	if s.Digest != "" && !validDigest.MatchString(s.Digest) {
+	if s.Digest != "" && !validDigest().MatchString(s.Digest) {
 		return fmt.Errorf("plugin %q: digest %q is not sha256: and 64 hex digits", s.Name, s.Digest)
 	}
 	if err := s.checkEnv(); err != nil {
@@ -123,11 +123,11 @@ func (s *Spec) check() error {
 // checkEnv refuses variables that a grant may not set.
 func (s *Spec) checkEnv() error {
 	for name := range s.Env {
-		if !validEnv.MatchString(name) || reserved(name) {
+		if !validEnv().MatchString(name) || reserved(name) {
 			return fmt.Errorf("plugin %q: the environment variable %q cannot be set by a grant", s.Name, name)
 		}
 	}
-	if s.SecretsEnv != "" && !validEnv.MatchString(s.SecretsEnv) {
+	if s.SecretsEnv != "" && !validEnv().MatchString(s.SecretsEnv) {
 		return fmt.Errorf("plugin %q: %q is no name of an environment variable for the secrets", s.Name, s.SecretsEnv)
 	}
 	return nil

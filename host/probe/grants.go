@@ -5,12 +5,12 @@ package probe
 import (
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/bulkhead-ml/bulkhead/host/plugin"
 	"github.com/bulkhead-ml/bulkhead/host/sandbox"
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 )
 
 // machinePlaces are what frameworks read of a machine beside libraries.
@@ -145,7 +145,7 @@ func resolved(name string) string {
 }
 
 // code matches the files that an interpreter or the loader finds by name.
-var code = regexp.MustCompile(`\.(py|pyc|pth|zip|so(\.[0-9.]+)?)$`)
+var code = pattern.Lazy(`\.(py|pyc|pth|zip|so(\.[0-9.]+)?)$`)
 
 // isModule reports whether a file is code, or a directory a package. A link is
 // followed where it stays in its directory.
@@ -155,7 +155,7 @@ func isModule(e os.DirEntry, name string) bool {
 		return err == nil && info.Mode().IsRegular()
 	}
 	info, err := os.Stat(name)
-	if err != nil || !info.Mode().IsRegular() || !code.MatchString(e.Name()) {
+	if err != nil || !info.Mode().IsRegular() || !code().MatchString(e.Name()) {
 		return false
 	}
 	return filepath.Dir(resolved(name)) == resolved(filepath.Dir(name))

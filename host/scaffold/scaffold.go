@@ -24,12 +24,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	"golang.org/x/mod/module"
 
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 	"github.com/bulkhead-ml/bulkhead/sdk/version"
 )
 
@@ -73,10 +73,10 @@ type OptionError struct{ Option, Value, Reason string }
 // Error names the option and what to give.
 func (e *OptionError) Error() string { return fmt.Sprintf("%s %q: %s", e.Option, e.Value, e.Reason) }
 
-var namePattern = regexp.MustCompile(`^[a-z][a-z0-9-]{0,62}$`)
+var namePattern = pattern.Lazy(`^[a-z][a-z0-9-]{0,62}$`)
 
 // device are the names that no file can have on Windows.
-var device = regexp.MustCompile(`^(con|prn|aux|nul|com[0-9]|lpt[0-9])$`)
+var device = pattern.Lazy(`^(con|prn|aux|nul|com[0-9]|lpt[0-9])$`)
 
 // taken are names that the host gives its own plugins, or other meanings.
 var taken = []string{"gpu", "docker", "python", "system", "tables", "data", "algorithms", "builtin", "any", "bulkhead", "dist", "fixtures"}
@@ -92,11 +92,11 @@ func (o *Options) validate() error {
 	switch {
 	case !slices.Contains(Kinds(), o.Kind):
 		return &OptionError{"kind", o.Kind, "use one of " + strings.Join(Kinds(), ", ")}
-	case !namePattern.MatchString(o.Name) || strings.HasSuffix(o.Name, "-") || strings.Contains(o.Name, "--"):
+	case !namePattern().MatchString(o.Name) || strings.HasSuffix(o.Name, "-") || strings.Contains(o.Name, "--"):
 		return &OptionError{"name", o.Name, "use lower-case letters, digits and single dashes, beginning with a letter, at most 63"}
 	case slices.Contains(taken, o.Name):
 		return &OptionError{"name", o.Name, "Bulkhead uses this name itself; choose another one"}
-	case device.MatchString(o.Name):
+	case device().MatchString(o.Name):
 		return &OptionError{"name", o.Name, "Windows gives this name to a device, and makes no file of it; choose another one"}
 	case !slices.Contains(Languages(), o.Language):
 		return &OptionError{"language", o.Language, "use one of " + strings.Join(Languages(), ", ")}

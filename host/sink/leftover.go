@@ -6,8 +6,9 @@ import (
 	"crypto/rand"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
+
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 )
 
 // pluginSuffix is that of the file that a plugin writes, beside the draft.
@@ -21,7 +22,7 @@ const (
 	draftNameMax = 200
 )
 
-var draftEnding = regexp.MustCompile(`^[A-Z2-7]{12}(` + pluginSuffix + `)?$`)
+var draftEnding = pattern.Lazy(`^[A-Z2-7]{12}(` + pluginSuffix + `)?$`)
 
 // draftPrefix begins the names of all drafts of the target.
 func (d *draft) draftPrefix() string {
@@ -40,7 +41,7 @@ func (d *draft) create(mode os.FileMode) error {
 		}
 		held, err := tryLock(f)
 		if err != nil || held && leadsTo(name, f) { // without locks nothing is swept
-			d.file = f
+			d.file, d.name = f, name
 			return nil
 		}
 		_ = f.Close() // another process has swept it before it was locked
@@ -68,7 +69,7 @@ func (d *draft) sweep() {
 	prefix := d.draftPrefix()
 	for _, e := range entries {
 		ending, ok := strings.CutPrefix(e.Name(), prefix)
-		if ok && e.Type().IsRegular() && draftEnding.MatchString(ending) {
+		if ok && e.Type().IsRegular() && draftEnding().MatchString(ending) {
 			removeUnlocked(filepath.Join(filepath.Dir(d.target), e.Name()))
 		}
 	}

@@ -4,11 +4,12 @@ package source
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 )
 
 // plainTypes are the declared types without parameters.
@@ -28,9 +29,9 @@ var plainTypes = []struct {
 var dictionaryType = &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int32, ValueType: arrow.BinaryTypes.String}
 
 var (
-	timestampName = regexp.MustCompile(`^timestamp(?:\[(s|ms|us|ns)(?:, ?([A-Za-z0-9_+:/-]{1,64}))?\])?$`)
+	timestampName = pattern.Lazy(`^timestamp(?:\[(s|ms|us|ns)(?:, ?([A-Za-z0-9_+:/-]{1,64}))?\])?$`)
 	timeUnits     = map[string]arrow.TimeUnit{"": arrow.Microsecond, "s": arrow.Second, "ms": arrow.Millisecond, "us": arrow.Microsecond, "ns": arrow.Nanosecond}
-	zoneOffset    = regexp.MustCompile(`^[+-](0\d|1[0-4]):[0-5]\d$`)
+	zoneOffset    = pattern.Lazy(`^[+-](0\d|1[0-4]):[0-5]\d$`)
 )
 
 // ParseType reads the name of a type of a column:
@@ -50,7 +51,7 @@ func ParseType(name string) (arrow.DataType, error) {
 			return t.typ, nil
 		}
 	}
-	if m := timestampName.FindStringSubmatch(name); m != nil {
+	if m := timestampName().FindStringSubmatch(name); m != nil {
 		if err := checkZone(m[2]); err != nil {
 			return nil, err
 		}
@@ -62,7 +63,7 @@ func ParseType(name string) (arrow.DataType, error) {
 // checkZone refuses names that are no time zones. A zone of the region kind is
 // only looked up where the system has a table of them.
 func checkZone(zone string) error {
-	if zone == "" || zone == "UTC" || zoneOffset.MatchString(zone) {
+	if zone == "" || zone == "UTC" || zoneOffset().MatchString(zone) {
 		return nil
 	}
 	if _, err := time.LoadLocation("Europe/Berlin"); err != nil {

@@ -8,13 +8,14 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
 	"time"
 
 	"oras.land/oras-go/v2/errdef"
 	"oras.land/oras-go/v2/registry/remote/auth"
 	"oras.land/oras-go/v2/registry/remote/credentials"
 	"oras.land/oras-go/v2/registry/remote/errcode"
+
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 )
 
 // ociClient speaks to one OCI registry, with its credentials.
@@ -123,7 +124,7 @@ func (s *oci) translate(ctx context.Context, what string, err error) error {
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
-		return fmt.Errorf("%s: %s: %w", s.address, what, context.Cause(ctx))
+		return fmt.Errorf("%s: %s: %w", s.address, what, ended(ctx))
 	case errors.Is(err, errdef.ErrNotFound):
 		return fmt.Errorf("%s: %s: it is not there: %w", s.address, what, ErrNotExist)
 	case errors.As(err, &status):
@@ -142,10 +143,10 @@ func (s *oci) translate(ctx context.Context, what string, err error) error {
 // access in its query.
 type withoutQuery struct{ err error }
 
-var query = regexp.MustCompile(`\?[^\s"]+`)
+var query = pattern.Lazy(`\?[^\s"]+`)
 
 // Error says what happened, where, and what to do about it.
-func (e *withoutQuery) Error() string { return query.ReplaceAllString(e.err.Error(), "") }
+func (e *withoutQuery) Error() string { return query().ReplaceAllString(e.err.Error(), "") }
 
 // Unwrap is the error within.
 func (e *withoutQuery) Unwrap() error { return e.err }

@@ -58,18 +58,19 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"fmt"
-	"regexp"
 
 	"github.com/sigstore/sigstore/pkg/signature"
 	"golang.org/x/mod/sumdb/note"
+
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 )
 
-var namePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}$`)
+var namePattern = pattern.Lazy(`^[a-z0-9][a-z0-9._-]{0,62}$`)
 
 // CheckName says what is wrong with the name of a key: it has 1 to 63 of the
 // characters a-z 0-9 . _ - and begins with a letter or a digit.
 func CheckName(name string) error {
-	if !namePattern.MatchString(name) {
+	if !namePattern().MatchString(name) {
 		return fmt.Errorf("%.80q is no name of a key; use 1 to 63 of the characters a-z 0-9 . _ -, a letter or a digit first", name)
 	}
 	return nil

@@ -6,12 +6,12 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 	"github.com/bulkhead-ml/bulkhead/sdk/secret"
 )
 
@@ -52,7 +52,7 @@ func (g Grant) String() string { return g.Kind + " " + g.Value() }
 // named, so that a person should think twice.
 func (g Grant) Wide() bool { return g.Kind != Read && g.Kind != Env }
 
-var envPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*\*?$`)
+var envPattern = pattern.Lazy(`^[A-Za-z_][A-Za-z0-9_]*\*?$`)
 
 // maxWhy bounds the reason of a grant, in bytes: it is read on a terminal.
 const maxWhy = 500
@@ -89,7 +89,7 @@ func (g Grant) validateValue() error {
 	}
 	switch g.Kind {
 	case Env:
-		if !envPattern.MatchString(g.Name) {
+		if !envPattern().MatchString(g.Name) {
 			return fmt.Errorf("env grant %q: give the name of a variable, with * only at its end", g.Name)
 		}
 		return nil

@@ -73,13 +73,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"syscall"
 
 	"github.com/hashicorp/go-version"
 
 	"github.com/bulkhead-ml/bulkhead/internal/jsonkeys"
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 )
 
 // FileName is the name of a manifest's file.
@@ -112,8 +112,8 @@ type Runtime struct {
 }
 
 var (
-	namePattern   = regexp.MustCompile(`^[a-z][a-z0-9-]{0,62}$`)
-	digestPattern = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+	namePattern   = pattern.Lazy(`^[a-z][a-z0-9-]{0,62}$`)
+	digestPattern = pattern.Lazy(`^sha256:[0-9a-f]{64}$`)
 )
 
 // Parse reads and validates a manifest.
@@ -208,7 +208,7 @@ const maxGrants = 1000
 // Validate checks every field; all faults are named at once.
 func (m *Manifest) Validate() error {
 	var errs []error
-	if !namePattern.MatchString(m.Name) {
+	if !namePattern().MatchString(m.Name) {
 		errs = append(errs, fmt.Errorf("name %q: use lower-case letters, digits and dashes, at most 63", m.Name))
 	}
 	if m.Version != "" {
@@ -216,7 +216,7 @@ func (m *Manifest) Validate() error {
 			errs = append(errs, fmt.Errorf("version %q is not semantic: use MAJOR.MINOR.PATCH", m.Version))
 		}
 	}
-	if m.Digest != "" && !digestPattern.MatchString(m.Digest) {
+	if m.Digest != "" && !digestPattern().MatchString(m.Digest) {
 		errs = append(errs, fmt.Errorf("digest %q: use sha256: and 64 lower-case hex digits", m.Digest))
 	}
 	if m.Executable != "" && (m.Executable != filepath.Base(m.Executable) || strings.ContainsAny(m.Executable, "/\\\x00") || m.Executable == "..") {

@@ -5,10 +5,11 @@ package manifest
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 )
 
 // Python is the path that stands for the Python environments of the user.
@@ -28,7 +29,7 @@ const (
 // process is the place of the examined process.
 const process = "${process}"
 
-var placePattern = regexp.MustCompile(`^(~|\.|\$[A-Za-z_][A-Za-z0-9_]*|\$\{process\})(/|$)`)
+var placePattern = pattern.Lazy(`^(~|\.|\$[A-Za-z_][A-Za-z0-9_]*|\$\{process\})(/|$)`)
 
 func validatePath(kind, p string) error {
 	if p == Python && (kind == Read || kind == Exec) || p == Sink && kind == Write {
@@ -56,7 +57,7 @@ func validatePath(kind, p string) error {
 // splitPlace cuts the word that a path begins with from an absolute rest: "~"
 // and "/x", or "" and the path itself.
 func splitPlace(p string) (place, rest string) {
-	place = placePattern.FindString(p)
+	place = placePattern().FindString(p)
 	if place == "" {
 		return "", p
 	}
@@ -149,11 +150,11 @@ func named(pattern string) []string {
 
 // everyName matches globs that leave hardly a name out: they have no letter of
 // their own, as * and [^x]*, or only the dot of hidden files.
-var everyName = regexp.MustCompile(`^\.?([*?]|\[[^]]*\])+$`)
+var everyName = pattern.Lazy(`^\.?([*?]|\[[^]]*\])+$`)
 
 // MatchesAll reports whether a glob of one segment stands for all that is in a
 // directory, rather than for something in it.
-func MatchesAll(segment string) bool { return everyName.MatchString(segment) }
+func MatchesAll(segment string) bool { return everyName().MatchString(segment) }
 
 // overlap reports whether the path that two patterns have in common can be the
 // same: one then lies in the other.

@@ -52,10 +52,13 @@ type Target struct {
 	// ProcessDir tells another one, as of a host that raised its own; else 0.
 	OpenFiles int64
 
-	links sync.Map // directory → resolved directory
+	links   sync.Map // directory → resolved directory
+	missing sync.Map // directories that are not there, with the error
+
 	times sync.Map // device → timesKind
 	// inputs records what is asked; nil records nothing.
 	inputs *inputs
+	traced bool
 }
 
 // Usage is the size of a file system in bytes. Free is what an ordinary user
@@ -82,7 +85,7 @@ func TargetFromProto(p *pluginv1.Target) *Target {
 	t := &Target{
 		Root: p.GetRoot(), Live: p.GetLive(), ProcessDir: p.GetProcessDir(), Env: p.GetEnv(),
 		Pythons: p.GetPythons(), ProjectDir: p.GetProjectDir(), Home: p.GetHome(),
-		OS: p.GetOs(), Arch: p.GetArch(), Filesystems: map[string]Usage{},
+		OS: p.GetOs(), Arch: p.GetArch(), Filesystems: map[string]Usage{}, traced: isTraced(),
 		KernelLog: p.GetKernelLog(), KernelLogUnknown: p.GetKernelLogUnknown(), OpenFiles: p.GetOpenFiles(),
 	}
 	for name, u := range p.GetFilesystems() {
@@ -161,6 +164,7 @@ func (t *Target) open(name string) (*os.File, string, error) {
 func (t *Target) ReadDir(name string) ([]fs.DirEntry, error) {
 	resolved, err := t.Resolve(name)
 	if err != nil {
+		t.wantList(name, err)
 		return nil, err
 	}
 	if t.inputs != nil {
@@ -178,6 +182,7 @@ func (t *Target) ReadDir(name string) ([]fs.DirEntry, error) {
 func (t *Target) List(name string, most int) (entries []fs.DirEntry, more bool, err error) {
 	f, resolved, err := t.open(name)
 	if err != nil {
+		t.wantList(name, err)
 		return nil, false, err
 	}
 	defer f.Close()
@@ -207,6 +212,7 @@ func (t *Target) Stat(name string) (fs.FileInfo, error) {
 func (t *Target) Lstat(name string) (fs.FileInfo, error) {
 	dir, err := t.Resolve(path.Dir(clean(name)))
 	if err != nil {
+		t.want(name, err)
 		return nil, err
 	}
 	self := path.Join(dir, path.Base(clean(name)))
@@ -219,6 +225,7 @@ func (t *Target) Lstat(name string) (fs.FileInfo, error) {
 func (t *Target) Readlink(name string) (string, error) {
 	dir, err := t.Resolve(path.Dir(clean(name)))
 	if err != nil {
+		t.want(name, err)
 		return "", err
 	}
 	self := path.Join(dir, path.Base(clean(name)))
@@ -241,6 +248,7 @@ func (t *Target) Exists(name string) bool {
 // Glob lists the paths that match a pattern of path.Match, sorted. Links are
 // followed in the directory part.
 func (t *Target) Glob(pattern string) []string {
+	t.wantGlob(pattern)
 	matches := []string{"/"}
 	for part := range strings.SplitSeq(strings.Trim(clean(pattern), "/"), "/") {
 		var next []string
@@ -301,6 +309,7 @@ func (t *Target) statfs(name string) (Usage, bool) {
 func (t *Target) Resolve(name string) (string, error) {
 	budget := maxLinks
 	resolved, _, err := t.resolve(clean(name), &budget)
+	t.want(name, err)
 	return resolved, err
 }
 
@@ -313,6 +322,7 @@ func (t *Target) find(name string) (string, fs.FileInfo, error) {
 		t.looked(resolved, info, err, true)
 		err = t.rename(err, name)
 	}
+	t.want(name, err)
 	return resolved, info, err
 }
 
@@ -325,7 +335,7 @@ func (t *Target) resolve(name string, budget *int) (string, fs.FileInfo, error) 
 	if done, ok := t.links.Load(name); ok {
 		return done.(string), nil, nil
 	}
-	dir, _, err := t.resolve(path.Dir(name), budget)
+	dir, err := t.parent(path.Dir(name), budget)
 	if err != nil {
 		return "", nil, err
 	}
@@ -342,6 +352,19 @@ func (t *Target) resolve(name string, budget *int) (string, fs.FileInfo, error) 
 		t.links.Store(name, self)
 	}
 	return self, info, nil
+}
+
+// parent is resolve for a directory. One that is missing is remembered too: the
+// libraries of one package look for each other in the same few of those.
+func (t *Target) parent(name string, budget *int) (string, error) {
+	if err, ok := t.missing.Load(name); ok {
+		return "", err.(error)
+	}
+	dir, _, err := t.resolve(name, budget)
+	if errors.Is(err, fs.ErrNotExist) {
+		t.missing.Store(name, err)
+	}
+	return dir, err
 }
 
 func (t *Target) follow(name string, budget *int) (string, fs.FileInfo, error) {

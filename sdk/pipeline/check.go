@@ -3,11 +3,12 @@
 package pipeline
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
+
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 )
 
 // check finds every mistake that can be told from the document alone.
@@ -114,10 +115,10 @@ func (c *checker) block(n *node, parent blockSpec, step string) {
 }
 
 // validLabel is the form of a name that the host takes.
-var validLabel = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,55}$`)
+var validLabel = pattern.Lazy(`^[A-Za-z][A-Za-z0-9_-]{0,55}$`)
 
 func (c *checker) label(name, step string, at hcl.Range) {
-	if !validLabel.MatchString(name) {
+	if !validLabel().MatchString(name) {
 		c.add(step, "", at, "%q is not a name. Names have letters, digits, dashes and underscores, start with a letter and are at most 56 long.", shorten(name))
 	}
 }

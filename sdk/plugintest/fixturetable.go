@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 	"github.com/bulkhead-ml/bulkhead/sdk/table"
 )
 
@@ -49,14 +49,14 @@ var plainTypes = map[string]arrow.DataType{
 
 var units = map[string]arrow.TimeUnit{"s": arrow.Second, "ms": arrow.Millisecond, "us": arrow.Microsecond, "ns": arrow.Nanosecond}
 
-var nested = regexp.MustCompile(`^(timestamp|list)\[([a-z0-9]+)(?:, *([A-Za-z0-9/_+:-]+))?\]$`)
+var nested = pattern.Lazy(`^(timestamp|list)\[([a-z0-9]+)(?:, *([A-Za-z0-9/_+:-]+))?\]$`)
 
 // dataType reads the name of a type.
 func dataType(name string) (arrow.DataType, error) {
 	if t, ok := plainTypes[name]; ok {
 		return t, nil
 	}
-	m := nested.FindStringSubmatch(name)
+	m := nested().FindStringSubmatch(name)
 	if m == nil {
 		return nil, fmt.Errorf("type %q is not one that tables have, such as float64, string or list[float32, 3]", name)
 	}

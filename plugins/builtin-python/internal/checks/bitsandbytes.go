@@ -5,11 +5,11 @@ package checks
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/observed"
 	"github.com/bulkhead-ml/bulkhead/sdk/check"
 )
@@ -44,13 +44,13 @@ var bitsandbytesOverride = check.Check{
 	Run: perEnvironment(lookBNBOverride),
 }
 
-var bnbLibrary = regexp.MustCompile(`libbitsandbytes_cuda(\d{2})(\d{1,2})(?:_nocublaslt)?\.so$`)
+var bnbLibrary = pattern.Lazy(`libbitsandbytes_cuda(\d{2})(\d{1,2})(?:_nocublaslt)?\.so$`)
 
 // bnbReleases lists the CUDA releases that the installed libraries are for.
 func bnbReleases(f observed.Framework) [][2]int {
 	var out [][2]int
 	for _, name := range f.Natives {
-		if m := bnbLibrary.FindStringSubmatch(path.Base(name)); m != nil {
+		if m := bnbLibrary().FindStringSubmatch(path.Base(name)); m != nil {
 			major, _ := strconv.Atoi(m[1]) // both are digits
 			minor, _ := strconv.Atoi(m[2])
 			out = append(out, [2]int{major, minor})
@@ -114,7 +114,7 @@ func lookBNBOverride(e *environment) {
 		return
 	}
 	severity, why := check.Info, fmt.Sprintf("torch %s is built for CUDA %s.", torch.Version, torch.CUDA)
-	m := bnbLibrary.FindStringSubmatch("libbitsandbytes_cuda" + value + ".so")
+	m := bnbLibrary().FindStringSubmatch("libbitsandbytes_cuda" + value + ".so")
 	switch {
 	case m == nil || !slices.ContainsFunc(f.Natives, func(n string) bool { return path.Base(n) == m[0] }):
 		severity, why = check.Error, fmt.Sprintf("bitsandbytes %s brings no libbitsandbytes_cuda%s.so.", f.Version, value)

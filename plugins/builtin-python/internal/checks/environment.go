@@ -5,10 +5,10 @@ package checks
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/locate"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/observed"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/pep508"
@@ -69,11 +69,11 @@ func recreate(e *environment) check.Remedy {
 	}
 }
 
-var versionedPython = regexp.MustCompile(`^python(3\.\d+)$`)
+var versionedPython = pattern.Lazy(`^python(3\.\d+)$`)
 
 // changedMinor compares the interpreter's file name with pyvenv.cfg.
 func changedMinor(target, configured string) (now string, changed bool) {
-	m := versionedPython.FindStringSubmatch(path.Base(target))
+	m := versionedPython().FindStringSubmatch(path.Base(target))
 	parts := strings.SplitN(configured, ".", 3)
 	if m == nil || len(parts) < 2 {
 		return "", false

@@ -3,10 +3,10 @@
 package checks
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/observed"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/pep440"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/pep508"
@@ -18,7 +18,7 @@ import (
 const torchWheels = "https://download.pytorch.org/whl/"
 
 // torchBuildTag is a local version that names an index below torchWheels.
-var torchBuildTag = regexp.MustCompile(`^(cpu|xpu|cu\d{2,3}|rocm\d+(\.\d+)*)$`)
+var torchBuildTag = pattern.Lazy(`^(cpu|xpu|cu\d{2,3}|rocm\d+(\.\d+)*)$`)
 
 // reinstall is a remedy that installs the installed version of a package anew,
 // with the tool and from the index that it came from: PyPI has no

@@ -5,8 +5,8 @@ package checks
 import (
 	"fmt"
 	"path"
-	"regexp"
 
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/locate"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/observed"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/tables"
@@ -152,7 +152,7 @@ func (e *environment) takenToolkit() (toolkit, bool) {
 
 // versionedDir is how NVIDIA's installers name a toolkit's directory. The gpu
 // plugin lists a toolkit once, by one of the links that lead to it.
-var versionedDir = regexp.MustCompile(`^cuda-(\d{1,2}\.\d{1,2})$`)
+var versionedDir = pattern.Lazy(`^cuda-(\d{1,2}\.\d{1,2})$`)
 
 func toolkitAt(all []toolkit, dir string) (toolkit, bool) {
 	for _, t := range all {
@@ -160,7 +160,7 @@ func toolkitAt(all []toolkit, dir string) (toolkit, bool) {
 			return t, true
 		}
 	}
-	m := versionedDir.FindStringSubmatch(path.Base(dir))
+	m := versionedDir().FindStringSubmatch(path.Base(dir))
 	if m == nil {
 		return toolkit{}, false
 	}

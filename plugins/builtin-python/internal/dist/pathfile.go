@@ -5,9 +5,9 @@ package dist
 import (
 	"bytes"
 	"path"
-	"regexp"
 	"strings"
 
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
 )
 
@@ -80,19 +80,19 @@ func (l PathLine) Under(site string) string {
 }
 
 var (
-	finderMapping = regexp.MustCompile(`(?m)^MAPPING(?:: [^=]*)? = \{([^}]*)\}`)
-	finderEntry   = regexp.MustCompile(`'([^'\\]+)': '((?:[^'\\]|\\\\)+)'`)
+	finderMapping = pattern.Lazy(`(?m)^MAPPING(?:: [^=]*)? = \{([^}]*)\}`)
+	finderEntry   = pattern.Lazy(`'([^'\\]+)': '((?:[^'\\]|\\\\)+)'`)
 )
 
 // ParseFinder reads the modules that a finder of setuptools
 // (__editable___NAME_finder.py) maps to directories or files.
 func ParseFinder(data []byte) map[string]string {
-	m := finderMapping.FindSubmatch(data)
+	m := finderMapping().FindSubmatch(data)
 	if m == nil {
 		return nil
 	}
 	out := map[string]string{}
-	for _, entry := range finderEntry.FindAllSubmatch(m[1], maxPathLines) {
+	for _, entry := range finderEntry().FindAllSubmatch(m[1], maxPathLines) {
 		out[string(entry[1])] = strings.ReplaceAll(string(entry[2]), `\\`, `\`)
 	}
 	return out

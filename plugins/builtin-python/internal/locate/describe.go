@@ -4,9 +4,9 @@ package locate
 
 import (
 	"path"
-	"regexp"
 	"strings"
 
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
 )
 
@@ -93,22 +93,22 @@ func (e *Env) version(t *fact.Target) string {
 }
 
 var (
-	fileMinor   = regexp.MustCompile(`^(?:python|pypy)(3\.\d+)t?(?:\.exe)?$`)
-	dirFull     = regexp.MustCompile(`(?:^|[-@])(3\.\d+\.\d+)(?:$|[-+])`)
-	condaRecord = regexp.MustCompile(`^python-(3\.\d+\.\d+)-[^-]+\.json$`)
-	headerLine  = regexp.MustCompile(`(?m)^#define\s+PY_VERSION\s+"(\d+\.\d+\.\d+)`)
+	fileMinor   = pattern.Lazy(`^(?:python|pypy)(3\.\d+)t?(?:\.exe)?$`)
+	dirFull     = pattern.Lazy(`(?:^|[-@])(3\.\d+\.\d+)(?:$|[-+])`)
+	condaRecord = pattern.Lazy(`^python-(3\.\d+\.\d+)-[^-]+\.json$`)
+	headerLine  = pattern.Lazy(`(?m)^#define\s+PY_VERSION\s+"(\d+\.\d+\.\d+)`)
 )
 
 // minorVersion is "3.11", from the interpreter's file name or the only
 // standard library under the prefix.
 func (e *Env) minorVersion(t *fact.Target) string {
-	if m := fileMinor.FindStringSubmatch(path.Base(e.Link.Target)); m != nil {
+	if m := fileMinor().FindStringSubmatch(path.Base(e.Link.Target)); m != nil {
 		return m[1]
 	}
 	var versions []string
 	for _, prefix := range []string{e.Prefix, e.BasePrefix} {
 		for _, dir := range append(t.Glob(path.Join(prefix, "lib/python3.*")), t.Glob(path.Join(prefix, "lib/pypy3.*"))...) {
-			if m := fileMinor.FindStringSubmatch(path.Base(dir)); m != nil {
+			if m := fileMinor().FindStringSubmatch(path.Base(dir)); m != nil {
 				versions = append(versions, m[1])
 			}
 		}
@@ -125,7 +125,7 @@ func condaVersion(t *fact.Target, prefix string) string {
 		return ""
 	}
 	for _, entry := range entries {
-		if m := condaRecord.FindStringSubmatch(entry.Name()); m != nil {
+		if m := condaRecord().FindStringSubmatch(entry.Name()); m != nil {
 			return m[1]
 		}
 	}
@@ -137,7 +137,7 @@ func headerVersion(t *fact.Target, prefix, minor string) string {
 	if err != nil {
 		return ""
 	}
-	if m := headerLine.FindSubmatch(data); m != nil {
+	if m := headerLine().FindSubmatch(data); m != nil {
 		return string(m[1])
 	}
 	return ""
@@ -146,7 +146,7 @@ func headerVersion(t *fact.Target, prefix, minor string) string {
 // nameVersion reads ".../versions/3.11.7" and ".../cpython-3.12.1-linux-...".
 func nameVersion(prefix string) string {
 	for dir := prefix; len(dir) > 1; dir = path.Dir(dir) {
-		if m := dirFull.FindStringSubmatch(path.Base(dir)); m != nil {
+		if m := dirFull().FindStringSubmatch(path.Base(dir)); m != nil {
 			return m[1]
 		}
 	}

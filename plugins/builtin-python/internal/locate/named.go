@@ -4,18 +4,18 @@ package locate
 
 import (
 	"path"
-	"regexp"
 	"strings"
 
+	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/observed"
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
 )
 
 // interpreterName matches the file names of interpreters of Python.
-var interpreterName = regexp.MustCompile(`^(?:python|pypy)[0-9.]*t?(?:\.exe)?$`)
+var interpreterName = pattern.Lazy(`^(?:python|pypy)[0-9.]*t?(?:\.exe)?$`)
 
 // grantedName matches those of them that the plugin's grants give.
-var grantedName = regexp.MustCompile(`^python[0-9.]*t?(?:\.exe)?$`)
+var grantedName = pattern.Lazy(`^python[0-9.]*t?(?:\.exe)?$`)
 
 // stateOf tells what became of an interpreter or an environment's directory
 // that some file names, and the prefix that it belongs to.
@@ -37,7 +37,7 @@ func stateOf(t *fact.Target, file string) (state, prefix string) {
 
 // absence tells whether an interpreter that is not seen is certainly not there.
 func absence(t *fact.Target, file string) string {
-	if grantedName.MatchString(path.Base(file)) && (isGranted(t, file) || coveredByPlaces(t, file)) {
+	if grantedName().MatchString(path.Base(file)) && (isGranted(t, file) || coveredByPlaces(t, file)) {
 		return observed.InterpreterMissing
 	}
 	return observed.InterpreterUnseen
