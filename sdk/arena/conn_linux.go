@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -17,9 +16,8 @@ import (
 // Conn is one end of a data socket or a lane. One goroutine at a time may
 // receive, and any number may send.
 type Conn struct {
-	file    *os.File
-	raw     syscall.RawConn
-	sulking atomic.Int32 // waits to come without looking again and again
+	file *os.File
+	raw  syscall.RawConn
 
 	in   inbound               // of the goroutine that receives
 	look func(fd uintptr) bool // receives into it
@@ -150,36 +148,38 @@ func (c *Conn) receive(room int) error {
 }
 
 // Receiving looks for a message again and again for a short while before it
-// sleeps: waking up takes longer than most answers do. A look in vain costs a
-// processor that others might use, so after one the next waits do without it.
+// sleeps, when the one before came soon: waking up takes longer than most answers
+// do. A look in vain costs a processor that others might use.
 const (
 	patience = 100 * time.Microsecond
-	sulk     = 16
+	soon     = 2 * patience // for a message that was slept for
 )
 
 // await looks for a message, and reports whether it need not wait any longer.
 func (c *Conn) await(fd uintptr) bool {
-	if c.in.ready(fd) {
+	switch {
+	case c.in.ready(fd):
+		if c.in.slept {
+			c.in.soon = time.Since(c.in.began) < soon
+		}
 		return true
-	}
-	if c.in.slept || !c.eager() {
-		c.in.slept = true
+	case c.in.slept:
 		return false
 	}
-	for began := time.Now(); time.Since(began) < patience; {
+	c.in.began, c.in.slept = time.Now(), true
+	return c.in.soon && c.watch(fd)
+}
+
+// watch is await without sleep.
+func (c *Conn) watch(fd uintptr) bool {
+	for time.Since(c.in.began) < patience {
 		runtime.Gosched()
 		if c.in.ready(fd) {
 			return true
 		}
 	}
-	c.in.slept = true
-	c.sulking.Store(sulk)
+	c.in.soon = false
 	return false
-}
-
-// eager reports whether a look at once is worth it.
-func (c *Conn) eager() bool {
-	return c.sulking.Load() == 0 || c.sulking.Add(-1) == 0
 }
 
 // Poll receives a message that is there already, also after the deadline. It is

@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -20,7 +21,9 @@ type inbound struct {
 	buf     [MessageBytes + 1]byte // a longer message is none
 	control [24]byte               // for one descriptor
 	room    int                    // of control, that may be used
-	slept   bool                   // this wait has looked long enough
+	began   time.Time              // of this wait
+	slept   bool                   // this wait may sleep
+	soon    bool                   // the one before was short
 
 	n, controls, flags int
 	errno              syscall.Errno
