@@ -24,15 +24,15 @@ type lane struct {
 	reserved int
 
 	mu     sync.Mutex
-	inputs [maxInputs]given // that the plugin has mapped
-	gone   []*Pool          // of these, those that were closed
-	last   int              // index last given
-	number uint64           // of arenas given
+	inputs [maxInputs]handed // that the plugin has mapped
+	gone   []*Pool           // of these, those that were closed
+	last   int               // index last given
+	number uint64            // of arenas given
 	busy   bool
 }
 
-// given is an input arena of a lane, with a number that is used once.
-type given struct {
+// handed is an input arena of a lane, with a number that is used once.
+type handed struct {
 	pool   *Pool
 	number uint64
 }
@@ -49,11 +49,20 @@ func (l *lane) begin() uint64 {
 // index returns the number under which the plugin has the memory of a pool, and
 // gives it to the plugin before.
 func (l *lane) index(p *Pool) (uint32, error) {
+	i, given, err := l.give(p)
+	if given {
+		p.onClose(func() { l.lost(p) })
+	}
+	return i, err
+}
+
+// give also reports whether the plugin did not have the memory before.
+func (l *lane) give(p *Pool) (at uint32, given bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i, known := range l.inputs {
 		if known.pool == p {
-			return uint32(i), nil
+			return uint32(i), false, nil
 		}
 	}
 	// A call uses two of them at most, so the next place is not in use.
@@ -61,11 +70,10 @@ func (l *lane) index(p *Pool) (uint32, error) {
 	l.number++
 	m := arena.Message{Kind: arena.Input, Index: uint32(i), Call: l.call, Seq: l.number, Bytes: uint64(len(p.memory.Bytes()))}
 	if err := l.conn.SendFile(m, p.memory.File()); err != nil {
-		return 0, err
+		return 0, false, err
 	}
-	l.inputs[i], l.last = given{p, l.number}, i
-	p.onClose(func() { go l.lost(p) }) // not under the locks of both
-	return uint32(i), nil
+	l.inputs[i], l.last = handed{p, l.number}, i
+	return uint32(i), true, nil
 }
 
 // lost is called when a pool was closed. The plugin need not keep its memory.
@@ -87,7 +95,7 @@ func (l *lane) forget() {
 	for _, p := range l.gone {
 		for i, known := range l.inputs {
 			if known.pool == p {
-				l.inputs[i] = given{}
+				l.inputs[i] = handed{}
 				_ = l.side.tell(arena.Message{Kind: arena.Input, Index: uint32(i), Seq: known.number, Call: l.id}, nil)
 			}
 		}

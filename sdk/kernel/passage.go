@@ -166,7 +166,7 @@ func (l *lane) give(m arena.Message, file *os.File) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.inputs[m.Index].close()
-	l.inputs[m.Index] = input{memory, m.Seq}
+	l.inputs[m.Index] = input{memory: memory, number: m.Seq}
 	return nil
 }
 
@@ -280,6 +280,7 @@ func (l *lane) part(m arena.Message) ([]byte, error) {
 	if m.Index >= uint32(len(l.inputs)) || l.inputs[m.Index].memory == nil {
 		return nil, fmt.Errorf("a batch in input arena %d, which was not given", m.Index)
 	}
+	l.inputs[m.Index].used = true
 	all := l.inputs[m.Index].memory.Bytes()
 	if m.At > uint64(len(all)) || m.Bytes > uint64(len(all))-m.At {
 		return nil, fmt.Errorf("a batch of %d bytes at %d of an arena of %d", m.Bytes, m.At, len(all))

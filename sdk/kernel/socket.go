@@ -196,14 +196,22 @@ type lane struct {
 type input struct {
 	memory *arena.Memory
 	number uint64
+	used   bool // a batch of this call lay in it
+	gone   bool // the host needs it no more
 }
 
-// forget gives an input arena up, unless another took its place.
+// forget gives an input arena up, unless another took its place. The host may
+// know of the end of a call before this side has left it.
 func (l *lane) forget(m arena.Message) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if m.Index < uint32(len(l.inputs)) && l.inputs[m.Index].number == m.Seq && !l.busy {
-		l.inputs[m.Index].close()
+	if m.Index >= uint32(len(l.inputs)) || l.inputs[m.Index].number != m.Seq {
+		return
+	}
+	if i := &l.inputs[m.Index]; l.busy && i.used {
+		i.gone = true
+	} else {
+		i.close()
 	}
 }
 
@@ -223,6 +231,9 @@ func (l *lane) enter() error {
 		return errors.New("the host names a lane that is in use")
 	}
 	l.busy = true
+	for i := range l.inputs {
+		l.inputs[i].used = false
+	}
 	return nil
 }
 
@@ -231,6 +242,11 @@ func (l *lane) leave() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.busy = false
+	for i := range l.inputs {
+		if l.inputs[i].gone {
+			l.inputs[i].close()
+		}
+	}
 	if l.dropped {
 		l.unmap()
 	}
