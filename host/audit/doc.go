@@ -96,7 +96,9 @@
 // where that user cannot write (another machine, a ticket, a signed commit), it
 // fixes every record up to it: `bulkhead audit verify --expect ANCHOR`. Records
 // after the last anchor have no such proof. No grant lets a plugin write to the
-// directory; one that was granted to read a directory around it reads it, too.
+// directory. One that was granted to read a directory around it reads it, too, and
+// can keep the lock: then hosts wait for ten seconds, say so, and record nothing, or
+// start nothing that must be recorded.
 //
 // # Failures
 //

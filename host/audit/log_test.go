@@ -209,7 +209,7 @@ func TestGroupCommit(t *testing.T) {
 // waitQueue waits until n records wait for the writer.
 func waitQueue(t *testing.T, l *Log, n int) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		l.mu.Lock()
 		got := len(l.queue)
 		l.mu.Unlock()

@@ -153,11 +153,11 @@ func numbered(worker, n int) Denial { return Denial{What: fmt.Sprintf("%d/%d", w
 // waitFor polls until a condition holds.
 func waitFor(t *testing.T, holds func() bool) {
 	t.Helper()
-	for range 500 {
+	for range 6000 {
 		if holds() {
 			return
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	t.Fatal("waited for 5 s in vain")
+	t.Fatal("waited for a minute in vain")
 }

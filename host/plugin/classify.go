@@ -46,6 +46,8 @@ func classify(e evidence) verdict {
 		return outOfMemory(e.limits.DataBytes, "memory")
 	case e.exit.Exceeded == "scratch":
 		return verdict{cause: ScratchLimit, limit: e.limits.ScratchBytes, hint: raise("scratch")}
+	case e.exit.Exceeded == "watches":
+		return verdict{cause: WatchLimit, limit: e.limits.OpenFiles * sandbox.HeldPerFile, hint: raise("open_files")}
 	case e.ours != "" && e.byUs(signal):
 		return verdict{cause: e.ours, detail: e.detail, hint: hintFor(e.ours)}
 	case e.leaving && signal == "" && e.exit.Code == 0:

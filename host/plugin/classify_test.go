@@ -81,6 +81,7 @@ func TestCauses(t *testing.T) {
 		"file signal":              {func(e *evidence) { e.exit = signalled(syscall.SIGXFSZ) }, FileLimit, "", 16 << 20, "file_size"},
 		"file error":               {func(e *evidence) { e.exit, e.crash = exit(1), logged(traceback, "OSError: [Errno 27] File too large") }, FileLimit, "", 16 << 20, ""},
 		"a full scratch directory": {func(e *evidence) { e.exit, e.limits.ScratchBytes = signalled(9), 16<<20; e.exit.Exceeded = "scratch" }, ScratchLimit, "", 16 << 20, "scratch ="},
+		"many watches":             {func(e *evidence) { e.exit = signalled(9); e.exit.Exceeded = "watches" }, WatchLimit, "", 16384, "open_files ="},
 		"memory that was hidden":   {func(e *evidence) { e.exit = signalled(9); e.exit.Exceeded = "memory" }, OutOfMemory, "", 512 << 20, "memory ="},
 		"a forbidden call":         {func(e *evidence) { e.exit = signalled(9); e.exit.Call = "ptrace" }, ForbiddenCall, "ptrace, which no plugin may", 0, ""},
 		"while closing":            {func(e *evidence) { e.exit, e.ours = signalled(9), Closed; e.exit.Call = "ptrace" }, ForbiddenCall, "ptrace, which no plugin may", 0, ""},

@@ -161,7 +161,9 @@ func (p *Process) CallError(err error) error {
 		return err
 	}
 	if code := status.Code(err); code == codes.Unavailable || code == codes.DeadlineExceeded && p.dying() {
-		within(p.done, settleTime+time.Second)
+		if within(p.runner.process.Done(), time.Second) {
+			within(p.done, killTime) // it is gone; what it died of takes the last of its log
+		}
 	}
 	if death := p.Exit(); death != nil {
 		return &CallFailure{Death: death, Err: err}

@@ -5,6 +5,7 @@ package plugin
 import (
 	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -15,64 +16,70 @@ func lateCalls() (*callWatch, <-chan string) {
 }
 
 func TestCallWatch(t *testing.T) {
-	w, late := lateCalls()
-	defer w.stop()
-	const timeout = 100 * time.Millisecond
-	a, b, c := w.begin("a", timeout), w.begin("b", timeout), w.begin("c", timeout)
-	w.end(b) // from the middle,
-	w.end(a) // the front
-	select {
-	case method := <-late:
-		if method != "c" || time.Now().Before(c.at) {
-			t.Errorf("%q was late %v before its time", method, time.Until(c.at))
+	synctest.Test(t, func(t *testing.T) {
+		w, late := lateCalls()
+		defer w.stop()
+		const timeout = 100 * time.Millisecond
+		a, b, c := w.begin("a", timeout), w.begin("b", timeout), w.begin("c", timeout)
+		w.end(b) // from the middle,
+		w.end(a) // the front
+		select {
+		case method := <-late:
+			if method != "c" || time.Now().Before(c.at) {
+				t.Errorf("%q was late %v before its time", method, time.Until(c.at))
+			}
+		case <-time.After(bound):
+			t.Fatal("the call that was left is never late")
 		}
-	case <-time.After(bound):
-		t.Fatal("the call that was left is never late")
-	}
-	w.end(c)
-	if w.first != nil || w.last != nil {
-		t.Error("calls that ended are still known")
-	}
+		w.end(c)
+		if w.first != nil || w.last != nil {
+			t.Error("calls that ended are still known")
+		}
+	})
 }
 
 // A timer that finds nothing late waits for what began since.
 func TestCallWatchGoesOn(t *testing.T) {
-	w, late := lateCalls()
-	defer w.stop()
-	const timeout = 200 * time.Millisecond
-	w.end(w.begin("in time", timeout))
-	time.Sleep(timeout / 2)
-	later := w.begin("late", timeout)
-	select {
-	case method := <-late:
-		if method != "late" || time.Now().Before(later.at) {
-			t.Errorf("%q was late %v before its time", method, time.Until(later.at))
+	synctest.Test(t, func(t *testing.T) {
+		w, late := lateCalls()
+		defer w.stop()
+		const timeout = 200 * time.Millisecond
+		w.end(w.begin("in time", timeout))
+		time.Sleep(timeout / 2)
+		later := w.begin("late", timeout)
+		select {
+		case method := <-late:
+			if method != "late" || time.Now().Before(later.at) {
+				t.Errorf("%q was late %v before its time", method, time.Until(later.at))
+			}
+		case <-time.After(bound):
+			t.Fatal("nothing was late")
 		}
-	case <-time.After(bound):
-		t.Fatal("nothing was late")
-	}
+	})
 }
 
 // An idle watch holds no timer, and starts one again.
 func TestCallWatchRests(t *testing.T) {
-	w, late := lateCalls()
-	for range 2 {
-		w.end(w.begin("quick", 20*time.Millisecond))
-		for deadline := time.Now().Add(bound); ; time.Sleep(5 * time.Millisecond) {
-			w.mu.Lock()
-			resting := w.timer == nil
-			w.mu.Unlock()
-			if resting {
-				break
-			}
-			if time.Now().After(deadline) {
-				t.Fatal("the timer goes on without calls")
+	synctest.Test(t, func(t *testing.T) {
+		w, late := lateCalls()
+		for range 2 {
+			w.end(w.begin("quick", 20*time.Millisecond))
+			for deadline := time.Now().Add(bound); ; time.Sleep(5 * time.Millisecond) {
+				w.mu.Lock()
+				resting := w.timer == nil
+				w.mu.Unlock()
+				if resting {
+					break
+				}
+				if time.Now().After(deadline) {
+					t.Fatal("the timer goes on without calls")
+				}
 			}
 		}
-	}
-	if len(late) > 0 {
-		t.Errorf("%q was late", <-late)
-	}
+		if len(late) > 0 {
+			t.Errorf("%q was late", <-late)
+		}
+	})
 }
 
 // The plugin is told of the deadline, and the host's own context stays as it was.

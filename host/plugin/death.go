@@ -21,6 +21,7 @@ const (
 	CPULimit      Cause = "cpu-limit"      // used up its processor time
 	FileLimit     Cause = "file-limit"     // wrote a file larger than its limit
 	ScratchLimit  Cause = "scratch-limit"  // filled its scratch directory where no file system bounds it
+	WatchLimit    Cause = "watch-limit"    // kept too many watches of descriptors and locks of files in the kernel
 	ForbiddenCall Cause = "forbidden-call" // killed by its sandbox for a system call
 	Deadline      Cause = "deadline"       // killed by us: a call over its deadline
 	LifeTime      Cause = "life-time"      // killed by us: it lived as long as it may
@@ -81,6 +82,8 @@ func (d *Death) words() string {
 		return "wrote a file larger than its limit of " + size(d.Limit)
 	case ScratchLimit:
 		return "was killed: it filled its scratch directory of " + size(d.Limit)
+	case WatchLimit:
+		return fmt.Sprintf("was killed: it kept more than %d watches of descriptors and locks of files", d.Limit)
 	case ForbiddenCall:
 		return "was killed: it called " + d.Detail
 	case Deadline, LifeTime:

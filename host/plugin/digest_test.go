@@ -118,7 +118,7 @@ func TestOnlyRegularFiles(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), "not a regular file") {
 				t.Errorf("%s: %v", path, err)
 			}
-		case <-time.After(5 * time.Second):
+		case <-time.After(bound):
 			t.Fatalf("%s: the open hangs", path)
 		}
 	}

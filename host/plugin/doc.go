@@ -85,6 +85,7 @@
 //	CPULimit       SIGXCPU, or SIGKILL after three quarters of its processor time
 //	FileLimit      SIGXFSZ, or last words about a file too large
 //	ScratchLimit   the sandbox measured its private directory and killed it
+//	WatchLimit     the sandbox counted its watches and locks and killed it
 //	OutOfMemory    last words about memory, of Go, Python, C++ or Rust, or the
 //	               sandbox measured its memory and killed it
 //	Crashed        a Go panic, Python traceback, Rust panic or C++ terminate, with

@@ -37,7 +37,8 @@ type DigestError struct{ Path, Want, Got string }
 
 // Error names both digests and the way out.
 func (e *DigestError) Error() string {
-	return fmt.Sprintf("%s has digest %s, but %s was installed; it was changed since, so install the plugin again", e.Path, e.Got, e.Want)
+	return fmt.Sprintf("%s has digest %s, but %s was installed; it was changed since: `bulkhead plugin verify --repair` fetches a plugin of a registry again, and any other one is to be installed again",
+		e.Path, e.Got, e.Want)
 }
 
 // Problem is what is wrong with a handshake.

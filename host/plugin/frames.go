@@ -10,7 +10,8 @@ import (
 )
 
 // A peer of HTTP/2 may send frames that nothing comes of (pings, settings, window
-// updates, a byte of data at a time), each of which costs the host more than the
+// updates, a byte of data at a time, padding and data on streams that have ended, for
+// which it is given the window back), each of which costs the host more than the
 // peer. A connection gets as many as its calls need and some more a second, and
 // is read no faster than that.
 
@@ -18,8 +19,8 @@ const (
 	frameRate  = 5_000  // idle frames a second
 	frameBurst = 20_000 // idle frames at once
 
-	smallFrame   = 16      // bytes of payload below which a frame is idle
-	idlePayload  = 1 << 10 // bytes of payload, not data, that count as a frame
+	smallFrame   = 64      // bytes of payload below which a frame is idle: the host keeps some hundred for each
+	idlePayload  = 1 << 10 // bytes of payload, not of data that is awaited, that count as a frame
 	callFrames   = 8       // what one call of the host is answered with at most
 	dataFrames   = 4       // what one frame of the host's data is answered with at most
 	windowUpdate = 4 << 10 // bytes of the host's data for which it may hear of the window
@@ -29,6 +30,10 @@ const (
 const (
 	frameData    = 0x0
 	frameHeaders = 0x1
+	frameReset   = 0x3
+
+	flagEndStream = 0x1
+	flagPadded    = 0x8
 
 	frameHeader = 9 // bytes before a frame's payload
 )
@@ -45,13 +50,17 @@ type pacedConn struct {
 	closing sync.Once
 	closed  chan struct{}
 
-	mu     sync.Mutex
-	credit float64
-	filled time.Time
+	mu      sync.Mutex
+	credit  float64
+	filled  time.Time
+	streams map[uint32]bool // that the peer may send data on
 }
 
 func newPacedConn(conn net.Conn, flooded func()) *pacedConn {
-	c := &pacedConn{Conn: conn, flooded: flooded, closed: make(chan struct{}), credit: frameBurst, filled: time.Now()}
+	c := &pacedConn{
+		Conn: conn, flooded: flooded, closed: make(chan struct{}),
+		credit: frameBurst, filled: time.Now(), streams: map[uint32]bool{},
+	}
 	c.out.skip = preface
 	return c
 }
@@ -60,33 +69,47 @@ func newPacedConn(conn net.Conn, flooded func()) *pacedConn {
 func (c *pacedConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	idle := 0
-	c.in.read(b[:n], func(kind byte, size int) {
-		switch {
-		case kind != frameData:
-			idle += 1 + size/idlePayload
-		case size < smallFrame:
-			idle++
-		}
-	})
+	c.mu.Lock()
+	c.in.read(b[:n], func(f frameHead) { idle += c.received(f) })
+	c.mu.Unlock()
 	c.spend(idle)
 	return n, err
 }
 
+// received is what a frame of the peer costs. The lock is held.
+func (c *pacedConn) received(f frameHead) (idle int) {
+	switch {
+	case f.kind != frameData, !c.streams[f.stream]:
+		idle = 1 + f.size/idlePayload
+	case f.size < smallFrame, f.flags&flagPadded != 0:
+		idle = 1
+	}
+	if f.kind == frameReset || f.kind <= frameHeaders && f.flags&flagEndStream != 0 {
+		delete(c.streams, f.stream)
+	}
+	return idle
+}
+
 // Write earns the frames that answer what is written.
 func (c *pacedConn) Write(b []byte) (int, error) {
-	earned := 0
-	c.out.read(b, func(kind byte, size int) {
-		switch kind {
-		case frameHeaders:
-			earned += callFrames
-		case frameData:
-			earned += dataFrames + size/windowUpdate
-		}
-	})
 	c.mu.Lock()
-	c.credit += float64(earned)
+	c.out.read(b, func(f frameHead) { c.credit += c.sent(f) })
 	c.mu.Unlock()
 	return c.Conn.Write(b)
+}
+
+// sent is what a frame of the host may be answered with. The lock is held.
+func (c *pacedConn) sent(f frameHead) (earned float64) {
+	switch f.kind {
+	case frameHeaders:
+		c.streams[f.stream] = true
+		return callFrames
+	case frameReset:
+		delete(c.streams, f.stream)
+	case frameData:
+		return float64(dataFrames + f.size/windowUpdate)
+	}
+	return 0
 }
 
 // spend takes n frames off the credit and waits while there is none.
@@ -120,6 +143,13 @@ func (c *pacedConn) Close() error {
 	return c.Conn.Close()
 }
 
+// frameHead is what the header of a frame says.
+type frameHead struct {
+	kind, flags byte
+	stream      uint32
+	size        int // bytes of payload
+}
+
 // frameReader finds the frames in a stream of bytes. It is not safe for
 // concurrent use.
 type frameReader struct {
@@ -129,7 +159,7 @@ type frameReader struct {
 }
 
 // read tells found of each frame whose header is complete.
-func (r *frameReader) read(b []byte, found func(kind byte, size int)) {
+func (r *frameReader) read(b []byte, found func(frameHead)) {
 	for len(b) > 0 {
 		if r.skip > 0 {
 			n := min(r.skip, len(b))
@@ -143,7 +173,8 @@ func (r *frameReader) read(b []byte, found func(kind byte, size int)) {
 		if r.have == frameHeader {
 			r.have = 0
 			r.skip = int(binary.BigEndian.Uint32(r.header[:]) >> 8)
-			found(r.header[3], r.skip)
+			const reserved = 1 << 31
+			found(frameHead{r.header[3], r.header[4], binary.BigEndian.Uint32(r.header[5:]) &^ reserved, r.skip})
 		}
 	}
 }

@@ -86,6 +86,7 @@ func TestBadHandshakes(t *testing.T) {
 		"netrpc": NotGRPC, "certificate": Certificate, "mute": NoService, "stuck": NoService,
 	} {
 		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
 			defer timed(t, bound)()
 			spec, options, _ := fixture(t, kind)
 			if kind == "silent" {
@@ -290,7 +291,9 @@ func TestRefusedPluginsAreRecorded(t *testing.T) {
 	} {
 		t.Run(kind, func(t *testing.T) {
 			spec, options, _ := fixture(t, kind)
-			spec.StartTimeout = time.Second
+			if kind == "silent" {
+				spec.StartTimeout = time.Second
+			}
 			records := &recorder{}
 			options.Prepare = func(*Spec) (Attendant, error) { return records, nil }
 			if _, err := Launch(context.Background(), spec, options); err == nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	goplugin "github.com/hashicorp/go-plugin"
 	"github.com/hashicorp/go-plugin/runner"
+	"google.golang.org/grpc/status"
 
 	"github.com/bulkhead-ml/bulkhead/host/sandbox"
 )
@@ -156,6 +157,9 @@ func (p *Process) build() {
 	}()
 	protocol, err := p.client.Client()
 	p.grpc, _ = protocol.(*goplugin.GRPCClient)
+	if s, answered := status.FromError(err); err != nil && answered {
+		err = &HandshakeError{NoService, "the plugin's gRPC takes no calls: " + sanitize(clip(s.Message(), maxStatusText))}
+	}
 	if p.buildErr = err; err == nil && p.grpc == nil {
 		p.buildErr = &HandshakeError{NotGRPC, "the plugin does not serve gRPC"}
 	}
@@ -225,14 +229,21 @@ func (p *Process) turnAway(ctx context.Context, reason error) {
 	p.kill(Refused, reason.Error())
 }
 
-// within waits for an event and reports whether it came in time.
+// looks is how often within looks before it gives up.
+const looks = 20
+
+// within waits for an event and reports whether it came in time. It waits in steps:
+// a host that gets no processor for a while finds the time passed before whatever
+// would have told of the event has run.
 func within(event <-chan struct{}, patience time.Duration) bool {
-	select {
-	case <-event:
-		return true
-	case <-time.After(patience):
-		return false
+	for range looks {
+		select {
+		case <-event:
+			return true
+		case <-time.After(patience / looks):
+		}
 	}
+	return false
 }
 
 // reason prefers what we know to what go-plugin made of it.

@@ -58,7 +58,7 @@ func fixture(t testing.TB, kind string) (Spec, Options, *logBuffer) {
 	t.Cleanup(func() { _ = os.RemoveAll(run) })
 	spec := Spec{
 		Name: "gpu", Path: exe, Env: map[string]string{fixtureEnv: kind}, Limits: testLimits,
-		StartTimeout: bound / 3, CallTimeout: bound / 3,
+		StartTimeout: patience, CallTimeout: patience,
 	}
 	options := Options{Logger: hclog.New(&hclog.LoggerOptions{Name: "host", Level: hclog.Trace, Output: log}), RunDir: run}
 	return spec, options, log
@@ -133,7 +133,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = p.Close(context.Background())
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(bound); ; time.Sleep(5 * time.Millisecond) {
 		if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 			return
 		}

@@ -14,7 +14,7 @@ import (
 // eventually waits until the log holds a text.
 func eventually(t *testing.T, log *logBuffer, text string) {
 	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); !strings.Contains(log.String(), text); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(bound); !strings.Contains(log.String(), text); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("the log lacks %q:\n%.2000s", text, log)
 		}

@@ -23,7 +23,7 @@ const (
 	settleTime = 300 * time.Millisecond // for the last of the log after a death
 	killTime   = 5 * time.Second        // for SIGKILL to take effect
 
-	serviceTime = 2 * time.Second // from the handshake to the first words of gRPC
+	serviceTime = 5 * time.Second // from the handshake to the first words of gRPC
 )
 
 // Process is one running plugin. Its methods may be called from any goroutine.

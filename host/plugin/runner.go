@@ -171,10 +171,7 @@ func (r *sandboxRunner) Kill(context.Context) error { return nil }
 // settle waits for the last of the log and closes our ends of the pipes, which
 // frees whoever still reads from them. A descendant may hold the other ends.
 func (r *sandboxRunner) settle(patience time.Duration) {
-	select {
-	case <-r.logged:
-	case <-time.After(patience):
-	}
+	within(r.logged, patience)
 	r.logs.finish()
 	_ = r.stdout.Close()
 	_ = r.stderr.Close()

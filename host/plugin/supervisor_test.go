@@ -109,7 +109,7 @@ func TestSupervisorClosesDuringAStart(t *testing.T) {
 		}()
 	}
 	time.Sleep(200 * time.Millisecond)
-	defer timed(t, bound/3)()
+	defer timed(t, patience/2)()
 	if err := s.Close(context.Background()); err != nil {
 		t.Fatal(err)
 	}

@@ -26,6 +26,7 @@ func TestDeathInWords(t *testing.T) {
 		{Death{Cause: OutOfMemory}, `plugin "gpu" ran out of memory`},
 		{Death{Cause: CPULimit, Limit: 90, Signal: "killed"}, `plugin "gpu" used up its processor time of 1m30s`},
 		{Death{Cause: ScratchLimit, Limit: 16 << 20, Signal: "killed"}, `plugin "gpu" was killed: it filled its scratch directory of 16 MiB`},
+		{Death{Cause: WatchLimit, Limit: 16384, Signal: "killed"}, `plugin "gpu" was killed: it kept more than 16384 watches of descriptors and locks of files`},
 		{Death{Cause: FileLimit, Limit: 16 << 20, Signal: "file size limit exceeded"}, `plugin "gpu" wrote a file larger than its limit of 16 MiB`},
 		{Death{Cause: ForbiddenCall, Detail: "ptrace, which no plugin may"}, `plugin "gpu" was killed: it called ptrace, which no plugin may`},
 		{Death{Cause: Deadline, Detail: "the call /x took longer than 1m0s"}, `plugin "gpu" was killed: the call /x took longer than 1m0s`},
@@ -53,7 +54,7 @@ func TestSize(t *testing.T) {
 
 func TestStartErrorInWords(t *testing.T) {
 	err := error(&StartError{Plugin: "gpu", Err: &DigestError{Path: "/p/gpu", Want: "sha256:a", Got: "sha256:b"}})
-	want := `plugin "gpu" did not start: /p/gpu has digest sha256:b, but sha256:a was installed; it was changed since, so install the plugin again`
+	want := `plugin "gpu" did not start: /p/gpu has digest sha256:b, but sha256:a was installed; it was changed since: ` + "`bulkhead plugin verify --repair`" + ` fetches a plugin of a registry again, and any other one is to be installed again`
 	if err.Error() != want {
 		t.Errorf("\n got %s\nwant %s", err, want)
 	}

@@ -168,6 +168,7 @@ func (g *guarded) watch(a *attempt, p *Process) {
 		}
 	}
 	g.memory.limit, g.memory.over = a.privateLimit(), end("memory")
+	g.memory.held = heldWatch{limit: a.heldLimit(), over: end("watches"), sight: a.onlooker()}
 	g.memory.start(g.pid)
 	g.scratch = a.watchScratch(g.pid, end("scratch"))
 }

@@ -33,7 +33,8 @@
 // A level is verified from outside after the start: /proc/PID/status must show
 // no_new_privs, a filter that is not the host's, empty capability sets and the
 // uid that was chosen, and /proc/PID/ns/* must differ from the host's. Landlock
-// shows nowhere; that its calls succeeded is the proof.
+// shows nowhere; that its calls succeeded is the proof. Where /proc is not that of the
+// host's own pid namespace nothing can be verified, and no level but none is reached.
 //
 // A level that the machine refuses for a reason that lasts is tried once by a
 // process. Later launches leave it out and still list it in Report.Fallen.
@@ -68,14 +69,18 @@
 //   - the private memory that it really uses, with its page tables, is more than
 //     [Limits.DataBytes] by a quarter and 64 MiB: RLIMIT_DATA forgets memory that
 //     was protected against writing after it was used, and stacks that were moved;
+//   - it has more watches of descriptors (epoll) and locks of files than
+//     [HeldPerFile] for each file that it may open: no limit of a process counts
+//     them, and a user has only so many watches;
 //   - without a private root, its private directory holds more than
 //     [Limits.ScratchBytes] or [Limits.ScratchInodes], counting files that it has
 //     deleted and still holds open or mapped.
 //
 // Between two looks a program can use what the machine gives in that time, of
-// memory up to [Limits.AddressSpaceBytes]. Deleted files that it keeps in messages
-// to itself alone are not seen; [Limits.FileBytes] and [Limits.OpenFiles] bound
-// them. The private directory is emptied when the program has ended.
+// memory up to [Limits.AddressSpaceBytes]. What it keeps in messages to itself alone
+// is not seen: deleted files, which [Limits.FileBytes] and [Limits.OpenFiles] bound,
+// and sets of watches, which the kernel bounds by 4 % of the machine's memory and
+// for a user. The private directory is emptied when the program has ended.
 //
 // The program itself is not in the view. It is executed from [Spec.Exe], the
 // open file that the caller has verified, so that no path is looked up twice.

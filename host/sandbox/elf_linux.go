@@ -4,8 +4,10 @@ package sandbox
 
 import (
 	"debug/elf"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"path"
@@ -14,7 +16,7 @@ import (
 )
 
 // libraryDirs are the places where a loader looks without configuration.
-var libraryDirs = []string{"/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib"}
+var libraryDirs = []string{"/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/local/nvidia/lib", "/usr/local/nvidia/lib64"}
 
 // loaders lists the loaders that the program, and the programs that it may start,
 // ask for. A static program asks for none.
@@ -31,6 +33,19 @@ func (a *attempt) loaders() ([]string, error) {
 	}
 	delete(found, "")
 	return slices.Sorted(maps.Keys(found)), nil
+}
+
+// canLoad refuses a program whose loader this machine does not have. To start it
+// would fail with an errno that reads as if the program itself were missing.
+func (a *attempt) canLoad() error {
+	loader, err := interpreter(a.spec.Exe)
+	if err != nil || loader == "" {
+		return nil // what is no program is told where it is read
+	}
+	if _, err := os.Stat(loader); errors.Is(err, fs.ErrNotExist) {
+		return &LoaderError{Program: path.Base(a.spec.Exe.Name()), Loader: loader}
+	}
+	return nil
 }
 
 // loaderAt is the loader of a granted program, or for a directory of programs the

@@ -4,7 +4,9 @@ package sandbox
 
 import (
 	"bytes"
+	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -28,6 +30,35 @@ func TestUnusualLoader(t *testing.T) {
 	} {
 		if _, err := checkLoader(name); (err == nil) != ok {
 			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
+
+// TestMissingLoader: a program for another C library is told by its loader, at any
+// level, and not by an errno that seems to speak of the program.
+func TestMissingLoader(t *testing.T) {
+	text, err := os.ReadFile("/bin/true")
+	if err != nil {
+		t.Skip(err)
+	}
+	name := filepath.Join(t.TempDir(), "plugin")
+	foreign := bytes.Replace(text, []byte("/ld-"), []byte("/no-"), 1)
+	if err := os.WriteFile(name, foreign, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		program string
+		missing bool
+	}{{name, true}, {"/bin/true", false}} {
+		exe, err := os.Open(c.program)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer exe.Close()
+		err = (&attempt{spec: &Spec{Exe: exe}}).canLoad()
+		found, ok := errors.AsType[*LoaderError](err)
+		if ok != c.missing || ok && (!strings.Contains(found.Loader, "/no-") || found.Program != "plugin") {
+			t.Errorf("%s: %v", c.program, err)
 		}
 	}
 }

@@ -59,6 +59,20 @@ func (e *BindError) Error() string {
 // Unwrap returns the reason.
 func (e *BindError) Unwrap() error { return e.Err }
 
+// LoaderError means that a program is dynamically linked, and that this machine
+// does not have the loader which it asks for. No lower level would help, so a launch
+// ends with it.
+type LoaderError struct {
+	Program string
+	Loader  string // "/lib64/ld-linux-x86-64.so.2"
+}
+
+// Error names the loader and what would help.
+func (e *LoaderError) Error() string {
+	return fmt.Sprintf("sandbox: %s needs the loader %s, which is not on this machine: it was linked for another C library (glibc or musl); use a static build of it",
+		e.Program, e.Loader)
+}
+
 // RefusedError means that no level at or above the floor could be reached, so
 // nothing was started.
 type RefusedError struct {
@@ -71,6 +85,9 @@ func (e *RefusedError) Error() string {
 	text := fmt.Sprintf("sandbox level %s was required and cannot be reached: %s", e.Floor, strings.Join(folded(e.Attempts), "; "))
 	if failedAt(e.Attempts, "exec-grant") {
 		return text + "; remove the exec grant, since no weaker level can give it"
+	}
+	if failedAt(e.Attempts, stepProc) {
+		return text // and weaker levels fail at it, too
 	}
 	next := nextLower(e.Floor)
 	if next == 0 {
@@ -95,6 +112,9 @@ func folded(attempts []error) (out []string) {
 	}
 	return out
 }
+
+// stepProc is the look for a /proc in which programs can be verified.
+const stepProc = "proc"
 
 // failedAt reports whether an attempt failed at a step.
 func failedAt(attempts []error, name string) bool {

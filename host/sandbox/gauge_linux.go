@@ -21,6 +21,7 @@ type gauge struct {
 	floor uint64 // peak of the host at the launch
 	limit uint64 // of private memory in use; 0 is none
 	over  func() // called when it is exceeded, perhaps more than once
+	held  heldWatch
 
 	mu    sync.Mutex
 	peak  uint64
@@ -28,7 +29,7 @@ type gauge struct {
 }
 
 const (
-	firstLook = 2 * time.Millisecond
+	firstLook = 8 * time.Millisecond
 	lastLook  = 250 * time.Millisecond // the longest time between two looks
 )
 
@@ -44,6 +45,9 @@ func (g *gauge) start(pid int) {
 func (g *gauge) again(after time.Duration) {
 	if used := g.read(); g.limit > 0 && used > g.limit {
 		g.over()
+	}
+	if after == lastLook && g.holdsTooMuch() {
+		g.held.over()
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -63,6 +67,13 @@ func (g *gauge) read() uint64 {
 	peak, private := memoryOf(g.pid)
 	g.peak = max(g.peak, peak)
 	return private
+}
+
+// holdsTooMuch looks at more than memory, which takes longer: not while a program starts.
+func (g *gauge) holdsTooMuch() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.timer != nil && g.held.tooMuch(g.pid)
 }
 
 // stop ends it, before the pid becomes free for others, and returns the peak.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -99,7 +100,7 @@ func TestNothingLeaks(t *testing.T) {
 		finish()
 		injected = nil
 	}
-	for range 200 {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
 		if openCount(t) <= files && runtime.NumGoroutine() <= goroutines+1 {
 			break
 		}

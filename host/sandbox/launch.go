@@ -10,7 +10,7 @@ import (
 // Launch starts the program at the highest level that works here. It tries the
 // levels from the ceiling downwards and stops at the floor. It returns when the
 // program has been executed and its level was verified from outside, or with one
-// of [RefusedError], [BindError], a context error, or a plain error for a
+// of [RefusedError], [BindError], [LoaderError], a context error, or a plain error for a
 // specification that makes no sense. The context bounds the start only.
 func Launch(ctx context.Context, spec Spec) (*Process, error) {
 	if err := spec.check(); err != nil {

@@ -22,6 +22,9 @@ const shimVariable = "BULKHEAD_SANDBOX_SHIM"
 // launchAt starts the program at exactly this level. A *StepError means that the
 // level cannot be reached here.
 func launchAt(ctx context.Context, spec *Spec, level Level) (*Process, error) {
+	if err := seesPrograms(level); err != nil {
+		return nil, err
+	}
 	if err := knownFailure(spec, level); err != nil {
 		return nil, err
 	}

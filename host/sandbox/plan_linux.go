@@ -53,6 +53,9 @@ func (a *attempt) planObjects() error {
 	if err := a.planBinds(); err != nil {
 		return err
 	}
+	if err := a.canLoad(); err != nil {
+		return err
+	}
 	if !a.walls.mount && !a.walls.landlock {
 		return nil
 	}

@@ -295,7 +295,7 @@ func look(t *testing.T, kind string, change func(*Spec)) (sight, Report) {
 	if change != nil {
 		change(&spec)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	p, err := Launch(ctx, spec)
 	if err != nil {
@@ -314,7 +314,7 @@ func waitFor(t *testing.T, p *Process) {
 	t.Helper()
 	select {
 	case <-p.Done():
-	case <-time.After(20 * time.Second):
+	case <-time.After(2 * time.Minute):
 		p.Kill()
 		t.Fatal("the program did not end")
 	}
@@ -339,7 +339,7 @@ func soonGone(text string) bool {
 	if err != nil {
 		return false
 	}
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		if gone(pid) {
 			return true
 		}

@@ -59,7 +59,8 @@ type Exit struct {
 	// OutOfMemory says that the kernel ended it at the limit of its control group.
 	OutOfMemory bool
 	// Exceeded names the limit for which the host ended the program, because the
-	// kernel does not enforce it in full: "memory" or "scratch"; "" otherwise.
+	// kernel does not enforce it in full: "memory", "scratch" or "watches"
+	// ([HeldPerFile]); "" otherwise.
 	Exceeded string
 	// PeakBytes is the largest resident memory, of the group where there is one.
 	// Without a group Linux tells it exactly only of a program that grew larger

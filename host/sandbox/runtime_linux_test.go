@@ -138,7 +138,7 @@ func TestContainerDirectory(t *testing.T) {
 	}
 	defer listener.Close()
 	inside := "/proc/" + strconv.Itoa(p.PID()) + "/root/run/p/s"
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for _, err = os.Lstat(inside); err != nil && time.Now().Before(deadline); _, err = os.Lstat(inside) {
 		time.Sleep(10 * time.Millisecond)
 	}

@@ -17,6 +17,7 @@ type scratchWatch struct {
 	limit usage
 	given map[inode]bool // files that the program has from the host
 	over  func()
+	sight onlooker
 
 	stop, stopped chan struct{}
 }
@@ -47,7 +48,7 @@ func (a *attempt) watchScratch(pid int, over func()) *scratchWatch {
 		return nil
 	}
 	w := &scratchWatch{
-		pid: pid, dir: os.NewFile(uintptr(fd), a.dir), limit: usage{l.ScratchBytes, l.ScratchInodes}, over: over,
+		pid: pid, dir: os.NewFile(uintptr(fd), a.dir), limit: usage{l.ScratchBytes, l.ScratchInodes}, over: over, sight: a.onlooker(),
 		given: map[inode]bool{}, stop: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	for _, f := range a.spec.Inherit {
@@ -97,6 +98,6 @@ func (w *scratchWatch) end() {
 func (w *scratchWatch) measure() usage {
 	t := tally{limit: w.limit}
 	t.tree(int(w.dir.Fd()), 0)
-	w.hidden(&t)
+	w.sight.look(func() { w.hidden(&t) })
 	return t.usage
 }

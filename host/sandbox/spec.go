@@ -100,6 +100,10 @@ type Secret struct {
 	Value string
 }
 
+// HeldPerFile is how many watches of descriptors (epoll) and locks of files a program
+// may have for each file that it may open, on Linux: with the default limit 16,384.
+const HeldPerFile = 64
+
 // Limits bounds the program's resources. A zero field means the default named
 // beside it; Unlimited switches the limit off. Limits are only ever lowered.
 type Limits struct {
@@ -109,7 +113,7 @@ type Limits struct {
 	LockedBytes       uint64 // locked memory, 64 KiB
 	StackBytes        uint64 // main stack, 8 MiB
 	CPUSeconds        uint64 // processor time of its whole life, unlimited
-	OpenFiles         uint64 // 256
+	OpenFiles         uint64 // 256; the host allows HeldPerFile watches and locks for each
 	// Processes bounds processes and threads, 64. The kernel counts them per
 	// uid, so it applies only where the program has a uid or a user namespace of
 	// its own.

@@ -29,6 +29,7 @@ func TestGuestVersion1(t *testing.T) { attackInGuest(t, guest.Machine{Legacy: tr
 func attackInGuest(t *testing.T, m guest.Machine, users ...string) {
 	t.Helper()
 	m.Kernel, m.Binary, m.Memory = guest.Kernel(t), guest.Build(t), 1024
+	m.Timeout = 20 * time.Minute // emulated, and perhaps beside other tests
 	m.Args = []string{"-test.run=^TestInsideGuest$", "-test.v"}
 	result := guest.BootMachine(t, m)
 	for _, name := range users {

@@ -61,7 +61,9 @@ var harmless = []string{
 	"list-processes", "kill-victim", "tgkill-victim", "queue-victim", "pidfd-victim", "ptrace-victim", "read-victim", "write-victim",
 	"limit-victim", "nice-victim", "affinity-victim", "outlive-host", "daemon", "vfork", "become-root", "raise-limits", "undo-filter",
 	"new-mount-namespace", "new-network-namespace", "mount-api", "userfaultfd", "inotify", "system-v", "message-queue", "personality",
-	"memory-file-exec", "descriptor-table",
+	"memory-file-exec", "descriptor-table", "sparse-file", "link-bomb", "list-mounts", "make-fifo",
+	"watch-grant", "new-terminal", "peer-handle", "socket-program", "process-options", "release-memory", "deadline-scheduler",
+	"disk-priority", "better-nice", "own-listener", "join-keyring", "core-pattern", "gift-pages",
 }
 
 // A program that keeps uid 0, because it was granted files of root's, is held by

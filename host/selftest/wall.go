@@ -52,6 +52,8 @@ var reasons = []struct{ words, wall string }{
 	{"core files are off", "rlimits"},
 	{"cannot allocate memory", "rlimits"},
 	{"of tables", "rlimits"},
+	{"in messages, then", "rlimits"},
+	{"as nice as before", "rlimits"},
 	{"in buffers", "rlimits"},
 	{"EOF", "environment"},
 }

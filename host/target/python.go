@@ -17,11 +17,12 @@ import (
 const AllPythons = "*"
 
 // pythonPaths lists what the grant ${python} stands for: the environments that
-// the user named, or all of them, the active virtual or conda environment, and
-// the prefixes of the interpreters that those were made from. Of an interpreter
+// the user named, or all of them, the active virtual or conda environment, the one
+// that is first on PATH, and the prefixes of the interpreters that those were made
+// from. Of an interpreter
 // whose prefix is the whole system it is the program and its library.
 func (m *Machine) pythonPaths(t *tree) []string {
-	named := append([]string{m.Env["VIRTUAL_ENV"], m.Env["CONDA_PREFIX"]}, m.Pythons...)
+	named := append([]string{m.Env["VIRTUAL_ENV"], m.Env["CONDA_PREFIX"], m.onPath(t)}, m.Pythons...)
 	if slices.Contains(m.Pythons, AllPythons) {
 		named = append(named, m.environments(t)...)
 	}
@@ -32,6 +33,35 @@ func (m *Machine) pythonPaths(t *tree) []string {
 		}
 	}
 	return out
+}
+
+// onPath is the environment whose interpreter is the first on PATH, which is how
+// images make theirs the active one; "" for an interpreter of the system.
+func (m *Machine) onPath(t *tree) string {
+	if m.OS == "windows" {
+		return ""
+	}
+	for _, name := range []string{"python3", "python"} {
+		for dir := range strings.SplitSeq(m.Env["PATH"], ":") {
+			if !path.IsAbs(dir) || !isThere(t, path.Join(dir, name)) {
+				continue
+			}
+			if prefix := path.Dir(path.Clean(dir)); isThere(t, path.Join(prefix, "pyvenv.cfg")) || isThere(t, path.Join(prefix, "conda-meta")) {
+				return prefix
+			}
+			return ""
+		}
+	}
+	return ""
+}
+
+// isThere reports whether a path leads to something or is a link.
+func isThere(t *tree, p string) bool {
+	if _, err := t.stat(p); err == nil {
+		return true
+	}
+	_, err := t.readlink(p)
+	return err == nil
 }
 
 // pythonPath is what one environment or interpreter consists of.

@@ -218,3 +218,21 @@ func TestLooksLikeOne(t *testing.T) {
 		t.Errorf("an empty directory: %v", err)
 	}
 }
+
+// TestPythonOnPath: the first interpreter on PATH belongs to the environment that
+// an image made the active one; one of the system grants nothing more.
+func TestPythonOnPath(t *testing.T) {
+	m := machineWith(t, "/opt/venv/bin/python3", "/usr/bin/python3", "/opt/conda/bin/python3", "/opt/conda/conda-meta/history")
+	writeFile(t, m.Root, "/opt/venv/pyvenv.cfg", "home = /usr/bin\nversion = 3.10.12\n")
+	m.OS = "linux"
+	for search, want := range map[string][]string{
+		"/opt/venv/bin:/usr/bin": {"/opt/venv"}, "/opt/conda/bin:/opt/venv/bin": {"/opt/conda"}, "relative:/absent:/opt/venv/bin": {"/opt/venv"},
+		"/usr/bin:/opt/venv/bin": nil, "": nil,
+	} {
+		m.Env = map[string]string{"PATH": search}
+		got := slices.DeleteFunc(granted(m, "${python}"), func(p string) bool { return strings.HasPrefix(p, "/usr/") })
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", search, got, want)
+		}
+	}
+}

@@ -6,5 +6,5 @@ import "slices"
 
 // native are the attacks of Linux.
 func native() []Attack {
-	return slices.Concat(linuxFiles, linuxDescriptors, linuxNetwork, linuxProcesses, linuxPrivileges, linuxNamespaces, linuxKernel, linuxBombs, linuxMemory, linuxDisk)
+	return slices.Concat(linuxFiles, linuxDescriptors, linuxNetwork, linuxProcesses, linuxPrivileges, linuxNamespaces, linuxKernel, linuxBombs, linuxMemory, linuxDisk, linuxHeld, linuxRare)
 }

@@ -15,6 +15,7 @@ import (
 const (
 	frameData     = 0x0
 	frameHeaders  = 0x1
+	framePriority = 0x2
 	frameReset    = 0x3
 	frameSettings = 0x4
 	framePush     = 0x5
@@ -22,11 +23,16 @@ const (
 	frameGoAway   = 0x7
 	frameWindow   = 0x8
 	frameContinue = 0x9
+	frameStrange  = 0xfa
 
 	flagEndHeaders = 0x4
 	flagAck        = 0x1
+	flagEndStream  = 0x1
+	flagPadded     = 0x8
 
-	settingWindow = 0x4
+	settingStreams = 0x3
+	settingWindow  = 0x4
+	settingHeaders = 0x6
 )
 
 // okHeaders are ":status: 200" and "content-type: application/grpc", RFC 7541.
@@ -71,6 +77,55 @@ var frameLies = map[string]frameLie{
 	"window-flood":   {endless: many(frame(frameWindow, 0, 1, []byte{0, 0, 0, 1}))},
 	"push-flood":     {endless: many(frame(framePush, flagEndHeaders, 1, append([]byte{0, 0, 0, 2}, okHeaders...)))},
 	"headers-flood":  {first: frame(frameHeaders, 0, 1, okHeaders), endless: many(frame(frameContinue, 0, 1, append([]byte{0x00, 0x01, 'x', 0x7f, 0x81, 0x07}, bytes.Repeat([]byte("y"), 262)...)))},
+	"padding-flood":  {first: frame(frameHeaders, flagEndHeaders, 1, okHeaders), endless: many(padded(1, nil))},
+	"padded-dribble": {first: append(frame(frameHeaders, flagEndHeaders, 1, okHeaders), frame(frameData, 0, 1, []byte{0, 0, 0xff, 0, 0})...), endless: many(padded(1, []byte{0}))},
+	"small-frames":   {first: append(frame(frameHeaders, flagEndHeaders, 1, okHeaders), frame(frameData, 0, 1, []byte{0, 0, 0xff, 0, 0})...), endless: many(frame(frameData, 0, 1, make([]byte, 16)))},
+	"stray-data":     {endless: many(frame(frameData, 0, 999, make([]byte, 16<<10)))},
+	"strange-flood":  {endless: many(frame(frameStrange, 0, 0, nil))},
+	"priority-flood": {endless: many(frame(framePriority, 0, 1, make([]byte, 5)))},
+	"hundred-flood":  {endless: many(frame(frameHeaders, flagEndHeaders, 1, literal(":status", "103")))},
+	"no-streams":     {settings: setting(settingStreams, 0)},
+	"no-headers":     {settings: setting(settingHeaders, 0)},
+	"header-bomb":    {first: headerBomb(), endless: many(frame(framePing, 0, 0, make([]byte, 8)))},
+	"bad-header":     {each: answer(okHeaders, literal("x", "a\r\nb\x00"), literal("UPPER", "x"))},
+	"long-frame":     {each: func(c net.Conn, s uint32) { _, _ = c.Write(frame(frameData, 0, s, make([]byte, 1<<20))) }},
+	"window-overflow": {first: bytes.Repeat(frame(frameWindow, 0, 0, []byte{0x7f, 0xff, 0xff, 0xff}), 16),
+		each: func(c net.Conn, s uint32) { _, _ = c.Write(frame(frameWindow, 0, s, []byte{0x7f, 0xff, 0xff, 0xff})) }},
+	"web-page": {each: func(c net.Conn, s uint32) {
+		_, _ = c.Write(frame(frameHeaders, flagEndHeaders, s, append([]byte{0x88}, literal("content-type", "text/html"+escape)...)))
+		_, _ = c.Write(frame(frameData, flagEndStream, s, []byte("<h1>"+escape)))
+	}},
+	"bad-details": {each: answer(okHeaders, literal("grpc-status", "2"), literal("grpc-message", "%1b[2J%0aall is well"), literal("grpc-status-details-bin", "Cg////8"))},
+	"compressed": {each: func(c net.Conn, s uint32) {
+		_, _ = c.Write(frame(frameHeaders, flagEndHeaders, s, append(okHeaders[:len(okHeaders):len(okHeaders)], literal("grpc-encoding", "gzip")...)))
+		_, _ = c.Write(frame(frameData, 0, s, []byte{1, 0, 0, 0, 4, 0x1f, 0x8b, 8, 0}))
+	}},
+}
+
+// padded is data with as much padding as there can be.
+func padded(stream uint32, data []byte) []byte {
+	return frame(frameData, flagPadded, stream, append(append([]byte{255}, data...), make([]byte, 255)...))
+}
+
+// literal is a header that no table keeps, RFC 7541 section 6.2.2.
+func literal(name, value string) []byte {
+	out := append([]byte{0, byte(len(name))}, name...)
+	return append(append(out, byte(len(value))), value...)
+}
+
+// answer ends a stream with headers.
+func answer(blocks ...[]byte) func(net.Conn, uint32) {
+	return func(c net.Conn, s uint32) {
+		_, _ = c.Write(frame(frameHeaders, flagEndHeaders|flagEndStream, s, bytes.Join(blocks, nil)))
+	}
+}
+
+// headerBomb is a header of four kilobytes that the table keeps, and 12,000 times
+// its number there.
+func headerBomb() []byte {
+	block := append([]byte{0x40, 1, 'x', 0x7f, 0x81, 0x1e}, bytes.Repeat([]byte("y"), 127+1+30*128)...)
+	block = append(block, bytes.Repeat([]byte{0x80 | 62}, 12000)...)
+	return frame(frameHeaders, flagEndHeaders, 1, append(okHeaders[:len(okHeaders):len(okHeaders)], block...))
 }
 
 // dribble announces a message of 16 MiB and sends it a byte at a time.

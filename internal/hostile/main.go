@@ -38,6 +38,22 @@
 //	window-flood    opens a window that is open, for ever
 //	push-flood      pushes what nobody asked for
 //	headers-flood   sends headers that never end
+//	padding-flood   sends data that is padding and nothing else, for ever
+//	padded-dribble  answers a byte at a time, each in a frame of padding
+//	small-frames    answers sixteen bytes at a time, as fast as it can
+//	stray-data      sends data on a stream that nobody began, as fast as it can
+//	strange-flood   sends frames of a kind that nobody knows
+//	priority-flood  sends priorities, for ever
+//	hundred-flood   says for ever that it will answer soon
+//	no-streams      lets the host begin no stream
+//	no-headers      takes no headers
+//	header-bomb     repeats a large header by its number
+//	bad-header      sends headers with line feeds and zeros
+//	long-frame      sends a frame that is longer than agreed
+//	window-overflow opens the window until its number overflows
+//	web-page        answers with a web page of escape sequences
+//	bad-details     ends a call with details that are garbage
+//	compressed      compresses an answer, which nobody asked for
 //
 // In its answers (answers.go, bombs.go): see there.
 //

@@ -122,7 +122,7 @@ func TestRealForkBomb(t *testing.T) {
 }
 
 func TestRealCPU(t *testing.T) {
-	leaf := realLeaf(t, Limits{Processes: 64, CPUs: 0.1})
+	leaf := realLeaf(t, Limits{Processes: 64, CPUs: 0.02})
 	need(t, leaf, "cpu")
 	launch(t, leaf, "spin")
 	waitFor(t, "the process to be throttled", func() bool { return leaf.Usage().Throttled > 0 })

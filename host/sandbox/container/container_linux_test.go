@@ -168,7 +168,7 @@ func (o *output) started() {
 // run starts a request that must start.
 func run(t *testing.T, r *Request, o *output) *Handle {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	h, err := Start(ctx, r)
 	if err != nil {
@@ -188,7 +188,7 @@ func awaitDone(t *testing.T, h *Handle) {
 	t.Helper()
 	select {
 	case <-h.Done():
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the container does not end")
 	}
 }
@@ -520,7 +520,7 @@ func exists(name string) bool {
 
 func eventually(t *testing.T, complaint string, condition func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !condition(); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !condition(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal(complaint)
 		}

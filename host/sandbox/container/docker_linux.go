@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -42,6 +44,7 @@ type docker struct {
 	asked   bool // the engine may have made the container
 	output  net.Conn
 	copied  chan struct{}
+	killed  atomic.Bool // by us
 }
 
 // fillDocker writes the program where the monitor finds it, and describes the
@@ -189,8 +192,33 @@ func (d *docker) wait() (*Exit, error) {
 		return nil, err
 	}
 	e := exitOf(end.State.ExitCode)
-	e.OutOfMemory = end.State.OOMKilled && e.Signal == syscall.SIGKILL
+	if e.Signal == syscall.SIGKILL {
+		e.OutOfMemory = end.State.OOMKilled || !d.killed.Load() && d.ranOut(ctx)
+	}
 	return e, nil
+}
+
+// The engine hears of the end and of a want of memory by different ways. Where the
+// latter comes second, an inspection does not tell of it, but an event does.
+const (
+	oomPatience = time.Second
+	oomLooks    = 10
+)
+
+// ranOut looks for the event. Nobody else kills containers of ours, so that it is
+// seldom waited for in vain.
+func (d *docker) ranOut(ctx context.Context) bool {
+	filters, _ := json.Marshal(map[string][]string{"container": {d.id}, "event": {"oom"}}) // of texts: cannot fail
+	for range oomLooks {
+		now := time.Now()
+		query := url.Values{"since": {"0"}, "until": {fmt.Sprintf("%d.%09d", now.Unix(), now.Nanosecond())}, "filters": {string(filters)}}
+		var events []byte
+		if err := d.client.call(ctx, "GET", "/events", query, nil, &events); err != nil || len(events) > 0 {
+			return err == nil
+		}
+		time.Sleep(oomPatience / oomLooks)
+	}
+	return false
 }
 
 // exitOf reads a code the way Docker writes it: 128 and the signal.
@@ -203,6 +231,7 @@ func exitOf(code int) *Exit {
 }
 
 func (d *docker) kill() {
+	d.killed.Store(true)
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	_ = d.client.call(ctx, "POST", d.at("/kill"), nil, nil, nil)

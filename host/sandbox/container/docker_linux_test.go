@@ -119,6 +119,41 @@ func TestEngineErrors(t *testing.T) {
 	}
 }
 
+// An engine may tell of the end before it tells that it was for want of memory.
+func TestWantOfMemoryIsToldLate(t *testing.T) {
+	for name, c := range map[string]struct {
+		killed, want bool
+		events       []string // one answer after the other
+	}{
+		"told late":     {events: []string{"", `{"Action":"oom"}`}, want: true},
+		"told twice":    {events: []string{"{\"Action\":\"oom\"}\n{\"Action\":\"oom\"}\n"}, want: true},
+		"killed by us":  {killed: true, events: []string{`{"Action":"oom"}`}},
+		"by a stranger": {events: []string{""}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			asked := 0
+			api := fakeEngine(t, func(w http.ResponseWriter, r *http.Request) {
+				switch {
+				case strings.HasSuffix(r.URL.Path, "/events"):
+					_, _ = io.WriteString(w, c.events[min(asked, len(c.events)-1)])
+					asked++
+				default:
+					_, _ = io.WriteString(w, `{"State":{"ExitCode":137,"OOMKilled":false}}`)
+				}
+			})
+			host, engine := net.Pipe()
+			defer engine.Close()
+			d := &docker{client: api, id: "x", output: host, copied: make(chan struct{})}
+			close(d.copied)
+			d.killed.Store(c.killed)
+			e, err := d.wait()
+			if err != nil || e.Signal != syscall.SIGKILL || e.OutOfMemory != c.want {
+				t.Errorf("%+v, %v", e, err)
+			}
+		})
+	}
+}
+
 // A container that its engine does not remove is not forgotten, and its files do
 // not stay.
 func TestUnreachableEngine(t *testing.T) {

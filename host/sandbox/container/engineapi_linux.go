@@ -118,7 +118,7 @@ func (a *engineAPI) path(name string, query url.Values) string {
 const maxReply = 1 << 20
 
 // call sends a request and decodes the answer. A body that is no reader is sent
-// as JSON; into may be nil.
+// as JSON; into may be nil, and gets the text as it is if it is of bytes.
 func (a *engineAPI) call(ctx context.Context, method, name string, query url.Values, body, into any) error {
 	reader, kind, err := encode(body)
 	if err != nil {
@@ -140,7 +140,12 @@ func (a *engineAPI) call(ctx context.Context, method, name string, query url.Val
 		return &engineError{answer.StatusCode, message(text)}
 	case err != nil:
 		return err
-	case into != nil:
+	}
+	if raw, ok := into.(*[]byte); ok {
+		*raw = text
+		return nil
+	}
+	if into != nil {
 		return json.Unmarshal(text, into)
 	}
 	return nil

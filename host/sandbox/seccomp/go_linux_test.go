@@ -133,7 +133,7 @@ func serve(dir string) error {
 	if err != nil {
 		return err
 	}
-	ctx, stop := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, stop := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer stop()
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(w, r.Body)
@@ -205,7 +205,7 @@ func ask(socket string) string {
 		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
 	}}}
 	defer client.CloseIdleConnections()
-	for range 2000 {
+	for began := time.Now(); time.Since(began) < 2*time.Minute; {
 		reply, err := client.Post("http://plugin/", "text/plain", strings.NewReader("question"))
 		if err != nil {
 			time.Sleep(5 * time.Millisecond)

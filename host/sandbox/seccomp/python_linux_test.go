@@ -136,7 +136,7 @@ server = grpc.server(futures.ThreadPoolExecutor(4))
 server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(
     "t.Echo", {"Say": grpc.unary_unary_rpc_method_handler(say)})])
 server.add_insecure_port("unix:s"); server.start()
-assert asked.wait(30)
+assert asked.wait(120)
 server.stop(5).wait()
 `)
 	conn, err := grpc.NewClient("unix:"+filepath.Join(dir, "s"), grpc.WithTransportCredentials(insecure.NewCredentials()))
@@ -144,7 +144,7 @@ server.stop(5).wait()
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	ctx, stop := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, stop := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer stop()
 	var reply wrapperspb.StringValue
 	if err := conn.Invoke(ctx, "/t.Echo/Say", wrapperspb.String("hello"), &reply, grpc.WaitForReady(true)); err != nil || reply.Value != "hello" {

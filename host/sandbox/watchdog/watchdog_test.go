@@ -106,7 +106,7 @@ func TestKilledHostTakesItsProgramsAlong(t *testing.T) {
 	}
 	_ = cmd.Process.Kill()
 	_ = cmd.Wait()
-	if !within(5*time.Second, func() bool { return ended(pids[0]) }) {
+	if !within(40*time.Second, func() bool { return ended(pids[0]) }) {
 		_ = syscall.Kill(pids[0], syscall.SIGKILL)
 		t.Error("the guarded program outlives its host")
 	}
@@ -136,7 +136,7 @@ func TestDeadWatchdogIsReplaced(t *testing.T) {
 	}
 	_ = d.pipe.Close() // the end of the host, as the new one sees it
 	for _, cmd := range []*exec.Cmd{first, second} {
-		if !within(5*time.Second, func() bool { return ended(cmd.Process.Pid) }) {
+		if !within(40*time.Second, func() bool { return ended(cmd.Process.Pid) }) {
 			t.Errorf("program %d outlives its host", cmd.Process.Pid)
 		}
 		_ = cmd.Wait()

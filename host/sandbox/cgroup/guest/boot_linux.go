@@ -121,9 +121,11 @@ func (m Machine) emulate(ctx context.Context, initramfs string) (string, error) 
 		memory = 512
 	}
 	var console bytes.Buffer
+	// Beside other work an emulated timer is late, which the kernel would take for a
+	// broken one: no_timer_check.
 	cmd := exec.CommandContext(ctx, emulator, "-no-user-config", "-nodefaults", "-no-reboot",
 		"-machine", "pc,accel=tcg", "-m", strconv.Itoa(memory), "-display", "none", "-serial", "stdio",
-		"-kernel", m.Kernel, "-initrd", initramfs, "-append", "console=ttyS0 panic=-1 quiet loglevel=3")
+		"-kernel", m.Kernel, "-initrd", initramfs, "-append", "console=ttyS0 panic=-1 quiet loglevel=3 no_timer_check")
 	cmd.Stdout, cmd.Stderr = &console, &console
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	cmd.WaitDelay = 10 * time.Second

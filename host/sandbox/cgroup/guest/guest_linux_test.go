@@ -78,13 +78,18 @@ func TestTimeout(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
-	m := Machine{Kernel: "none", Binary: "/proc/self/exe", Timeout: 300 * time.Millisecond}
-	result, err := m.Run(t.Context(), t.TempDir())
-	if !errors.Is(err, ErrNoResult) || !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("Run: %v", err)
-	}
-	if result == nil || result.Console != "booting\n" {
-		t.Errorf("result %+v", result)
+	for limit := 300 * time.Millisecond; ; limit *= 2 { // until the shell has had time for its first line
+		m := Machine{Kernel: "none", Binary: "/proc/self/exe", Timeout: limit}
+		result, err := m.Run(t.Context(), t.TempDir())
+		if !errors.Is(err, ErrNoResult) || !errors.Is(err, context.DeadlineExceeded) || result == nil {
+			t.Fatalf("Run: %+v, %v", result, err)
+		}
+		if result.Console == "booting\n" {
+			return
+		}
+		if limit > time.Minute {
+			t.Fatalf("result %+v", result)
+		}
 	}
 }
 
