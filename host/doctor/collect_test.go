@@ -17,7 +17,7 @@ import (
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
 )
 
-const soon = 5 * time.Second
+const soon = time.Minute
 
 func TestCollectJoinsThePlugins(t *testing.T) {
 	got := Collect(t.Context(), []Plugin{
@@ -123,9 +123,9 @@ func TestCollectConflicts(t *testing.T) {
 func TestCollectSurvivesADeadPlugin(t *testing.T) {
 	r := &rogue{}
 	p, server := r.serve(t, "mortal", []string{"x.y"}, nil)
-	r.collect = func(context.Context) (*pluginv1.CollectResponse, error) {
+	r.collect = func(ctx context.Context) (*pluginv1.CollectResponse, error) {
 		go server.Stop()
-		time.Sleep(50 * time.Millisecond)
+		<-ctx.Done() // nothing can be sent any more
 		return nil, errors.New("never sent")
 	}
 	got := Collect(t.Context(), []Plugin{p, honest(t, "good", collector(map[string]any{"cpu.count": 4}))}, soon)
@@ -143,15 +143,25 @@ func TestCollectSurvivesAHangingPlugin(t *testing.T) {
 	}}
 	p, _ := r.serve(t, "sleeper", []string{"x.y"}, nil)
 	defer close(release)
-	start := time.Now()
-	got := Collect(t.Context(), []Plugin{p, honest(t, "good", collector(map[string]any{"cpu.count": 4}))}, 200*time.Millisecond)
-	if took := time.Since(start); took > 3*time.Second {
-		t.Errorf("it took %v", took)
+	patiently(t, func(limit time.Duration) bool {
+		got := Collect(t.Context(), []Plugin{p, honest(t, "good", collector(map[string]any{"cpu.count": 4}))}, limit)
+		if !got.TimedOut {
+			t.Errorf("got %+v", got)
+		}
+		mustSay(t, got.Diagnostics, "did not answer within "+limit.String())
+		return got.Facts.Known("cpu.count")
+	})
+}
+
+// patiently gives an attempt more and more time, until those had enough of it that
+// do answer.
+func patiently(t *testing.T, enough func(limit time.Duration) bool) {
+	t.Helper()
+	for limit := 200 * time.Millisecond; !enough(limit); limit *= 2 {
+		if limit > soon {
+			t.Fatalf("those that answer are missing after %v", limit)
+		}
 	}
-	if !got.TimedOut || !got.Facts.Known("cpu.count") {
-		t.Errorf("got %+v", got)
-	}
-	mustSay(t, got.Diagnostics, "did not answer within 200ms")
 }
 
 func TestCollectRefusesAHugeAnswer(t *testing.T) {

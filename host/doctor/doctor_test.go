@@ -215,18 +215,14 @@ func TestDiagnoseKeepsToItsTime(t *testing.T) {
 	}
 	p, _ := r.serve(t, "sleeper", []string{"x.y"}, []string{"gpu.a"})
 	o := options()
-	o.Timeout = 100 * time.Millisecond
-	start := time.Now()
-	d := Diagnose(t.Context(), append(workshop(t), p), o)
-	if took := time.Since(start); took > 3*time.Second {
-		t.Errorf("it took %v", took)
-	}
-	if ExitCode(d, false) != ExitTimeout || !d.Summary.TimedOut {
-		t.Errorf("exit code %d, summary %+v", ExitCode(d, false), d.Summary)
-	}
-	if d.Summary.Errors == 0 {
-		t.Error("the answers of the other plugins are lost")
-	}
+	patiently(t, func(limit time.Duration) bool {
+		o.Timeout = limit
+		d := Diagnose(t.Context(), append(workshop(t), p), o)
+		if ExitCode(d, false) != ExitTimeout || !d.Summary.TimedOut {
+			t.Errorf("exit code %d, summary %+v", ExitCode(d, false), d.Summary)
+		}
+		return d.Summary.Errors > 0 // of the other plugins
+	})
 }
 
 func TestExitCode(t *testing.T) {

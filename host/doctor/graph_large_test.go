@@ -146,7 +146,7 @@ func TestHostileGraph(t *testing.T) {
 	}
 	begin := time.Now()
 	RootCauses(sorted(findings))
-	if took := time.Since(begin); took > 20*time.Second {
+	if took := time.Since(begin); took > 2*time.Minute {
 		t.Errorf("took %v", took)
 	}
 }

@@ -90,11 +90,24 @@ func gpuLine(s fact.Set) string {
 	what := grouped(names)
 	if n, ok := s.Int("gpu.count"); what == "" && ok {
 		if n == 0 {
-			return "no NVIDIA GPU"
+			return integratedGPU(s)
 		}
 		what = count(n, "NVIDIA GPU")
 	}
 	return joined(what, with("driver", driverVersion(s)))
+}
+
+// integratedGPU speaks of a machine without a GPU on its bus, as Jetsons are.
+func integratedGPU(s fact.Set) string {
+	type integrated struct {
+		Name    string `json:"name"`
+		Release string `json:"release"`
+	}
+	gpu, ok := fact.Get[integrated](s, "gpu.integrated")
+	if !ok {
+		return "no NVIDIA GPU"
+	}
+	return joined("integrated GPU of a "+gpu.Name, with("Jetson Linux", gpu.Release))
 }
 
 func driverVersion(s fact.Set) string {

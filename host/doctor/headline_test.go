@@ -20,6 +20,7 @@ func TestHeadline(t *testing.T) {
 	}{
 		{"nothing known", "gpu", nil, NothingFound},
 		{"no GPU", "gpu", values{"gpu.count": 0}, "no NVIDIA GPU"},
+		{"Jetson", "gpu", values{"gpu.count": 0, "gpu.integrated": values{"name": "Jetson", "release": "36.4.3"}}, "integrated GPU of a Jetson, Jetson Linux 36.4.3"},
 		{"GPU without a driver", "gpu", values{"gpu.count": 2}, "2 NVIDIA GPUs"},
 		{"two kinds", "gpu", values{"gpu.devices": list(values{"name": "NVIDIA A100"}, values{"name": "NVIDIA T4"}, values{"name": "NVIDIA A100"}), "gpu.driver.version": "550.54.15", "gpu.driver.flavor": "open"},
 			"2 x NVIDIA A100, NVIDIA T4, driver 550.54.15 (open)"},

@@ -42,17 +42,35 @@ func runNoNvidiaRuntime(c *check.Context) {
 	if !hasGPU(c) || known && !loaded || flavor != "docker" && flavor != "rootless" || hasGPURuntime(c) || c.Facts.String("os.container") != "" {
 		return
 	}
+	severity := check.Warning
+	if asksForGPU(c) {
+		severity = check.Error // the project's own services do not start
+	}
 	c.Report(check.Finding{
-		Severity: check.Warning,
+		Severity: severity,
 		Detail:   "docker run --gpus all fails here: \"could not select device driver\".",
 		Cause:    "The NVIDIA Container Toolkit is not installed.",
 		Evidence: c.Evidence("gpu.count", "docker.engine.flavor", "docker.daemon_config", "docker.nvidia_toolkit.path"),
+		Explains: []string{"compose.nvidia-runtime"},
 		Remedies: []check.Remedy{{
 			ID: "install-toolkit", Summary: "Install the toolkit from NVIDIA's repository and register its runtime", Kind: check.SystemCommand, Risk: check.Medium,
 			Preview: append(installToolkit(c), registerRuntime(c)...),
 		}},
 		Verify: []string{"docker run --rm --gpus all ubuntu nvidia-smi"},
 	})
+}
+
+// asksForGPU reports whether a service of the project's compose files asks for
+// the GPU.
+func asksForGPU(c *check.Context) bool {
+	for _, name := range c.Facts.Instances("compose") {
+		for _, s := range servicesOf(c, name) {
+			if s.Reserved || s.Runtime == "nvidia" {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func hasGPURuntime(c *check.Context) bool {

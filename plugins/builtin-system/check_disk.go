@@ -120,13 +120,27 @@ func explainsOthers(c *check.Context, r room) []string {
 }
 
 func cleanups(c *check.Context) []check.Remedy {
-	preview := []string{"pip cache purge", "uv cache prune", "conda clean --all"}
+	preview := packageCaches(c)
 	if c.Facts.Bool("docker.engine.installed") {
 		preview = append(preview, "docker system prune")
 	}
 	return []check.Remedy{{
-		ID: "prune-caches", Summary: "Remove what can be fetched again, with the tools that are installed", Kind: check.Advice, Risk: check.Medium, Preview: preview,
+		ID: "prune-caches", Summary: "Remove what can be fetched again", Kind: check.Advice, Risk: check.Medium, Preview: preview,
 	}}
+}
+
+// packageCaches are the commands that empty the caches of the installers of
+// Python whose environments were found here.
+func packageCaches(c *check.Context) []string {
+	out := []string{"pip cache purge"}
+	envs, _ := fact.Get[[]struct{ Kind string }](c.Facts, "python.envs")
+	for kind, command := range map[string]string{"uv": "uv cache prune", "conda": "conda clean --all"} {
+		if slices.ContainsFunc(envs, func(e struct{ Kind string }) bool { return e.Kind == kind }) {
+			out = append(out, command)
+		}
+	}
+	slices.Sort(out[1:])
+	return out
 }
 
 type tmpSettings struct {

@@ -224,7 +224,7 @@ func TestHostileCache(t *testing.T) {
 	}
 	start := time.Now()
 	plugintest.Observe(t, target, collectors()...)
-	if took := time.Since(start); took > 20*time.Second {
+	if took := time.Since(start); took > 2*time.Minute {
 		t.Errorf("took %v", took)
 	}
 }

@@ -126,7 +126,7 @@ func (c *child) stop() {
 }
 
 // patience is how long a small file may take.
-const patience = 20 * time.Second
+const patience = 2 * time.Minute
 
 // ask has the child read a file: r, e, or d when it died.
 func (c *child) ask(file []byte) (byte, error) {

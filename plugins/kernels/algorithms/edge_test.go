@@ -272,7 +272,7 @@ func TestCancelledFit(t *testing.T) {
 	if _, err := inst.(kernel.Fitter).Fit(ctx, kernel.FromBatches(in.Schema(), in)); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
-	if took := time.Since(begin); took > 5*time.Second {
+	if took := time.Since(begin); took > time.Minute {
 		t.Errorf("a cancelled fit took %v", took)
 	}
 }

@@ -70,13 +70,14 @@ type machine struct {
 // step may use what the earlier ones found.
 func observeGPUs(ctx context.Context, m *machine, read nvml.Reader) {
 	if m.OS != "linux" {
-		m.record.Add(facts.NVMLStatus, facts.NVMLNotLive, fact.Call("runtime.GOOS", m.OS))
+		m.record.Add(facts.NVMLStatus, facts.NVMLNotLinux, fact.Call("runtime.GOOS", m.OS))
 		return
 	}
 	m.place()
 	m.kernel()
 	m.services()
 	gpus, bus := m.pci()
+	m.integrated(gpus)
 	if m.switches > 0 {
 		m.fabricVersion()
 	}
@@ -99,6 +100,8 @@ func observeGPUs(ctx context.Context, m *machine, read nvml.Reader) {
 
 var gpuFacts = []fact.Description{
 	{Address: facts.PCI, Summary: "NVIDIA display and 3D controllers on the PCI bus", Type: "list"},
+	{Address: facts.AMD, Summary: "PCI addresses of AMD's accelerators; absent where there are none", Type: "list"},
+	{Address: facts.Integrated, Summary: "the GPU of a Jetson, which is on no PCI bus: {name, release}; absent elsewhere", Type: "object"},
 	{Address: facts.Count, Summary: "NVIDIA GPUs in the machine", Type: "number"},
 	{Address: facts.Switches, Summary: "NVSwitch bridges on the PCI bus", Type: "number"},
 	{Address: facts.Devices, Summary: "GPUs in PCI order, with name, UUID, memory and compute capability as far as they are known", Type: "list"},

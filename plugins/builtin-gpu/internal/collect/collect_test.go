@@ -155,7 +155,7 @@ func TestOtherSystems(t *testing.T) {
 	target := rtx4090().Target(t, map[string]string{"CUDA_VISIBLE_DEVICES": "0"})
 	target.OS = "windows"
 	require(t, observe(t, target, nil), map[string]string{
-		facts.PCI: "absent", facts.Loaded: "absent", facts.Env: `{"CUDA_VISIBLE_DEVICES":"0"}`, facts.NVMLStatus: `"not a live machine"`,
+		facts.PCI: "absent", facts.Loaded: "absent", facts.Env: `{"CUDA_VISIBLE_DEVICES":"0"}`, facts.NVMLStatus: `"asked on Linux only"`,
 	})
 }
 

@@ -5,6 +5,8 @@ package collect
 import (
 	"cmp"
 	"context"
+	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -28,13 +30,20 @@ func (m *machine) askNVML(ctx context.Context, read nvml.Reader, library string)
 		return nvml.Reading{}
 	}
 	if library != "" {
-		library = filepath.Join(m.Root, filepath.FromSlash(library))
+		library = m.loadable(library)
 	}
 	got := readInTime(ctx, read, library)
-	if library != "" || got.Status != facts.NVMLNoLibrary && got.Status != facts.NVMLNotBuilt {
+	if got.Status == facts.NVMLNotBuilt {
+		m.record.Add(facts.NVMLStatus, got.Status, got.Evidence...)
+		return got
+	}
+	if library != "" || got.Status != facts.NVMLNoLibrary {
 		m.record.Live("NVML")
 	}
-	if got.Status == facts.NVMLNoDriver && m.Exists(moduleDir) && !m.ownRoot() {
+	switch {
+	case got.Status == facts.NVMLNoLibrary && library != "":
+		got.Status = facts.NVMLNotLoaded
+	case got.Status == facts.NVMLNoDriver && m.Exists(moduleDir) && !m.ownRoot():
 		got.Status = facts.NVMLNoNodes
 	}
 	m.record.Add(facts.NVMLStatus, got.Status, fact.Call("nvmlInit", got.Status))
@@ -42,6 +51,24 @@ func (m *machine) askNVML(ctx context.Context, read nvml.Reader, library string)
 		m.record.Add(facts.DriverCUDA, got.CUDA, fact.Call("nvmlSystemGetCudaDriverVersion", got.CUDA))
 	}
 	return got
+}
+
+// loadable is where the process can load a library of the machine. In a sandbox
+// the machine's files below Root are for reading only; the loader's directories
+// stand at their own place too, and there code can be mapped. What a link leads to
+// may be out of sight: Debian's leads through /etc/alternatives.
+func (m *machine) loadable(library string) string {
+	below := filepath.Join(m.Root, filepath.FromSlash(library))
+	seen, err := os.Stat(below)
+	if err != nil {
+		return below
+	}
+	for _, name := range []string{library, path.Join(path.Dir(library), "nvidia/current", path.Base(library))} {
+		if own, err := os.Stat(filepath.FromSlash(name)); err == nil && os.SameFile(own, seen) {
+			return filepath.FromSlash(name)
+		}
+	}
+	return below
 }
 
 // ownRoot reports whether the machine's root is this process's root, where the

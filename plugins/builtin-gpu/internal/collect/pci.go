@@ -37,11 +37,15 @@ func (m *machine) pci() (gpus []facts.PCIDevice, bus bool) {
 	gpus = []facts.PCIDevice{}
 	switches, hidden := 0, 0
 	var seen []fact.Evidence
+	var amd accelerators
 	for _, e := range entries[:min(len(entries), maxPCI)] {
 		dir := path.Join(pciDir, e.Name())
 		vendor := hexWord(m.ReadText(dir + "/vendor"))
 		if vendor == "" {
 			hidden++
+		}
+		if vendor == vendorAMD {
+			amd.look(m, dir, e.Name())
 		}
 		if vendor != vendorNVIDIA || m.virtualFunction(dir) {
 			continue
@@ -58,6 +62,7 @@ func (m *machine) pci() (gpus []facts.PCIDevice, bus bool) {
 		m.record.Unknown(facts.PCI, strconv.Itoa(hidden)+" devices on the bus cannot be read", fact.File(pciDir, 0, ""))
 		return nil, false
 	}
+	amd.add(m.record)
 	m.record.Add(facts.PCI, gpus, seen...)
 	m.switches = switches
 	m.record.Add(facts.Switches, switches, fact.File(pciDir, 0, ""))

@@ -154,3 +154,10 @@ func (i *MIGInstance) UnmarshalJSON(data []byte) error {
 func (m *MIG) On() bool {
 	return m != nil && (strings.EqualFold(m.Mode, "on") || strings.EqualFold(m.Mode, "enabled"))
 }
+
+// IntegratedGPU is a GPU that is part of the processor and on no PCI bus.
+type IntegratedGPU struct {
+	Name string `json:"name"` // "Jetson"
+	// Release of Jetson Linux, "36.4.3"; "" where it is not told.
+	Release string `json:"release,omitempty"`
+}

@@ -16,12 +16,15 @@ import (
 
 // Addresses of the gpu plugin's facts.
 const (
-	PCI      = "gpu.pci"            // []PCIDevice
-	Count    = "gpu.count"          // int
-	Switches = "gpu.nvswitch.count" // int
-	Devices  = "gpu.devices"        // []Device
-	Nodes    = "gpu.device_nodes"   // []Node
-	Env      = "gpu.env"            // map[string]string
+	PCI   = "gpu.pci"   // []PCIDevice
+	Count = "gpu.count" // int
+	AMD   = "gpu.amd"   // []string, PCI addresses; absent without one
+	// Integrated is an IntegratedGPU, on a Jetson only.
+	Integrated = "gpu.integrated"
+	Switches   = "gpu.nvswitch.count" // int
+	Devices    = "gpu.devices"        // []Device
+	Nodes      = "gpu.device_nodes"   // []Node
+	Env        = "gpu.env"            // map[string]string
 
 	Loaded         = "gpu.driver.loaded"          // bool
 	DriverVersion  = "gpu.driver.version"         // string
@@ -177,7 +180,9 @@ const (
 	NVMLOk         = "ok"
 	NVMLNotBuilt   = "not built in"
 	NVMLNotLive    = "not a live machine"
+	NVMLNotLinux   = "asked on Linux only"
 	NVMLNoLibrary  = "library not found"
+	NVMLNotLoaded  = "library found, and cannot be loaded"
 	NVMLNoDriver   = "driver not loaded"
 	NVMLNoNodes    = "device nodes not visible to the plugin"
 	NVMLMismatch   = "driver and library versions differ"

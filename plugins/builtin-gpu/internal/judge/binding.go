@@ -173,30 +173,40 @@ func judgeUnclaimed(s *scene) {
 	if needs, _ := s.refusedByClosed(); s.Facts.String(facts.Flavor) == facts.FlavorClosed && len(needs) > 0 {
 		return // gpu.open-module-required names the reason
 	}
-	cause, seen := s.refusal(free)
+	said, seen := s.refusal(free)
 	severity := check.Warning
-	if !slices.ContainsFunc(free, func(g facts.PCIDevice) bool { return !tables.PreMaxwell(g.Device) }) {
+	switch {
+	case len(free) == len(s.gpus):
+		severity = check.Error // nothing is left to compute on
+	case !slices.ContainsFunc(free, func(g facts.PCIDevice) bool { return !tables.PreMaxwell(g.Device) }):
 		severity = check.Info // too old for the driver that serves the others
 	}
 	s.Report(check.Finding{
 		Severity: severity,
 		Subject:  s.names(free),
 		Detail:   fmt.Sprintf("Driver %s is loaded, and %d of %s has no driver: %s.", s.driver, len(free), count(len(s.gpus), "GPU"), s.names(free)),
-		Cause:    cause,
+		Cause:    cause(said),
 		Evidence: append(s.Evidence(facts.PCI, facts.Loaded), seen...),
-		Remedies: []check.Remedy{advice("read-kernel-log", "Read what the driver said about the GPU.", "sudo dmesg | grep -i -e nvrm -e "+free[0].Address)},
+		Remedies: append(s.otherDriver(said), advice("read-kernel-log", "Read what the driver said about the GPU.", "sudo dmesg | grep -i -e nvrm -e "+free[0].Address)),
 		Verify:   []string{"readlink /sys/bus/pci/devices/" + free[0].Address + "/driver", "nvidia-smi -L"},
 	})
 }
 
-// refusal quotes what the driver said of GPUs that it does not serve.
-func (s *scene) refusal(gpus []facts.PCIDevice) (cause string, seen []fact.Evidence) {
+// refusal is what the driver said of GPUs that it does not serve, "" for nothing.
+func (s *scene) refusal(gpus []facts.PCIDevice) (said string, seen []fact.Evidence) {
 	for _, e := range s.current(facts.EventUnserved) {
 		for _, g := range gpus {
 			if g.Address == e.PCI || e.PCI == "" && len(s.gpus) == 1 {
-				return "The driver said: " + s.plain(e.Text) + ".", e.seen
+				return strings.TrimSuffix(s.plain(e.Text), ". Please"), e.seen
 			}
 		}
 	}
-	return "The driver refused the GPU or could not start it.", nil
+	return "", nil
+}
+
+func cause(said string) string {
+	if said == "" {
+		return "The driver refused the GPU or could not start it."
+	}
+	return "The driver said: " + said + "."
 }

@@ -150,7 +150,7 @@ var fleet = []struct {
 	{name: "a GPU that failed to join the fabric", tree: hgx(), record: devices(`,"fabric":"failed"`), want: []string{"gpu.fabric-manager error"}},
 	{name: "Xid 154 after the Xid that it sums up", tree: server(), log: stamp + "Xid (PCI:0000:01:00): 119, Timeout\n" + stamp + "Xid (PCI:0000:01:00): 154, GPU recovery action changed from 0x0 (None) to 0x1 (GPU Reset Required)", want: []string{"gpu.xid error", "gpu.xid info"}},
 	{name: "MIG without instances, and a UUID of yesterday", tree: server(), env: map[string]string{"CUDA_VISIBLE_DEVICES": "MIG-bb"}, record: devices(`,"mig":{"mode":"on"}`), want: []string{"gpu.mig-no-instance error"}},
-	{name: "Tesla K80 on branch 470", tree: with(machinetest.Healthy("102d", "Tesla K80", "470.256.02"), tree{})},
+	{name: "Tesla K80 on branch 470", tree: with(machinetest.Healthy("102d", "Tesla K80", "470.256.02"), tree{}), want: []string{"gpu.persistence-off info"}},
 	{name: "driver 610", tree: machinetest.Healthy("2684", "NVIDIA GeForce RTX 4090", "610.43")},
 	{name: "NixOS", tree: func() tree {
 		t := rtx4090()

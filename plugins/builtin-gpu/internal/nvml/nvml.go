@@ -4,8 +4,10 @@
 // machine.
 //
 // Built with cgo on Linux it loads libnvidia-ml.so.1 at run time through
-// go-nvml; no header and no library is needed to build. In every other build
-// Read answers "not built in" and the plugin goes by files alone.
+// go-nvml; no header and no library is needed to build, and the executable starts
+// where there is none. Releases are built so for Linux with glibc. In every other
+// build Read answers "not built in", with how it was built, and the plugin goes by
+// files alone: go-nvml has no Windows, and macOS no such library.
 //
 // The library is closed code of any age. Calling a function that it does not
 // have ends the process, with nothing to recover from, so only functions that
@@ -29,7 +31,7 @@ type Reading struct {
 	// Devices in NVML's order. One that could not be read has its index and
 	// its Fault only.
 	Devices []facts.Device
-	// Evidence is the calls that gave the devices.
+	// Evidence is the calls that gave the devices, or that NVML is not built in.
 	Evidence []fact.Evidence
 }
 

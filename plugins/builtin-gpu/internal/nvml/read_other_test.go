@@ -11,7 +11,7 @@ import (
 )
 
 func TestReadSaysThatItIsNotBuiltIn(t *testing.T) {
-	if got := Read("/usr/lib/libnvidia-ml.so.1"); got.Status != facts.NVMLNotBuilt || got.Devices != nil {
+	if got := Read("/usr/lib/libnvidia-ml.so.1"); got.Status != facts.NVMLNotBuilt || got.Devices != nil || len(got.Evidence) != 1 || got.Evidence[0].Value == "" {
 		t.Errorf("%+v", got)
 	}
 }

@@ -138,3 +138,17 @@ func FuzzCompare(f *testing.F) {
 		IsVersion(b)
 	})
 }
+
+// TestLookupGPUFindsEveryRow: what is found in the text is what the table says.
+func TestLookupGPUFindsEveryRow(t *testing.T) {
+	for _, want := range devices().Rows {
+		if got, ok := LookupGPU(want.Device); !ok || got != want {
+			t.Errorf("LookupGPU(%s) = %+v, want %+v", want.Device, got, want)
+		}
+	}
+	for _, hostile := range []string{"", `1004", "name": "GeForce GTX 780`, "100", `1004\u0000`} {
+		if g, ok := LookupGPU(hostile); ok {
+			t.Errorf("LookupGPU(%q) = %+v", hostile, g)
+		}
+	}
+}

@@ -24,7 +24,7 @@ func (e *environment) variables() map[string]string {
 // builders lists the installed packages that compile what while they run.
 func (e *environment) builders(what string) []observed.Package {
 	var out []observed.Package
-	for _, name := range tables.Builders.Names(what) {
+	for _, name := range tables.Builders().Names(what) {
 		if p, ok := e.installed(name); ok && !e.compiledAhead(p) {
 			out = append(out, p)
 		}

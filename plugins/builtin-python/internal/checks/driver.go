@@ -38,15 +38,15 @@ func lookDriver(e *environment) {
 		return
 	}
 	driver := e.effectiveDriver()
-	row, known := tables.Drivers.Minimum(major)
+	row, known := tables.Drivers().Minimum(major)
 	branch, readable := cudaMajor(driver)
 	switch {
-	case !known && major > tables.Drivers.Newest():
+	case !known && major > tables.Drivers().Newest():
 		e.reportUnknownDriver(fmt.Sprintf("torch %s is built for CUDA %s, which is newer than the table of drivers (up to CUDA %d).",
-			torch.Version, torch.CUDA, tables.Drivers.Newest()))
-	case readable && branch > tables.Drivers.NewestDriver:
+			torch.Version, torch.CUDA, tables.Drivers().Newest()))
+	case readable && branch > tables.Drivers().NewestDriver:
 		e.reportUnknownDriver(fmt.Sprintf("Driver %s is newer than the table of drivers (up to branch %d), so whether it still runs CUDA %d is not known.",
-			driver, tables.Drivers.NewestDriver, major))
+			driver, tables.Drivers().NewestDriver, major))
 	case known:
 		e.compareDriver(torch, driver, row)
 	}
@@ -96,30 +96,69 @@ func (e *environment) compareDriver(torch observed.TorchBuild, driver string, ro
 	if order, ok := tables.CompareDrivers(driver, minimum); !ok || order >= 0 {
 		return
 	}
+	cause, note := "The driver is older than the CUDA major release of the wheel.", ""
+	end, ended := e.endOfSupport(minimum)
+	if ended {
+		cause = "The GPU is too old for every driver that runs the CUDA of the wheel."
+		note = fmt.Sprintf(" No newer one serves %s: branch %d is its last.", end.device, end.branch)
+	}
 	e.report(check.Finding{
-		Detail: fmt.Sprintf("torch %s is built for CUDA %s, which needs driver %s or newer; the driver is %s.",
-			torch.Version, torch.CUDA, minimum, driver),
-		Cause:    "The driver is older than the CUDA major release of the wheel.",
+		Detail: fmt.Sprintf("torch %s is built for CUDA %s, which needs driver %s or newer; the driver is %s.%s",
+			torch.Version, torch.CUDA, minimum, driver, note),
+		Cause:    cause,
 		Evidence: e.ctx.Evidence(driverVersion, e.at(observed.Torch)),
 		Explains: []string{codeArch},
-		Remedies: e.driverRemedies(driver, minimum),
+		Remedies: e.driverRemedies(driver, minimum, ended),
 		Verify:   []string{e.imports("import torch; torch.cuda.init(); print(torch.cuda.get_device_name())")},
 	})
 }
 
-// driverRemedies offers a newer driver, and the newest wheel index that the
-// present driver can run where there is one.
-func (e *environment) driverRemedies(driver, minimum string) []check.Remedy {
-	out := []check.Remedy{e.newerDriver(minimum)}
+// supportEnd is a device and the last driver branch that serves it.
+type supportEnd struct {
+	device string
+	branch int
+}
+
+// endOfSupport reports whether no driver of the wanted version serves any GPU of
+// this machine.
+func (e *environment) endOfSupport(minimum string) (supportEnd, bool) {
+	devices, _ := factDevices(e)
+	wanted, _ := cudaMajor(minimum)
+	var end supportEnd
+	for _, d := range devices {
+		last, ok := tables.Drivers().Last(d.Capability)
+		if !ok || last >= wanted {
+			return supportEnd{}, false
+		}
+		end = supportEnd{d.Name, last}
+	}
+	return end, len(devices) > 0
+}
+
+// driverRemedies offers a newer driver unless the GPU has had its last, and the
+// newest wheel index that the present driver can run where there is one.
+func (e *environment) driverRemedies(driver, minimum string, ended bool) []check.Remedy {
+	var out []check.Remedy
+	if !ended {
+		out = append(out, e.newerDriver(minimum))
+	}
 	for _, wheel := range []struct {
 		major int
 		index string
 	}{{12, defaultTag}, {11, "cu118"}} {
 		if e.runsMajor(driver, wheel.major) {
-			return append(out, e.fromIndex("Or install a wheel for the driver that is there.", "", wheel.index))
+			return append(out, e.fromIndex(alternative(out)+"nstall a wheel for the driver that is there.", "", wheel.index))
 		}
 	}
 	return out
+}
+
+// alternative begins a sentence about another way, or the only one.
+func alternative(before []check.Remedy) string {
+	if len(before) > 0 {
+		return "Or i"
+	}
+	return "I"
 }
 
 // device is a row of gpu.devices, from the gpu plugin.
@@ -181,7 +220,7 @@ func (e *environment) isTabledWheel(v pep440.Version) bool {
 
 // archRow finds the wheels that a version belongs to.
 func archRow(v pep440.Version, tag string) (tables.ArchRow, bool) {
-	for _, row := range tables.Archs.Rows {
+	for _, row := range tables.Archs().Rows {
 		set, err := pep440.ParseSpecifiers(row.Torch)
 		if err == nil && row.CUDA == tag && set.Contains(v.Public()) {
 			return row, true
@@ -193,13 +232,13 @@ func archRow(v pep440.Version, tag string) (tables.ArchRow, bool) {
 // reportUnknownArch speaks only of releases newer than the table; older ones
 // than it holds are no news.
 func (e *environment) reportUnknownArch(v pep440.Version) {
-	newest, err := pep440.Parse(tables.Archs.NewestTorch())
+	newest, err := pep440.Parse(tables.Archs().NewestTorch())
 	if err != nil || v.Major() < newest.Major() || v.Major() == newest.Major() && v.Minor() <= newest.Minor() {
 		return
 	}
 	e.report(check.Finding{
 		Severity: check.Unknown, Title: "torch is newer than the table of devices",
-		Detail:   fmt.Sprintf("Which GPUs torch %s has code for is not known to this version of the table (%s).", v, tables.Archs.Version),
+		Detail:   fmt.Sprintf("Which GPUs torch %s has code for is not known to this version of the table (%s).", v, tables.Archs().Version),
 		Cause:    "The knowledge table ends before this release.",
 		Evidence: e.ctx.Evidence(e.at(observed.Torch), "gpu.devices"),
 		Verify:   []string{e.imports("import torch; print(torch.cuda.get_arch_list())")},
@@ -230,7 +269,7 @@ func ptxText(row tables.ArchRow) string {
 // environment's version of Python, as far as that is known.
 func (e *environment) hasWheel(specifier string) bool {
 	set, err := pep440.ParseSpecifiers(specifier)
-	known := tables.Pythons.For(e.Version)
+	known := tables.Pythons().For(e.Version)
 	return err != nil || len(known) == 0 || slices.ContainsFunc(known, func(release string) bool {
 		v, err := pep440.Parse(release)
 		return err == nil && set.Contains(v)
@@ -239,7 +278,7 @@ func (e *environment) hasWheel(specifier string) bool {
 
 // archRemedy names the newest index in the table that serves the device.
 func (e *environment) archRemedy(d device) check.Remedy {
-	rows := tables.Archs.Rows
+	rows := tables.Archs().Rows
 	for i := len(rows) - 1; i >= 0; i-- {
 		if runs, ok := rows[i].Runs(d.Capability); ok && runs && e.runsTag(rows[i].CUDA) && e.hasWheel(rows[i].Torch) {
 			return e.fromIndex("Install a build with code for the device.", rows[i].Torch, rows[i].CUDA)

@@ -92,7 +92,7 @@ func (e *environment) onnxRemedies(f observed.Framework) []check.Remedy {
 	torchMajor, hasTorch := cudaMajor(torch.CUDA)
 	own, known := cudaMajor(f.CUDA)
 	var out []check.Remedy
-	if row, ok := tables.Runtimes.For(torchMajor); hasTorch && known && own != torchMajor && ok {
+	if row, ok := tables.Runtimes().For(torchMajor); hasTorch && known && own != torchMajor && ok {
 		out = append(out, e.install(fmt.Sprintf("Install the releases for torch's CUDA %d.", torchMajor), "onnxruntime-gpu"+row.ONNXRuntime))
 	}
 	v, err1 := pep440.Parse(f.Version)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/locate"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/observed"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/pep508"
 	"github.com/bulkhead-ml/bulkhead/sdk/check"
@@ -18,7 +19,7 @@ var pythonPathForeign = check.Check{
 	Needs: []string{need(observed.PythonPath), need(observed.Version)},
 	Doc: check.Doc{
 		Meaning:    "Imports fail with \"No module named 'numpy._core._multiarray_umath'\" or similar, although the package is installed: Python finds the copy for another version first.",
-		Detection:  "Each directory of PYTHONPATH is listed. The version of Python in its path (python3.8/site-packages) and in the names of extension modules (cpython-38) is compared with the environment's. Where the directory hides no installed package, it is a warning.",
+		Detection:  "Each directory of PYTHONPATH is listed. The version of Python in its path (python3.8/site-packages) and in the names of extension modules (cpython-38) is compared with the environment's. Where the directory hides no installed package, it is a warning, and for information where the environment is not the one in use.",
 		Cause:      "PYTHONPATH is searched before the environment's own packages, in every Python that is started. A module system, ROS or a line in .bashrc sets it.",
 		Fix:        "Take the directory out of PYTHONPATH for this environment.",
 		Verify:     "Print sys.path with PYTHONPATH unset.",
@@ -65,7 +66,17 @@ func (e *environment) foreignHarm(entry observed.PythonPathEntry) (check.Severit
 	if len(entry.Modules) > 0 {
 		text += " Imported from it: " + listed(entry.Modules) + "."
 	}
+	if !e.isInUse() {
+		return check.Info, text
+	}
 	return check.Warning, text
+}
+
+// isInUse tells an environment that somebody works in from the system's Python
+// that stands beside it: PYTHONPATH was not set for that.
+func (e *environment) isInUse() bool {
+	all := observed.Environments(e.ctx.Facts)
+	return len(all) == 0 || e.Prefix == all[0].Prefix || e.Kind != locate.KindSystem
 }
 
 // hiddenText is the module, with the distribution where that is named otherwise.

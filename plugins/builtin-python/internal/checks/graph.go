@@ -66,10 +66,12 @@ func byName(list []observed.Package) map[string][]observed.Package {
 // conflicts lists every requirement that is not met, as `pip check` does, of
 // the distributions that an import uses and the environment itself owns; those of
 // the operating system are left out, and so is what conda put together out of
-// its own packages: it splits and renames what they require, too.
+// its own packages: it splits and renames what they require, too. Where there are
+// more distributions than are read, none is known to be missing.
 func (e *environment) conflicts() []conflict {
+	cut, _ := get[bool](e, observed.TooMany)
 	return slices.DeleteFunc(slices.Clone(e.graph().conflicts()), func(c conflict) bool {
-		return e.condaOwns(c.owner.Name) && (c.found.Version == "" || e.condaOwns(c.found.Name))
+		return cut && c.found.Version == "" || e.condaOwns(c.owner.Name) && (c.found.Version == "" || e.condaOwns(c.found.Name))
 	})
 }
 

@@ -190,7 +190,7 @@ var fileClobbered = check.Check{
 	Needs: []string{observed.Envs},
 	Doc: check.Doc{
 		Meaning:    "Two distributions claim the same file with different content. The one installed last has won, and the other runs with foreign code.",
-		Detection:  "RECORD files of distributions that share a directory are compared by path and hash; size and hash of the file on disk tell whose it is.",
+		Detection:  "RECORD files of distributions that share a directory are compared by path and hash; size and hash of the file on disk tell whose it is. Two builds of one version of which the last one owns every file are for information, but for frameworks.",
 		Cause:      "Variants of one package are installed side by side, such as the CUDA 11 and CUDA 12 builds of NVIDIA's libraries or opencv-python and opencv-python-headless. pip has no notion of a conflict between them.",
 		Fix:        "Uninstall both and install the one that is wanted: the remaining one is damaged too once the other is removed.",
 		Verify:     "Run the doctor again; import the package.",
@@ -221,6 +221,13 @@ func (e *environment) installOneOf(names [2]string) []string {
 	return []string{e.pip("install", names[1]) + "   # or " + names[0]}
 }
 
+// isFramework recognises packages of which one build computes on GPUs and its
+// twin does not.
+func isFramework(name string) bool {
+	key := pep508.Normalize(name)
+	return key == "torch" || slices.Contains(runtimeNames, key) || slices.Contains(kerasBackends["tensorflow"], key) || strings.HasPrefix(key, "nvidia-")
+}
+
 func reportClobber(e *environment, c dist.Clobber) {
 	severity, whose := check.Warning, "whose file is there could not be told"
 	if c.Native {
@@ -228,6 +235,9 @@ func reportClobber(e *environment, c dist.Clobber) {
 	}
 	if c.Winner != "" {
 		whose = "the file there is that of " + c.Winner
+	}
+	if c.Whole && c.Twins && !slices.ContainsFunc(c.Names[:], isFramework) {
+		severity, whose = check.Info, "all of them are those of "+c.Winner+", which works until one of the two is removed or upgraded"
 	}
 	e.report(check.Finding{
 		Severity: severity,

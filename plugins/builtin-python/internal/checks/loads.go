@@ -10,6 +10,7 @@ import (
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/elfdeps"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/observed"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/pep508"
+	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/tables"
 	"github.com/bulkhead-ml/bulkhead/sdk/check"
 )
 
@@ -113,7 +114,7 @@ var libraryPathHijack = check.Check{
 	Needs: []string{observed.Envs},
 	Doc: check.Doc{
 		Meaning:    "A framework loads a library from LD_LIBRARY_PATH instead of the one that was installed with it. With another version of that library the import fails with \"undefined symbol\".",
-		Detection:  "The loader's search is followed. Where LD_LIBRARY_PATH answers for a library that the environment brings itself, the symbols that are needed are compared with those that the found file exports; of the system's libraries that it replaces, the symbol versions.",
+		Detection:  "The loader's search is followed. Where LD_LIBRARY_PATH answers for a library that the environment brings itself, the symbols that are needed are compared with those that the found file exports; of the system's libraries that it replaces, the symbol versions. A later release of the same major that exports all of them is for information.",
 		Cause:      "LD_LIBRARY_PATH names a CUDA toolkit, and it is searched before the RUNPATH of the nvidia packages' libraries.",
 		Fix:        "Take the directory off LD_LIBRARY_PATH. Wheels with CUDA need no toolkit.",
 		Verify:     "Import the framework with LD_LIBRARY_PATH unset.",
@@ -130,14 +131,14 @@ var libraryPathHijack = check.Check{
 			for _, h := range l.Hijacks {
 				if !seen[h.Path] {
 					seen[h.Path] = true
-					reportHijack(e, l.Framework, h)
+					reportHijack(e, l, h)
 				}
 			}
 		}
 	}),
 }
 
-func reportHijack(e *environment, framework string, h elfdeps.Hijack) {
+func reportHijack(e *environment, l observed.Load, h elfdeps.Hijack) {
 	f := check.Finding{
 		Severity: check.Warning, Confidence: 0.6, Subject: h.Path,
 		Detail:   fmt.Sprintf("%s loads %s and not %s, which was installed with it.", h.NeededBy, h.Path, h.Bundled),
@@ -145,13 +146,27 @@ func reportHijack(e *environment, framework string, h elfdeps.Hijack) {
 		Evidence: e.ctx.Evidence(e.at(observed.Loads)),
 		Explains: []string{codeUndefined, codeTorchNotLoadable, codeNotLoadable},
 		Remedies: []check.Remedy{unsetLibraryPath()},
-		Verify:   []string{"env -u LD_LIBRARY_PATH " + e.imports("import "+framework)},
+		Verify:   []string{"env -u LD_LIBRARY_PATH " + e.imports("import "+l.Framework)},
 	}
-	if len(h.Undefined) > 0 {
+	switch bundled := l.Releases[h.Bundled]; {
+	case len(h.Undefined) > 0:
 		f.Severity, f.Confidence = check.Error, 1
 		f.Detail += fmt.Sprintf(" It does not export %s.", strings.Join(h.Undefined, ", "))
+	case isLaterMinor(h.Release, bundled):
+		f.Severity = check.Info
+		f.Detail += fmt.Sprintf(" It is release %s of the same major as %s, and has all that is wanted of it.", h.Release, bundled)
 	}
 	e.report(f)
+}
+
+// isLaterMinor reports whether a release has the major number of another and is
+// not older, as far as both are written: libraries of CUDA keep their interface
+// within a major release.
+func isLaterMinor(release, than string) bool {
+	a, b := strings.Split(release, "."), strings.Split(than, ".")
+	n := min(len(a), len(b))
+	order, ok := tables.CompareDrivers(strings.Join(a[:n], "."), strings.Join(b[:n], "."))
+	return ok && n > 1 && a[0] == b[0] && order >= 0
 }
 
 func unsetLibraryPath() check.Remedy {

@@ -71,7 +71,7 @@ func (e *environment) builtForNumPy1() (reasons []string, packages []observed.Pa
 			compiled = compiled || len(c.owner.Tags) > 0
 		}
 	}
-	for _, row := range tables.NumPy.Rows {
+	for _, row := range tables.NumPy().Rows {
 		p, old := olderThan(e, row)
 		if old && !e.isRebuilt(p) && !slices.ContainsFunc(packages, func(o observed.Package) bool { return o.Name == p.Name }) {
 			reasons, packages = append(reasons, fmt.Sprintf("%s %s is built for NumPy 1 (NumPy 2 since %s)", p.Name, p.Version, row.Since)), append(packages, p)

@@ -26,7 +26,7 @@ const (
 func originOf(v pep440.Version) origin {
 	text := publicText(v)
 	switch {
-	case v.Local() != "" && !torchBuildTag.MatchString(v.Local()):
+	case v.Local() != "" && !torchBuildTag().MatchString(v.Local()):
 		return elsewhere
 	case strings.Contains(text, "dev"):
 		return nightly

@@ -96,10 +96,10 @@ func (e *environment) judgeAsking(a observed.Asking) (u *unmetAsking, applies bo
 		v, err := pep440.Parse(release)
 		return err == nil && specifiers.Contains(v)
 	}
-	wheels := tables.Pythons.For(e.Version)
-	accepted := slices.DeleteFunc(slices.Clone(tables.Pythons.Releases), func(s string) bool { return !accepts(s) })
+	wheels := tables.Pythons().For(e.Version)
+	accepted := slices.DeleteFunc(slices.Clone(tables.Pythons().Releases), func(s string) bool { return !accepts(s) })
 	switch {
-	case tables.Pythons.Beyond(e.Version):
+	case tables.Pythons().Beyond(e.Version):
 		return &unmetAsking{a, check.Unknown, fmt.Sprintf("The table of torch's wheels ends at Python %s.", lastPython()), nil}, true
 	case len(wheels) == 0 || len(accepted) == 0 || slices.ContainsFunc(wheels, accepts):
 		return nil, true
@@ -133,8 +133,8 @@ func (e *environment) surelyHolds(m *pep508.Marker) bool {
 }
 
 func lastPython() string {
-	last := tables.Pythons.Rows[0].Python
-	for _, row := range tables.Pythons.Rows {
+	last := tables.Pythons().Rows[0].Python
+	for _, row := range tables.Pythons().Rows {
 		if order, ok := tables.CompareDrivers(row.Python, last); ok && order > 0 {
 			last = row.Python
 		}
@@ -173,8 +173,8 @@ func pythonFor(accepted []string) string {
 		return ""
 	}
 	newest, best := accepted[len(accepted)-1], ""
-	for _, row := range tables.Pythons.Rows {
-		if slices.Contains(tables.Pythons.For(row.Python), newest) {
+	for _, row := range tables.Pythons().Rows {
+		if slices.Contains(tables.Pythons().For(row.Python), newest) {
 			best = row.Python
 		}
 	}

@@ -168,7 +168,7 @@ func (e *environment) cudaTag() string {
 		return "cu118"
 	}
 	devices, _ := factDevices(e)
-	rows := slices.DeleteFunc(slices.Clone(tables.Archs.Rows), func(r tables.ArchRow) bool { return !e.runsTag(r.CUDA) })
+	rows := slices.DeleteFunc(slices.Clone(tables.Archs().Rows), func(r tables.ArchRow) bool { return !e.runsTag(r.CUDA) })
 	slices.Reverse(rows)
 	slices.SortStableFunc(rows, func(a, b tables.ArchRow) int { return rank(a) - rank(b) })
 	for _, row := range rows {
@@ -197,7 +197,7 @@ func rank(row tables.ArchRow) int {
 
 // runsMajor reports whether a driver runs wheels of a CUDA major release.
 func (e *environment) runsMajor(driver string, major int) bool {
-	row, ok := tables.Drivers.Minimum(major)
+	row, ok := tables.Drivers().Minimum(major)
 	order, readable := tables.CompareDrivers(driver, e.minimumDriver(row))
 	return ok && readable && order >= 0
 }

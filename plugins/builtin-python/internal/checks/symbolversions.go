@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/elfdeps"
+	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/locate"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/observed"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/pep440"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/pep508"
@@ -68,14 +69,31 @@ func unmetOf(l observed.Load, fromEnvironment bool) []elfdeps.Unmet {
 
 func reportUnmet(e *environment, framework, field string, unmet []elfdeps.Unmet) {
 	e.report(check.Finding{
-		Title:    fmt.Sprintf("%s needs a newer %s than the system has", framework, path.Base(unmet[0].Library)),
+		Title:    fmt.Sprintf("%s needs a newer %s than the %s has", framework, path.Base(unmet[0].Library), e.ownerOf(unmet[0].Library)),
 		Detail:   fmt.Sprintf("%s cannot be loaded: %s.", framework, listed(describeUnmet(unmet))),
 		Cause:    "The package was built for a newer system.",
 		Evidence: append(e.paths(field, unmet[0].Library, unmet[0].NeededBy), e.ctx.Evidence("os.glibc", "os.pretty_name")...),
 		Explains: []string{codeTorchNotLoadable, codeNotLoadable, codeUndefined, codeWrongWheel},
-		Remedies: []check.Remedy{e.buildForSystem(framework, field)},
+		Remedies: e.newerRuntime(unmet[0].Library, e.buildForSystem(framework, field)),
 		Verify:   []string{e.imports("import " + moduleOf(pep508.Normalize(framework)))},
 	})
+}
+
+// ownerOf tells whose a library is.
+func (e *environment) ownerOf(library string) string {
+	if strings.HasPrefix(library, e.Prefix+"/") {
+		return "environment"
+	}
+	return "system"
+}
+
+// newerRuntime adds that a newer C++ library is one package away where conda
+// brought it.
+func (e *environment) newerRuntime(library string, other check.Remedy) []check.Remedy {
+	if e.Kind != locate.KindConda || e.ownerOf(library) == "system" || !strings.HasPrefix(path.Base(library), "libstdc++") {
+		return []check.Remedy{other}
+	}
+	return []check.Remedy{e.condaInstall("Install a newer C++ library in the environment.", []string{"libstdcxx-ng"}, "--channel", "conda-forge"), other}
 }
 
 // buildForSystem installs a wheel that names this system among its tags, or for

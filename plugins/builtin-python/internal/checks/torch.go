@@ -19,6 +19,10 @@ import (
 // gpuCount is the number of NVIDIA GPUs, from the gpu plugin.
 const gpuCount = "gpu.count"
 
+// gpuAMD lists AMD's accelerators, from the gpu plugin; absent where there are
+// none.
+const gpuAMD = "gpu.amd"
+
 func (e *environment) hasGPU() bool {
 	n, _ := e.ctx.Facts.Int(gpuCount)
 	return n > 0
@@ -29,7 +33,7 @@ var torchCPUWheel = check.Check{
 	Needs: []string{gpuCount, need(observed.Torch)},
 	Doc: check.Doc{
 		Meaning:    "torch.cuda.is_available() is False, or \"Torch not compiled with CUDA enabled\", although the machine has an NVIDIA GPU.",
-		Detection:  "torch/version.py says cuda = None and hip = None, and a PCI device of NVIDIA is there. Where the project's requirements ask for torch+cpu or name the CPU index, it is for information.",
+		Detection:  "torch/version.py says cuda = None and hip = None, and a PCI device of NVIDIA is there, or the machine is a Jetson. Where the project's requirements ask for torch+cpu or name the CPU index, it is for information.",
 		Cause:      "The CPU wheel was installed: from the cpu index, from a lock file of another machine, or by a resolver that chose it.",
 		Fix:        "Install torch from the index for CUDA with --force-reinstall. A plain `pip install torch` changes nothing, because torch already satisfies it.",
 		Verify:     "Print torch.version.cuda and torch.cuda.is_available().",
@@ -37,6 +41,10 @@ var torchCPUWheel = check.Check{
 	},
 	Run: perEnvironment(func(e *environment) {
 		torch, ok := get[observed.TorchBuild](e, observed.Torch)
+		if e.isJetson() && ok && torch.CUDA == "" {
+			e.reportJetson(torch)
+			return
+		}
 		if !ok || !e.hasGPU() || torch.CUDA != "" || torch.HIP != "" {
 			return
 		}
@@ -92,7 +100,7 @@ var torchROCmWheel = check.Check{
 	Needs: []string{gpuCount, need(observed.Torch)},
 	Doc: check.Doc{
 		Meaning:    "torch was built for ROCm and finds no GPU here.",
-		Detection:  "torch/version.py gives a hip version, and a PCI device of NVIDIA is there.",
+		Detection:  "torch/version.py gives a hip version, and a PCI device of NVIDIA is there, but no accelerator of AMD.",
 		Cause:      "torch was installed from the ROCm index.",
 		Fix:        "Install torch from the index for CUDA.",
 		Verify:     "Print torch.version.hip, which is None in a CUDA build.",
@@ -100,7 +108,7 @@ var torchROCmWheel = check.Check{
 	},
 	Run: perEnvironment(func(e *environment) {
 		torch, ok := get[observed.TorchBuild](e, observed.Torch)
-		if !ok || !e.hasGPU() || torch.HIP == "" {
+		if !ok || !e.hasGPU() || torch.HIP == "" || e.ctx.Facts.Known(gpuAMD) {
 			return
 		}
 		e.report(check.Finding{
@@ -252,9 +260,12 @@ func (e *environment) companionsOfSource(names []string) check.Remedy {
 func lookPair(e *environment, name string) {
 	torch, ok := e.version("torch")
 	p, found := e.installed(name)
-	wanted, known := tables.Pairs.Torch(name, p.Version)
+	wanted, known := tables.Pairs().Torch(name, p.Version)
 	if !ok || !found || !known || e.statesTorch(name) || minorOf(publicText(torch)) == wanted {
 		return
+	}
+	if companion, read := e.version(name); !read || originOf(torch) == elsewhere || originOf(companion) == elsewhere {
+		return // whoever builds both himself pairs them as he likes, as NVIDIA does for its containers
 	}
 	t, _ := e.installed("torch")
 	e.report(check.Finding{
@@ -274,7 +285,7 @@ func lookPair(e *environment, name string) {
 func lookLocalTags(e *environment, name string) {
 	torch, ok1 := e.version("torch")
 	companion, ok2 := e.version(name)
-	if !ok1 || !ok2 || torch.Local() == companion.Local() || !torchBuildTag.MatchString(torch.Local()) || !torchBuildTag.MatchString(companion.Local()) {
+	if !ok1 || !ok2 || torch.Local() == companion.Local() || !torchBuildTag().MatchString(torch.Local()) || !torchBuildTag().MatchString(companion.Local()) {
 		return // builds from source name their commit there
 	}
 	if slices.ContainsFunc(e.conflicts(), func(c conflict) bool { return pep508.Normalize(c.owner.Name) == name && c.requirement.Name == "torch" }) {

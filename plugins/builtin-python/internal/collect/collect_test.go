@@ -16,11 +16,20 @@ import (
 
 func observe(t testing.TB, target *fact.Target) fact.Set {
 	t.Helper()
-	facts, diags := fact.Observe(t.Context(), target, collect.Environments)
+	facts, diags := fact.Observe(t.Context(), afresh(target), collect.Environments)
 	for _, d := range diags {
 		t.Errorf("the collector failed: %v", d)
 	}
 	return fact.NewSet(facts)
+}
+
+// afresh is a target that remembers nothing of what was asked before, as each
+// request of a host has its own.
+func afresh(t *fact.Target) *fact.Target {
+	return &fact.Target{
+		Root: t.Root, Live: t.Live, Env: t.Env, Pythons: t.Pythons, ProjectDir: t.ProjectDir, Home: t.Home, OS: t.OS, Arch: t.Arch,
+		Filesystems: t.Filesystems, ProcessDir: t.ProcessDir,
+	}
 }
 
 // undocumented lists addresses that the collector does not announce.

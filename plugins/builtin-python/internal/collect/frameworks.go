@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/elfdeps"
+	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/locate"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/observed"
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
 )
@@ -36,6 +37,9 @@ func (o *observer) frameworks(ctx context.Context, inv *inventory) {
 		o.torch(path.Join(dir, "torch"))
 	}
 	loader := elfdeps.NewLoader(o.target, o.target.Env["LD_LIBRARY_PATH"], o.inside(inv), o.preloads(inv))
+	if o.env.Kind == locate.KindConda {
+		loader.SetProgram(path.Join(o.env.Prefix, "lib"))
+	}
 	o.builds(ctx, inv, loader)
 	if o.target.OS != "linux" {
 		return // other systems have other loaders
@@ -43,7 +47,9 @@ func (o *observer) frameworks(ctx context.Context, inv *inventory) {
 	loads := []observed.Load{}
 	for _, f := range frameworkRoots {
 		if roots := o.roots(inv, f); len(roots) > 0 {
-			loads = append(loads, observed.Load{Framework: f.name, Roots: roots, Result: loader.Walk(roots)})
+			load := observed.Load{Framework: f.name, Roots: roots, Result: loader.Walk(roots)}
+			load.Releases = inv.releases(load.Hijacks)
+			loads = append(loads, load)
 		}
 	}
 	if len(loads) > 0 {

@@ -133,8 +133,8 @@ func endsSoon(t *testing.T, tr *fakeenv.Tree) {
 		if err != nil {
 			t.Error(err)
 		}
-	case <-time.After(20 * time.Second):
-		t.Fatal("the collector did not come to an end in 20 seconds")
+	case <-time.After(2 * time.Minute):
+		t.Fatal("the collector did not come to an end in two minutes")
 	}
 }
 
@@ -151,7 +151,7 @@ func TestHugeSite(t *testing.T) {
 	}
 	begun := time.Now()
 	set := observe(t, tr.Target)
-	if cut, _ := observed.Get[bool](set, "/opt/env", observed.TooMany); !cut || time.Since(begun) > 20*time.Second {
+	if cut, _ := observed.Get[bool](set, "/opt/env", observed.TooMany); !cut || time.Since(begun) > 2*time.Minute {
 		t.Errorf("cut %v after %v", cut, time.Since(begun))
 	}
 }

@@ -44,13 +44,32 @@ func (o *observer) symbols(ctx context.Context, inv *inventory, loader *elfdeps.
 
 // installerOf names the distribution whose RECORD lists a library, "" for none.
 func (inv *inventory) installerOf(file string) string {
+	if d := inv.ownerOf(file); d != nil {
+		return d.Name
+	}
+	return ""
+}
+
+func (inv *inventory) ownerOf(file string) *dist.Distribution {
 	for _, d := range inv.all {
 		name, ok := strings.CutPrefix(file, d.Site+"/")
 		if ok && d.Record != nil && slices.ContainsFunc(d.Record.Natives, func(e dist.Entry) bool { return e.Path == name }) {
-			return d.Name
+			return d
 		}
 	}
-	return ""
+	return nil
+}
+
+// releases are the versions of the libraries that hijacks replace: NVIDIA's
+// packages count as the files of its toolkits do.
+func (inv *inventory) releases(hijacks []elfdeps.Hijack) map[string]string {
+	out := map[string]string{}
+	for _, h := range hijacks {
+		if d := inv.ownerOf(h.Bundled); d != nil {
+			out[h.Bundled] = d.Version
+		}
+	}
+	return out
 }
 
 // maxExtensions bounds the libraries that are compared with torch.

@@ -25,6 +25,10 @@ type Clobber struct {
 	Native bool `json:"native"`
 	// Winner is the owner whose bytes the first path holds, "" when unknown.
 	Winner string `json:"winner,omitempty"`
+	// Whole tells that every file, as far as looked at, is the winner's: it was
+	// installed last and nothing was mixed. Twins are of one version.
+	Whole bool `json:"whole,omitempty"`
+	Twins bool `json:"twins,omitempty"`
 }
 
 // FindClobbers compares the RECORDs of distributions of one directory that
@@ -127,6 +131,8 @@ func clobber(t *fact.Target, owners [2]*Distribution, claims []claim) (Clobber, 
 	for _, claim := range claims[:min(maxListed, len(claims))] {
 		c.Paths = append(c.Paths, path.Join(owners[0].Site, claim.first.Path))
 	}
+	c.Twins = owners[0].Version == owners[1].Version
+	c.Whole = c.Winner != "" && wonWhole(t, owners, claims, c.Winner)
 	for i, d := range owners {
 		c.Names[i], c.Owners[i] = d.Name, d.Name+" "+d.Version
 	}
@@ -152,6 +158,22 @@ func compareBool(a, b bool) int {
 		return 1
 	}
 	return -1
+}
+
+// maxWon bounds the files of which is asked whose they are.
+const maxWon = 64
+
+// wonWhole reports whether all files have one winner.
+func wonWhole(t *fact.Target, owners [2]*Distribution, claims []claim, by string) bool {
+	if len(claims) > maxWon {
+		return false
+	}
+	for _, c := range claims {
+		if winner(t, owners, c) != by {
+			return false
+		}
+	}
+	return true
 }
 
 // winner tells by size, or for small files by content, whose file is there.

@@ -81,7 +81,7 @@ func (m *Damage) lookMetadata(t *fact.Target, d *Distribution) {
 	info, err := t.Stat(path.Join(d.Site, name))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		add(&m.Missing, &m.MissingCount, name)
+		m.miss(t, d, name)
 	case err == nil && info.Mode().IsRegular() && info.Size() == 0:
 		add(&m.Truncated, &m.TruncatedCount, name)
 	}
@@ -96,12 +96,20 @@ func (m *Damage) look(t *fact.Target, d *Distribution, e Entry, root bool) {
 	info, err := t.Stat(file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		add(&m.Missing, &m.MissingCount, e.Path)
+		m.miss(t, d, e.Path)
 	case err != nil || !info.Mode().IsRegular() || e.Size < 0:
 	case info.Size() != e.Size:
 		m.resized(t, d, e, info.Size(), file)
 	case root && e.Size <= maxHashed && len(d.Record.Natives) > 0 && !sameHash(t, file, e) && d.FromPip(t):
 		add(&m.Modified, &m.ModifiedCount, e.Path)
+	}
+}
+
+// miss notes a file that is not there, unless a link leads to where nobody
+// looked.
+func (m *Damage) miss(t *fact.Target, d *Distribution, name string) {
+	if !outOfSight(t, d.Site, path.Join(d.Site, name)) {
+		add(&m.Missing, &m.MissingCount, name)
 	}
 }
 

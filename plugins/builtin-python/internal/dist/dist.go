@@ -29,7 +29,8 @@ type Distribution struct {
 	Path, Site string
 	// Egg marks the older egg-info form, which has no RECORD.
 	Egg bool
-	// EggFile marks egg-info that is one file and not a directory.
+	// EggFile marks egg-info that is one file and not a directory, and an egg that
+	// is a zip file or a link.
 	EggFile bool
 
 	Metadata Metadata
@@ -72,8 +73,13 @@ const (
 func List(t *fact.Target, site string) (Listing, error) {
 	entries, err := readDir(t, site)
 	out := Listing{Site: site, Modules: make(map[string]bool, len(entries)), Cut: len(entries) == maxEntries}
+	links := false
 	for _, e := range entries {
 		out.add(e)
+		links = links || strings.HasSuffix(e.Name(), linkForm)
+	}
+	if links {
+		out.dropLinks()
 	}
 	return out, err
 }
@@ -91,12 +97,9 @@ func (l *Listing) add(e fs.DirEntry) {
 		l.Residues = append(l.Residues, name)
 		return
 	}
-	stem, egg := strings.CutSuffix(name, ".egg-info")
-	if !egg {
-		var ok bool
-		if stem, ok = strings.CutSuffix(name, ".dist-info"); !ok {
-			return
-		}
+	stem, egg, ok := cutForm(name)
+	if !ok {
+		return
 	}
 	d := Distribution{Path: path.Join(l.Site, name), Site: l.Site, Egg: egg, EggFile: egg && !e.IsDir()}
 	d.Name, d.Version = splitStem(stem, egg)
@@ -106,6 +109,20 @@ func (l *Listing) add(e fs.DirEntry) {
 	} else if d.Key != "" {
 		l.Distributions = append(l.Distributions, d)
 	}
+}
+
+// cutForm cuts the ending of metadata off a name. Beside dist-info there are the
+// older forms of setuptools, see egg.go.
+func cutForm(name string) (stem string, egg, ok bool) {
+	if stem, ok = strings.CutSuffix(name, ".dist-info"); ok {
+		return stem, false, true
+	}
+	for _, form := range []string{".egg-info", eggForm, linkForm} {
+		if stem, ok = strings.CutSuffix(name, form); ok {
+			return stem, true, true
+		}
+	}
+	return "", false, false
 }
 
 // splitStem cuts "numpy-2.1.0" and the egg form "six-1.16.0-py3.11".
@@ -177,6 +194,12 @@ func (d *Distribution) note(t *fact.Target, name string) {
 func (d *Distribution) loadMetadata(t *fact.Target) {
 	name := path.Join(d.Path, "METADATA")
 	switch {
+	case strings.HasSuffix(d.Path, linkForm):
+		d.loadLinked(t)
+		return
+	case strings.HasSuffix(d.Path, eggForm):
+		d.loadEgg(t)
+		return
 	case d.EggFile:
 		name = d.Path
 	case d.Egg:

@@ -2,7 +2,11 @@
 
 package elfdeps
 
-import "slices"
+import (
+	"path"
+	"slices"
+	"strings"
+)
 
 // noteHijack records that LD_LIBRARY_PATH answers for a library of which the
 // environment brings its own.
@@ -16,7 +20,21 @@ func (w *walk) noteHijack(n *node, name, file string) {
 	}
 	h := Hijack{Library: name, Path: file, Bundled: bundled, NeededBy: n.object.Path}
 	h.Undefined = w.undefined(n.object.Path, file, bundled)
+	h.Release = w.releaseOf(file)
 	w.result.Hijacks = append(w.result.Hijacks, h)
+}
+
+// releaseOf reads the release off the name to which a library's link leads.
+func (w *walk) releaseOf(file string) string {
+	real, err := w.target.Resolve(file)
+	if err != nil {
+		return ""
+	}
+	_, release, _ := strings.Cut(path.Base(real), ".so.")
+	if !strings.Contains(release, ".") {
+		return ""
+	}
+	return release
 }
 
 func (w *walk) sameFile(a, b string) bool {

@@ -19,6 +19,7 @@ const (
 	fromCache
 	fromDefault
 	fromPreload
+	fromProgram
 )
 
 // resolve searches one name for one object.
@@ -35,7 +36,7 @@ func (l *Loader) resolve(n *node, name string) (string, found) {
 		dirs []string
 		how  found
 	}{
-		{n.rpaths(), fromRPath}, {l.libraryPath, fromEnvironment}, {o.runPath(), fromRunPath},
+		{n.rpaths(), fromRPath}, {l.programPaths(o), fromProgram}, {l.libraryPath, fromEnvironment}, {o.runPath(), fromRunPath},
 	} {
 		if file, ok := l.search(try.dirs, name, o); ok {
 			return file, try.how
@@ -87,6 +88,15 @@ func (n *node) rpaths() []string {
 		}
 	}
 	return n.dirs
+}
+
+// programPaths are DT_RPATH of the program, which the loader asks last of all
+// such lists, and not for an object with DT_RUNPATH.
+func (l *Loader) programPaths(o *Object) []string {
+	if len(o.RunPath) > 0 {
+		return nil
+	}
+	return l.program
 }
 
 func (l *Loader) search(dirs []string, name string, o *Object) (string, bool) {

@@ -22,6 +22,8 @@ type Loader struct {
 	// inside holds the directories of the environment, whose objects are walked.
 	inside   []string
 	preloads []Preload
+	// program holds the directories of the interpreter's own DT_RPATH.
+	program []string
 
 	objects  sync.Map // path → *cell
 	defines  sync.Map // path → map[string]bool
@@ -74,6 +76,11 @@ func LibraryPath(text, working string) []string {
 	return out
 }
 
+// SetProgram names the directories of DT_RPATH of the interpreter, which hold for
+// every library that it loads and that has no DT_RUNPATH: conda's has its prefix's
+// lib. It must be called before any walk.
+func (l *Loader) SetProgram(dirs ...string) { l.program = dirs }
+
 // Missing is a library that no search found.
 type Missing struct {
 	Library string `json:"library"`
@@ -104,6 +111,9 @@ type Hijack struct {
 	NeededBy string `json:"needed_by"`
 	// Undefined are symbols that NeededBy wants and Path does not export.
 	Undefined []string `json:"undefined,omitempty"`
+	// Release is the number behind ".so" in the name of the real file, "12.6.85";
+	// "" where that is only the major of the name.
+	Release string `json:"release,omitempty"`
 }
 
 // Result of a walk.
@@ -208,6 +218,10 @@ func (w *walk) need(n *node, name string) (string, bool) {
 	w.files[path.Base(name)] = file
 	if how == fromEnvironment {
 		w.noteHijack(n, name, file)
+	}
+	if how == fromProgram { // of the interpreter, whoever needs it
+		w.outside[path.Base(name)] = foreign{file: file}
+		w.checkVersions(n, name)
 	}
 	if w.isInside(file) {
 		return file, true

@@ -98,7 +98,7 @@ func (tr *Tree) Venv(prefix, version string) string {
 	tr.tb.Helper()
 	parts := strings.SplitN(version, ".", 3)
 	minor := parts[0] + "." + parts[1]
-	if !tr.Target.Exists("/usr/bin/python3") {
+	if _, err := os.Lstat(tr.host("/usr/bin/python3")); err != nil { // Target remembers what it asked for
 		tr.System(parts[1])
 	}
 	tr.Text(prefix+"/pyvenv.cfg", "home = /usr/bin\ninclude-system-site-packages = false\nversion = "+version+"\n")

@@ -81,7 +81,7 @@ func (s *searcher) describeKernel(file string, spec KernelSpec, owner *Env) obse
 	if path.IsAbs(spec.Interpreter) {
 		k.Resolved = path.Clean(spec.Interpreter)
 		k.State, k.Prefix = stateOf(s.target, k.Resolved)
-	} else if owner != nil && interpreterName.MatchString(spec.Interpreter) {
+	} else if owner != nil && interpreterName().MatchString(spec.Interpreter) {
 		// Jupyter starts its own interpreter for a bare "python", and the Jupyter
 		// that looks here first is the environment's.
 		k.Prefix = owner.Prefix

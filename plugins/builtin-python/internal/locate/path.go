@@ -29,14 +29,25 @@ func firstOnPath(t *fact.Target) string {
 // onPath returns the interpreter that stands behind one file on the path.
 func onPath(t *fact.Target, file string) string {
 	info, err := t.Stat(file)
+	dir := path.Dir(file)
+	if err != nil && isLinkOfVenv(t, file) {
+		return file
+	}
 	if err != nil || info.IsDir() {
 		return ""
 	}
-	dir := path.Dir(file)
 	if path.Base(dir) != "shims" {
 		return file
 	}
 	return behindShim(t, path.Dir(dir))
+}
+
+// isLinkOfVenv reports whether a file is the link of a virtual environment to an
+// interpreter that may not be seen. A shell skips one that leads nowhere; whose
+// bin is on the path means that environment all the same.
+func isLinkOfVenv(t *fact.Target, file string) bool {
+	_, err := t.Readlink(file)
+	return err == nil && t.Exists(path.Join(path.Dir(path.Dir(file)), "pyvenv.cfg"))
 }
 
 // behindShim follows a pyenv shim as pyenv does: $PYENV_VERSION, then the

@@ -110,7 +110,7 @@ func (s *searcher) places() {
 	}
 	for _, pattern := range systemInterpreters {
 		for _, python := range s.target.Glob(pattern) {
-			if interpreterName.MatchString(path.Base(python)) {
+			if interpreterName().MatchString(path.Base(python)) {
 				s.other(python, pattern, Place{Manager: "system"})
 			}
 		}

@@ -76,7 +76,7 @@ func TestSchemaRefuses(t *testing.T) {
 }
 
 func TestNewestTorch(t *testing.T) {
-	if got := Archs.NewestTorch(); got != "2.15" {
+	if got := Archs().NewestTorch(); got != "2.15" {
 		t.Errorf("newest torch is %s", got)
 	}
 	rows := []ArchRow{{Torch: "==2.9.*"}, {Torch: "==2.10.*"}, {Torch: ">=3.0,<4.0"}}
@@ -86,39 +86,39 @@ func TestNewestTorch(t *testing.T) {
 }
 
 func TestPythons(t *testing.T) {
-	if row, ok := Pythons.Row("3.13.2"); !ok || row.First != "2.5" || row.Last != "" {
+	if row, ok := Pythons().Row("3.13.2"); !ok || row.First != "2.5" || row.Last != "" {
 		t.Errorf("3.13: %+v %v", row, ok)
 	}
-	if row, ok := Pythons.Row("3.9"); !ok || row.Last != "2.8.0" {
+	if row, ok := Pythons().Row("3.9"); !ok || row.Last != "2.8.0" {
 		t.Errorf("3.9: %+v %v", row, ok)
 	}
 	for version, beyond := range map[string]bool{"3.16": true, "3.15.0": false, "3.7": false, "4.0": true, "": false, "x.y": false} {
-		if got := Pythons.Beyond(version); got != beyond {
+		if got := Pythons().Beyond(version); got != beyond {
 			t.Errorf("Beyond(%q) = %v", version, got)
 		}
 	}
 }
 
 func TestPairs(t *testing.T) {
-	if got, ok := Pairs.Torch("torchvision", "0.20.1"); !ok || got != "2.5" {
+	if got, ok := Pairs().Torch("torchvision", "0.20.1"); !ok || got != "2.5" {
 		t.Errorf("torchvision 0.20.1: %s %v", got, ok)
 	}
 	for name, version := range map[string]string{"torchvision": "9.9.9", "torchaudio": "2.11.0", "other": "1.0"} {
-		if got, ok := Pairs.Torch(name, version); ok {
+		if got, ok := Pairs().Torch(name, version); ok {
 			t.Errorf("%s %s: %s", name, version, got)
 		}
 	}
 }
 
 func TestBuildersAndRuntimes(t *testing.T) {
-	c, cuda := Builders.Names(BuildsC), Builders.Names(BuildsCUDA)
+	c, cuda := Builders().Names(BuildsC), Builders().Names(BuildsCUDA)
 	if len(c) <= len(cuda) || len(cuda) == 0 || cuda[0] != "deepspeed" {
 		t.Errorf("c %v, cuda %v", c, cuda)
 	}
-	if row, ok := Runtimes.For(12); !ok || row.CUDNN != 9 {
+	if row, ok := Runtimes().For(12); !ok || row.CUDNN != 9 {
 		t.Errorf("CUDA 12: %+v %v", row, ok)
 	}
-	if _, ok := Runtimes.For(14); ok {
+	if _, ok := Runtimes().For(14); ok {
 		t.Error("CUDA 14 is beyond the table")
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 //go:embed *.json
@@ -29,8 +30,29 @@ type DriverTable struct {
 	Version string `json:"version"`
 	About   string `json:"about"`
 	// NewestDriver is the newest driver branch that the table knows.
-	NewestDriver int         `json:"newest_driver"`
-	Rows         []DriverRow `json:"rows"`
+	NewestDriver int `json:"newest_driver"`
+	// LastBranches are the last driver branches for old GPUs, oldest GPUs first.
+	LastBranches []LastBranch `json:"last_branches"`
+	Rows         []DriverRow  `json:"rows"`
+}
+
+// LastBranch is the last driver branch that serves GPUs whose compute capability
+// is lower than Before.
+type LastBranch struct {
+	Before string `json:"before"`
+	Branch int    `json:"branch"`
+	Source string `json:"source"`
+}
+
+// Last returns the last driver branch that serves a device of a compute
+// capability ("3.7"); false for one that current drivers serve or that is unknown.
+func (t DriverTable) Last(capability string) (branch int, ok bool) {
+	for _, row := range t.LastBranches {
+		if order, comparable := CompareDrivers(capability, row.Before); comparable && order < 0 {
+			return row.Branch, true
+		}
+	}
+	return 0, false
 }
 
 // DriverRow is the minimum driver of one CUDA major release.
@@ -89,26 +111,28 @@ var (
 // Versions lists the tables for the plugin's description.
 func Versions() map[string]string {
 	return map[string]string{
-		"cuda-minimum-drivers": Drivers.Version,
-		"torch-wheel-archs":    Archs.Version,
-		"numpy-2-support":      NumPy.Version,
-		"torch-wheel-pythons":  Pythons.Version,
-		"run-time-compilers":   Builders.Version,
-		"onnxruntime-cuda":     Runtimes.Version,
-		"torch-companions":     Pairs.Version,
+		"cuda-minimum-drivers": Drivers().Version,
+		"torch-wheel-archs":    Archs().Version,
+		"numpy-2-support":      NumPy().Version,
+		"torch-wheel-pythons":  Pythons().Version,
+		"run-time-compilers":   Builders().Version,
+		"onnxruntime-cuda":     Runtimes().Version,
+		"torch-companions":     Pairs().Version,
 	}
 }
 
-func load[T any](name string) T {
-	var table T
-	data, err := files.ReadFile(name)
-	if err == nil {
-		err = json.Unmarshal(data, &table)
-	}
-	if err != nil {
-		panic(fmt.Sprintf("tables: %s: %v", name, err)) // a bug of the build, found by any test
-	}
-	return table
+// load reads a table when it is used: a start of the plugin needs few of them.
+func load[T any](name string) func() T {
+	return sync.OnceValue(func() (table T) {
+		data, err := files.ReadFile(name)
+		if err == nil {
+			err = json.Unmarshal(data, &table)
+		}
+		if err != nil {
+			panic(fmt.Sprintf("tables: %s: %v", name, err)) // a bug of the build, which the tests find
+		}
+		return table
+	})
 }
 
 // Minimum returns the row of a CUDA major release; false when the table has

@@ -9,7 +9,7 @@ import (
 
 func TestEveryRowHasASource(t *testing.T) {
 	var sources []string
-	for _, r := range Drivers.Rows {
+	for _, r := range Drivers().Rows {
 		sources = append(sources, r.Source)
 		if _, ok := numbers(r.Linux); !ok {
 			t.Errorf("CUDA %d: %q is no driver version", r.CUDA, r.Linux)
@@ -18,10 +18,10 @@ func TestEveryRowHasASource(t *testing.T) {
 			t.Errorf("CUDA %d: %q is no driver version", r.CUDA, r.Windows)
 		}
 	}
-	for _, r := range Archs.Rows {
+	for _, r := range Archs().Rows {
 		sources = append(sources, r.Source)
 	}
-	for _, r := range NumPy.Rows {
+	for _, r := range NumPy().Rows {
 		sources = append(sources, r.Source)
 	}
 	for _, s := range sources {
@@ -52,10 +52,10 @@ func TestCompareDrivers(t *testing.T) {
 }
 
 func TestMinimum(t *testing.T) {
-	if row, ok := Drivers.Minimum(12); !ok || row.Linux != "525.60.13" {
+	if row, ok := Drivers().Minimum(12); !ok || row.Linux != "525.60.13" {
 		t.Errorf("CUDA 12: %+v, %v", row, ok)
 	}
-	if _, ok := Drivers.Minimum(14); ok || Drivers.Newest() != 13 {
+	if _, ok := Drivers().Minimum(14); ok || Drivers().Newest() != 13 {
 		t.Error("CUDA 14 is beyond the table")
 	}
 }
@@ -70,6 +70,15 @@ func TestRuns(t *testing.T) {
 	for _, bad := range []string{"", "9", "x.y"} {
 		if _, ok := row.Runs(bad); ok {
 			t.Errorf("Runs(%q) should not be known", bad)
+		}
+	}
+}
+
+// TestLastBranch: old GPUs have a last driver, current and unknown ones have none.
+func TestLastBranch(t *testing.T) {
+	for capability, want := range map[string]int{"3.7": 470, "5.2": 580, "7.0": 580, "7.5": 0, "12.1": 0, "": 0, "x": 0} {
+		if got, ok := Drivers().Last(capability); got != want || ok != (want > 0) {
+			t.Errorf("%q: %d %v, want %d", capability, got, ok, want)
 		}
 	}
 }
