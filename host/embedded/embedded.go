@@ -30,8 +30,14 @@ const (
 // Registry is an embedded registry.
 type Registry struct{ tree fs.FS }
 
-// Open returns the registry of this executable; false when it has none.
-func Open() (Registry, bool) { return Registry{tree}, tree != nil }
+// Open returns the registry of this executable, in the form for this machine; false
+// when it has none.
+func Open() (Registry, bool) {
+	if tree == nil {
+		return Registry{}, false
+	}
+	return Registry{forMachine(tree, exists)}, true
+}
 
 // From is the registry in a tree of files.
 func From(tree fs.FS) Registry { return Registry{tree} }

@@ -9,6 +9,8 @@
 //   - the configuration of goreleaser builds every platform, and nothing in it
 //     depends on where and when it runs
 //   - every library of a release stands under a licence that lets it be there
+//   - the GPU plugin of a release starts on old Linux, finds NVML inside of the
+//     sandbox, and is replaced by a static one where nothing dynamic can start
 //
 // It contains tests only. Those that build a release run with BULKHEAD_LONG_TESTS.
 package releasetest

@@ -5,6 +5,7 @@ package releasetest
 import (
 	"os"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/bulkhead-ml/bulkhead/packaging/licence"
@@ -29,6 +30,9 @@ func TestLicences(t *testing.T) {
 	found := map[string]string{}
 	for _, m := range modules {
 		found[m.Path] = m.Licence()
+	}
+	if strings.HasPrefix(strings.Join(platforms, " "), "linux") && found["github.com/NVIDIA/go-nvml"] != "Apache-2.0" {
+		t.Errorf("go-nvml, which the GPU plugin of Linux has by cgo, is under %q", found["github.com/NVIDIA/go-nvml"])
 	}
 	for path, want := range map[string]string{
 		"google.golang.org/grpc": "Apache-2.0", "github.com/hashicorp/go-plugin": "MPL-2.0", "golang.org/x/sys": "BSD-3-Clause",

@@ -81,6 +81,9 @@ func TestToolsArePinned(t *testing.T) {
 			t.Errorf("%s is installed at %s", found[1], v)
 		}
 	}
+	if !regexp.MustCompile(`(?m)^ziglang==\S+(?: \\\n    --hash=sha256:[0-9a-f]{64})+$`).MatchString(read(t, "packaging/zig.txt")) {
+		t.Error("the C compiler is not pinned by hash")
+	}
 	if !regexp.MustCompile(`(?m)^certifi==\S+ --hash=sha256:[0-9a-f]{64}$`).MatchString(read(t, "packaging/cacert.txt")) {
 		t.Error("the certificates are not pinned by hash")
 	}

@@ -21,6 +21,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -40,6 +41,7 @@ type Executable struct {
 	Name    string
 	Digest  string // SHA-256, in hex
 	Go      string // version of the compiler and the standard library, such as 1.26.8
+	Cgo     bool   // whether a C compiler had a part in it, which Modules do not name yet
 	Modules []Module
 }
 
@@ -47,10 +49,21 @@ type Executable struct {
 type Module struct {
 	Path, Version string
 	Licence       string // SPDX expression
+	// Project is the project on PyPI that a part comes from which is no module
+	// of Go; "" for a module of Go.
+	Project string
 }
 
 // URL is the package URL of the library, see github.com/package-url/purl-spec.
-func (m Module) URL() string { return "pkg:golang/" + strings.ToLower(m.Path) + "@" + m.Version }
+func (m Module) URL() string {
+	switch {
+	case m.Project == "":
+		return "pkg:golang/" + strings.ToLower(m.Path) + "@" + m.Version
+	case m.Project == m.Path:
+		return "pkg:pypi/" + m.Path + "@" + m.Version
+	}
+	return "pkg:pypi/" + m.Project + "@" + m.Version + "#" + m.Path
+}
 
 // Licences gives the SPDX expression of a library.
 type Licences func(path, version string) (string, error)
@@ -82,6 +95,7 @@ func Read(name string, content Content, licences Licences) (Executable, error) {
 		return Executable{}, err
 	}
 	e := Executable{Name: name, Digest: digest, Go: strings.TrimPrefix(strings.Fields(info.GoVersion)[0], "go")}
+	e.Cgo = slices.Contains(info.Settings, debug.BuildSetting{Key: "CGO_ENABLED", Value: "1"})
 	for _, m := range info.Deps {
 		if m.Replace != nil {
 			m = m.Replace

@@ -28,7 +28,9 @@ func sample(t *testing.T) Bill {
 		t.Fatal(err)
 	}
 	other := Executable{Name: "plugin_a", Digest: strings.Repeat("ab", 32), Go: "1.26.8", Modules: []Module{
-		{"github.com/Some/Library", "v1.2.3", "MIT AND Apache-2.0"}, {"stdlib", self.Go, "BSD-3-Clause"},
+		{Path: "github.com/Some/Library", Version: "v1.2.3", Licence: "MIT AND Apache-2.0"}, {Path: "stdlib", Version: self.Go, Licence: "BSD-3-Clause"},
+		{Path: "ziglang", Version: "0.15.2", Licence: "MIT", Project: "ziglang"},
+		{Path: "glibc-start", Version: "0.15.2", Licence: "LGPL-2.1-or-later WITH GCC-exception-2.0-note", Project: "ziglang"},
 	}}
 	return Bill{Name: "bulkhead_1.0.0_linux_amd64.tar.gz", Digest: strings.Repeat("01", 32), Version: "1.0.0", Time: time.Unix(1700000000, 0), Parts: []Executable{self, other}}
 }

@@ -112,8 +112,11 @@ func (m Module) spdx() spdxPackage {
 
 // download is where the source of the library is.
 func (m Module) download() string {
-	if m.Path == "stdlib" {
+	switch {
+	case m.Path == "stdlib":
 		return "https://go.dev/dl/go" + m.Version + ".src.tar.gz"
+	case m.Project != "":
+		return "https://pypi.org/project/" + m.Project + "/" + m.Version + "/"
 	}
 	return "https://pkg.go.dev/" + m.Path + "@" + m.Version
 }

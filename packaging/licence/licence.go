@@ -24,7 +24,11 @@ import (
 // Allowed are the licences that a library of a release may have, by SPDX
 // identifier. Each of them lets Bulkhead be given away under Apache-2.0, when the
 // texts come along.
-var Allowed = []string{"0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MPL-2.0", "Unlicense", "blessing"}
+var Allowed = []string{"0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MPL-2.0", "Unlicense", "blessing", StartLicence}
+
+// StartLicence is that of glibc's start code: the LGPL, with the permission to link
+// the code into any program and to give that away without restriction.
+const StartLicence = "LGPL-2.1-or-later WITH GCC-exception-2.0-note"
 
 // sign is how a licence is known: all words, in lower case with single spaces,
 // stand in the text.
@@ -38,6 +42,10 @@ type sign struct {
 var families = [][]sign{
 	{{"GPL", []string{"gnu general public license version"}}},
 	{{"LGPL", []string{"gnu lesser general public license version"}}},
+	{
+		{StartLicence, []string{"gnu lesser general public license as published", "version 2.1 of the license, or (at your option) any later version", "unlimited permission to link the compiled version of this file with other programs"}},
+		{"LGPL", []string{"gnu lesser general public license as published"}},
+	},
 	{{"AGPL", []string{"gnu affero general public license version"}}},
 	{{"MPL-2.0", []string{"mozilla public license", "version 2.0"}}},
 	{{"Apache-2.0", []string{"apache license", "version 2.0"}}},

@@ -60,7 +60,7 @@ func (b Build) list(platform string, found map[string]Module) error {
 	args := append([]string{"list", "-deps", "-json=Module,Standard", "-tags", b.Tags}, b.Packages...)
 	cmd := exec.Command("go", args...)
 	cmd.Dir = b.Root
-	cmd.Env = append(os.Environ(), "GOOS="+goos, "GOARCH="+goarch, "CGO_ENABLED=0")
+	cmd.Env = append(os.Environ(), "GOOS="+goos, "GOARCH="+goarch, "CGO_ENABLED="+cgo(goos))
 	var problems bytes.Buffer
 	cmd.Stderr = &problems
 	out, err := cmd.Output()
@@ -68,6 +68,15 @@ func (b Build) list(platform string, found map[string]Module) error {
 		return fmt.Errorf("%w: %s", err, bytes.TrimSpace(problems.Bytes()))
 	}
 	return decode(out, found)
+}
+
+// cgo is how the executables of a system are built: those of Linux partly with it,
+// and no library comes in because of its lack.
+func cgo(goos string) string {
+	if goos == "linux" {
+		return "1"
+	}
+	return "0"
 }
 
 // decode reads the objects that go list printed one after the other.

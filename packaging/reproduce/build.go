@@ -16,12 +16,14 @@ import (
 
 // build is one of the two builds.
 type build struct {
-	name, source       string // of the checkout
-	umask              string
-	env                []string
-	parallel           int
-	goreleaser, cacert string
-	platforms          []string
+	name, source string // of the checkout
+	umask        string
+	env          []string
+	parallel     int
+	goreleaser   string // executable, absolute
+	cacert       string // file
+	zig          string // directory
+	platforms    []string
 }
 
 // builds are the two, as unlike as they can be.
@@ -69,6 +71,12 @@ func (b build) checkout() error {
 	if out, err := exec.Command("git", "-C", b.source, "remote", "set-url", "origin", "https://github.com/bulkhead-ml/bulkhead").CombinedOutput(); err != nil {
 		return fmt.Errorf("git remote: %w\n%s", err, out)
 	}
+	return b.tools()
+}
+
+// tools puts into the checkout what `make release-tools` would, as a copy of its
+// own: the place of a compiler must not matter.
+func (b build) tools() error {
 	certs, err := os.ReadFile(b.cacert)
 	if err != nil {
 		return fmt.Errorf("%w: `make release-tools` gets it", err)
@@ -77,7 +85,13 @@ func (b build) checkout() error {
 	if err := os.MkdirAll(tools, 0o755); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(tools, "cacert.pem"), certs, 0o644)
+	if err := os.WriteFile(filepath.Join(tools, "cacert.pem"), certs, 0o644); err != nil {
+		return err
+	}
+	if err := os.CopyFS(filepath.Join(tools, "zig"), os.DirFS(b.zig)); err != nil {
+		return fmt.Errorf("%w: `make release-tools` gets it", err)
+	}
+	return nil
 }
 
 // all stands for every platform of a release.

@@ -2,14 +2,14 @@
 
 // Reproduce builds a release twice and holds every byte of one against the other.
 //
-//	reproduce [-goreleaser FILE] [-cacert FILE] [-keep DIR] [PLATFORM...]
+//	reproduce [-goreleaser FILE] [-cacert FILE] [-zig DIR] [-keep DIR] [PLATFORM...]
 //
 // It runs in the root of a git checkout and builds its last commit, as a snapshot
 // that is neither signed nor published. PLATFORM is GOOS_GOARCH; that of this
 // machine is built unless said otherwise, and "all" stands for all of a release.
 //
 // The two builds differ in what must not matter: the directory and its depth, Go's
-// cache (a new one each), the place of temporary files, the time zone, the
+// cache (a new one each), the place of the C compiler, that of temporary files, the time zone, the
 // language, the umask, the name of the user, how many programs run at once, and the
 // time at which they run. Compared are the executables, plugins, archives,
 // packages, bills of materials, manual pages and checksums.
@@ -27,21 +27,22 @@ import (
 func main() {
 	goreleaser := flag.String("goreleaser", filepath.Join("bin", "tools", "goreleaser"), "the program")
 	cacert := flag.String("cacert", filepath.Join("bin", "tools", "cacert.pem"), "certificates for the container image")
+	zig := flag.String("zig", filepath.Join("bin", "tools", "zig"), "directory of the C compiler")
 	keep := flag.String("keep", "", "directory for the two builds, kept; a temporary one unless given")
 	flag.Parse()
-	if err := reproduce(*goreleaser, *cacert, *keep, flag.Args()); err != nil {
+	if err := reproduce(build{goreleaser: *goreleaser, cacert: *cacert, zig: *zig, platforms: flag.Args()}, *keep); err != nil {
 		fmt.Fprintln(os.Stderr, "reproduce:", err)
 		os.Exit(1)
 	}
 }
 
-func reproduce(goreleaser, cacert, keep string, platforms []string) error {
-	goreleaser, err := filepath.Abs(goreleaser)
-	if err != nil {
+// reproduce makes both builds with the programs and platforms of one.
+func reproduce(both build, keep string) (err error) {
+	if both.goreleaser, err = filepath.Abs(both.goreleaser); err != nil {
 		return err
 	}
-	if len(platforms) == 0 {
-		platforms = []string{runtime.GOOS + "_" + runtime.GOARCH}
+	if len(both.platforms) == 0 {
+		both.platforms = []string{runtime.GOOS + "_" + runtime.GOARCH}
 	}
 	dir, done, err := place(keep)
 	if err != nil {
@@ -50,7 +51,7 @@ func reproduce(goreleaser, cacert, keep string, platforms []string) error {
 	defer done()
 	var roots []string
 	for _, b := range builds(dir) {
-		b.goreleaser, b.cacert, b.platforms = goreleaser, cacert, platforms
+		b.goreleaser, b.cacert, b.zig, b.platforms = both.goreleaser, both.cacert, both.zig, both.platforms
 		if err := b.run(); err != nil {
 			return fmt.Errorf("%s: %w", b.name, err)
 		}

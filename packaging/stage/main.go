@@ -2,7 +2,7 @@
 
 // Stage builds what goes into a release beside the host itself.
 //
-//	stage [-out DIR] [-cacert FILE] [PLATFORM...]
+//	stage [-out DIR] [-cacert FILE] [-zig FILE] [PLATFORM...]
 //
 // It runs in the root of the source tree, before goreleaser builds the host. A
 // PLATFORM is GOOS_GOARCH; without one, those of BULKHEAD_RELEASE_PLATFORMS
@@ -11,6 +11,7 @@
 //
 //	PLATFORM/plugins/NAME/   each built-in plugin, stamped
 //	PLATFORM/registry/       the registry that the host carries in itself
+//	PLATFORM/static/NAME/    on Linux, the plugin with NVML once more, without it
 //	PLATFORM/overlay.json    for go build -overlay: puts that registry where the
 //	                         host embeds it, so that the hosts of all platforms can
 //	                         be built from one source tree at a time
@@ -21,9 +22,13 @@
 //
 // The same source, compiler and SOURCE_DATE_EPOCH give the same bytes, wherever
 // the tree stands. Without SOURCE_DATE_EPOCH the time of the last commit is taken.
-// No plugin is built with cgo, so that no C compiler has a say in the bytes, and
-// every executable runs on every Linux; the GPU plugin of a release therefore
-// reads files, and one that was built from source with a C compiler asks NVML too.
+// Executables are static and built without cgo, so that they run everywhere and no
+// C compiler has a say in their bytes. The one exception is the GPU plugin on Linux,
+// which loads NVML: it is built with cgo by Zig, one C compiler for all processors
+// and for old Linux, see package linkage for what it is held to. The compiler is
+// named by its hash, and so stands beside Go's. Such an executable needs the loader
+// of glibc, which Alpine and an empty container image do not have; for these the
+// registry holds a second form of itself, below static/, see withoutLoader.
 package main
 
 import (
@@ -45,8 +50,9 @@ const tags = "grpcnotrace"
 func main() {
 	out := flag.String("out", filepath.Join("bin", "release"), "directory to fill")
 	cacert := flag.String("cacert", "", "certificates of authorities for the container image, as PEM; none leaves its root file system out")
+	zig := flag.String("zig", "", "Zig's executable, the C compiler; a platform of Linux needs it")
 	flag.Parse()
-	s, err := newStager(*out, *cacert, flag.Args())
+	s, err := newStager(*out, *cacert, *zig, flag.Args())
 	if err == nil {
 		err = s.stage()
 	}
@@ -60,11 +66,12 @@ func main() {
 type stager struct {
 	root, out string // absolute
 	cacert    string
+	zig       string // absolute, "" for none
 	platforms []string
 	epoch     string // seconds since 1970
 }
 
-func newStager(out, cacert string, platforms []string) (*stager, error) {
+func newStager(out, cacert, zig string, platforms []string) (*stager, error) {
 	root, err := os.Getwd()
 	if err != nil {
 		return nil, err
@@ -75,7 +82,12 @@ func newStager(out, cacert string, platforms []string) (*stager, error) {
 	if out, err = filepath.Abs(out); err != nil {
 		return nil, err
 	}
-	s := &stager{root: root, out: out, cacert: cacert, platforms: chosen(platforms)}
+	if zig != "" {
+		if zig, err = filepath.Abs(zig); err != nil {
+			return nil, err
+		}
+	}
+	s := &stager{root: root, out: out, cacert: cacert, zig: zig, platforms: chosen(platforms)}
 	s.epoch, err = s.sourceDate()
 	return s, err
 }

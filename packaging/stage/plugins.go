@@ -53,13 +53,13 @@ func readSource(root, file string) (source, error) {
 }
 
 // tools are programs of this source tree that run on the building machine.
-type tools struct{ stamp, embed string }
+type tools struct{ stamp, embed, zigcc string }
 
 func (s *stager) buildTools() (tools, error) {
 	dir := filepath.Join(s.out, "tools")
 	host := []string{"GOOS=", "GOARCH="}
-	_, err := s.run(host, "go", "build", "-o", dir+string(filepath.Separator), "./registry/cmd/stamp", "./registry/cmd/embed")
-	return tools{filepath.Join(dir, "stamp"), filepath.Join(dir, "embed")}, err
+	_, err := s.run(host, "go", "build", "-o", dir+string(filepath.Separator), "./registry/cmd/stamp", "./registry/cmd/embed", "./packaging/zigcc")
+	return tools{filepath.Join(dir, "stamp"), filepath.Join(dir, "embed"), filepath.Join(dir, "zigcc")}, err
 }
 
 // platform stages the plugins and their registry for one platform.
@@ -68,20 +68,32 @@ func (s *stager) platform(platform string, plugins []source, t tools) error {
 	var dirs []string
 	for _, p := range plugins {
 		dir := filepath.Join(base, "plugins", p.name)
-		if err := s.plugin(platform, p, dir, t); err != nil {
+		if err := s.plugin(platform, p, dir, t, s.compilation); err != nil {
 			return err
 		}
 		dirs = append(dirs, dir)
 	}
 	registry := filepath.Join(base, "registry")
-	if _, err := s.run(nil, t.embed, append([]string{"-platform", platform, registry}, dirs...)...); err != nil {
+	if err := s.embed(platform, registry, dirs, t); err != nil {
+		return err
+	}
+	if err := s.withoutLoader(platform, base, plugins, dirs, t); err != nil {
 		return err
 	}
 	return writeOverlay(filepath.Join(base, "overlay.json"), filepath.Join(s.root, "host", "embedded", "registry"), registry)
 }
 
+// embed makes a registry of plugins.
+func (s *stager) embed(platform, registry string, dirs []string, t tools) error {
+	_, err := s.run(nil, t.embed, append([]string{"-platform", platform, registry}, dirs...)...)
+	return err
+}
+
+// recipe says how a plugin is built for a platform.
+type recipe func(goos, goarch string, p source, t tools) (compilation, error)
+
 // plugin builds and stamps one plugin.
-func (s *stager) plugin(platform string, p source, dir string, t tools) error {
+func (s *stager) plugin(platform string, p source, dir string, t tools, how recipe) error {
 	goos, goarch, ok := strings.Cut(platform, "_")
 	if !ok {
 		return fmt.Errorf("a platform is written GOOS_GOARCH, such as linux_amd64")
@@ -90,9 +102,11 @@ func (s *stager) plugin(platform string, p source, dir string, t tools) error {
 	if goos == "windows" {
 		executable += ".exe"
 	}
-	env := []string{"GOOS=" + goos, "GOARCH=" + goarch, "CGO_ENABLED=0"}
-	_, err := s.run(env, "go", "build", "-trimpath", "-buildvcs=false", "-tags", tags, "-ldflags", "-s -w -buildid=", "-o", executable, "./"+p.dir)
+	c, err := how(goos, goarch, p, t)
 	if err != nil {
+		return err
+	}
+	if err := s.compile(c, executable); err != nil {
 		return err
 	}
 	_, err = s.run(nil, t.stamp, filepath.Join(p.dir, manifest.FileName), executable)

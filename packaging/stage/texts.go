@@ -126,6 +126,11 @@ func (s *stager) notices(plugins []source) error {
 	if err != nil {
 		return err
 	}
+	parts, err := s.compilerParts()
+	if err != nil {
+		return err
+	}
+	modules = append(modules, parts...)
 	if err := licence.Check(modules); err != nil {
 		return err
 	}
@@ -138,6 +143,18 @@ func (s *stager) notices(plugins []source) error {
 		return err
 	}
 	return os.WriteFile(filepath.Join(s.out, "THIRD_PARTY_LICENSES"), text, 0o644)
+}
+
+// compilerParts are what the C compiler adds, none without one.
+func (s *stager) compilerParts() ([]licence.Module, error) {
+	if s.zig == "" {
+		return nil, nil
+	}
+	version, err := s.run(nil, s.zig, "version")
+	if err != nil {
+		return nil, err
+	}
+	return licence.Compiler(filepath.Dir(s.zig), strings.TrimSpace(version))
 }
 
 // rootFS writes what the container image has beside the host: a user who is not
