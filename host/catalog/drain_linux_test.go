@@ -12,7 +12,7 @@ import (
 // that is busy, ends in order when its host waits for that.
 func TestDrainTimeout(t *testing.T) {
 	l := launcher(t, "hello-check")
-	l.DrainTimeout = 20 * time.Second
+	l.DrainTimeout = 2 * time.Minute
 	r := mustStart(t, l, "hello-check")
 	if err := syscall.Kill(r.PID(), syscall.SIGSTOP); err != nil {
 		t.Fatal(err)

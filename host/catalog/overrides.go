@@ -81,7 +81,7 @@ func (o *Overrides) parse(data []byte) ([]Override, error) {
 
 func (f overridesFile) check() error {
 	for _, o := range f.Overrides {
-		if !nameForm.MatchString(o.Name) || !filepath.IsAbs(o.Path) {
+		if !nameForm().MatchString(o.Name) || !filepath.IsAbs(o.Path) {
 			return fmt.Errorf("override %q of %q", o.Name, o.Path)
 		}
 	}
@@ -90,7 +90,7 @@ func (f overridesFile) check() error {
 
 // Set adds an override, or replaces the one of that name.
 func (o *Overrides) Set(next Override) error {
-	if !nameForm.MatchString(next.Name) {
+	if !nameForm().MatchString(next.Name) {
 		return fmt.Errorf("plugin name %q: use lower-case letters, digits and dashes", next.Name)
 	}
 	return o.change(func(list []Override) []Override {

@@ -51,7 +51,10 @@ func (l *Launcher) spec(e *Entry, view target.View) (plugin.Spec, error) {
 	if err := l.addSecrets(&spec, e, view.Secrets); err != nil {
 		return spec, err
 	}
-	return spec, addInterpreter(&spec, e)
+	if err := addInterpreter(&spec, e); err != nil {
+		return spec, err
+	}
+	return spec, shown(e.Name, spec.Interpreter)
 }
 
 // floor is the weakest level that is good enough for a plugin.

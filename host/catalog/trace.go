@@ -5,6 +5,7 @@ package catalog
 import (
 	"github.com/bulkhead-ml/bulkhead/host/plugin"
 	"github.com/bulkhead-ml/bulkhead/host/sandbox"
+	"github.com/bulkhead-ml/bulkhead/sdk/handshake"
 )
 
 // Tracer is told what one plugin does, in all its processes. It is called from
@@ -27,6 +28,7 @@ func (l *Launcher) trace(e *Entry, spec *plugin.Spec) Tracer {
 	t := l.Trace(e)
 	if t != nil {
 		spec.Trace = t.Touched
+		spec.Env[handshake.EnvTraced] = "1"
 	}
 	return t
 }

@@ -226,9 +226,9 @@ func TestStatuses(t *testing.T) {
 
 func TestDeadConnection(t *testing.T) {
 	server := grpc.NewServer()
-	pluginv1.RegisterKernelServiceServer(server, &hostile{transform: func(grpc.BidiStreamingServer[pluginv1.TransformRequest, pluginv1.TransformResponse]) error {
+	pluginv1.RegisterKernelServiceServer(server, &hostile{transform: func(s grpc.BidiStreamingServer[pluginv1.TransformRequest, pluginv1.TransformResponse]) error {
 		go server.Stop()
-		time.Sleep(50 * time.Millisecond)
+		<-s.Context().Done() // nothing can be sent any more
 		return nil
 	}})
 	k := dataplane.New(connect(t, server), dataplane.Options{})

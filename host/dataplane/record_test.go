@@ -279,9 +279,7 @@ func contractRecordingLeavesNoGoroutineBehind(t *testing.T, serve server) {
 	for range 10 {
 		call()
 	}
-	if after := settled(); after > before+2 {
-		t.Errorf("%d goroutines became %d", before, after)
-	}
+	wantSettled(t, before)
 	if log.last().Outcome != "cancelled: context deadline exceeded" || log.last().InputDigest == "" {
 		t.Errorf("record %+v", log.last())
 	}

@@ -35,6 +35,7 @@ type Side struct {
 	mu     sync.Mutex
 	heard  bool // the plugin was listened to
 	talks  bool // it said hello, and listens
+	shares bool // it takes lanes, and not only files
 	number uint64
 	idle   []*lane
 	bytes  int // reserved by all lanes
@@ -84,7 +85,8 @@ func (s *Side) serves() bool {
 	if !s.heard {
 		s.heard = true
 		m, ok, err := s.conn.Poll()
-		s.talks = ok && err == nil && m.Kind == arena.Hello
+		s.shares = ok && err == nil && m.Kind == arena.Hello
+		s.talks = s.shares || ok && err == nil && m.Kind == arena.HelloFiles
 	}
 	return s.talks
 }
@@ -96,7 +98,7 @@ func (s *Side) lane() *lane {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed || !s.serves() {
+	if s.closed || !s.serves() || !s.shares {
 		return nil
 	}
 	if n := len(s.idle); n > 0 {

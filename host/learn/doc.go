@@ -29,6 +29,10 @@
 //   - not in the view, on the machine: refused, with the grant that would allow it.
 //     Programs count when they were executed or looked for in a directory of programs.
 //   - not in the view and not on the machine, without a grant: listed as absent.
+//   - a directory that was listed and is in the view only for the sake of something
+//     else in it: refused, since the plugin saw a part.
+//   - a name with *, ? or [ that nothing has: a pattern that was looked for. It stands
+//     for what it matches, and is proposed as it is.
 //
 // Directories on the way to a used file are no uses. What every sandbox has (its
 // libraries, /proc of the plugin itself, the scratch directory, /dev/null) is none
@@ -39,7 +43,8 @@
 // and $NAME where the machine's own values stand, a directory where it was listed or
 // more than [MaxFiles] of its files were used, and * where names differ in one
 // place and have a digit there, as the addresses of devices do. What no manifest may
-// ask for is told as refused, with the reason.
+// ask for is told as refused, with the reason. Whatever a plugin does, there are at most
+// as many grants as a manifest takes, and as many refusals.
 //
 // # What cannot be seen
 //
@@ -49,7 +54,8 @@
 // this machine, and unset variables, are told apart ([Proposal].NotHere): a run on a
 // machine without a GPU says nothing of the grants for GPUs. Secrets count as used
 // when their file is opened. Network addresses are those that the plugin asked the
-// host to connect to. A plugin that looks for its paths one directory after the other,
-// as sdk/fact does, stops at the first that it does not see: only [Wide] grants show
-// what it would have looked for there.
+// host to connect to. A plugin that looks for its paths one directory after the other
+// stops at the first that it does not see; the SDKs name the rest as well when they are
+// traced, and name patterns as they stand. What lies in a file that was refused, and
+// what it leads to, only the next run can tell.
 package learn

@@ -34,8 +34,9 @@ func (j *judge) opened() {
 
 // grouped is one granted path for several uses.
 type grouped struct {
-	path  string
-	marks []Mark
+	path    string
+	marks   []Mark
+	pattern bool
 }
 
 // settle proposes one path.
@@ -46,22 +47,36 @@ func (j *judge) settle(kind string, g grouped) {
 		had = had && m.Found
 	}
 	grant := manifest.Grant{Kind: kind, Path: g.path, Why: j.why(verbOf(kind, g.marks), count)}
-	if slices.ContainsFunc(g.marks, stopped) {
-		j.out.Refused = append(j.out.Refused, Refusal{What: grant.String(), Count: count, Reason: j.tooLittle()})
+	if slices.ContainsFunc(g.marks, func(m Mark) bool { return stopped(m) && !listedToo(g.marks, m.Path) }) {
+		j.refuse(Refusal{What: grant.String(), Count: count, Reason: j.tooLittle()})
 		return
 	}
 	if err := j.propose(grant); err != nil {
-		j.out.Refused = append(j.out.Refused, Refusal{What: grant.String(), Count: count, Reason: err.Error()})
+		j.refuse(Refusal{What: grant.String(), Count: count, Reason: err.Error()})
 		return
 	}
 	if !had {
-		j.out.Refused = append(j.out.Refused, Refusal{What: grant.String(), Count: count, Grant: grant.String()})
+		j.refuse(Refusal{What: grant.String(), Count: count, Grant: grant.String()})
 	}
+}
+
+// refuse tells of a refusal, or counts it when there are too many.
+func (j *judge) refuse(r Refusal) {
+	if len(j.out.Refused) == maxRefused {
+		j.out.More++
+		return
+	}
+	j.out.Refused = append(j.out.Refused, r)
 }
 
 // stopped reports whether a plugin looked for a directory and did not find it: it
 // wants something in it, and nobody saw what.
 func stopped(m Mark) bool { return m.Use == sandbox.UseLook && !m.Found && isDir(m.Path) }
+
+// listedToo reports whether a directory was looked for to list it.
+func listedToo(marks []Mark, p string) bool {
+	return slices.ContainsFunc(marks, func(m Mark) bool { return m.Use == sandbox.UseRead && m.Path == p })
+}
 
 // tooLittle is why such a directory is not proposed.
 func (j *judge) tooLittle() string {
@@ -88,23 +103,21 @@ func (j *judge) addresses() {
 		if err := j.propose(g); err != nil {
 			r.Grant, r.Reason = "", err.Error()
 		}
-		j.out.Refused = append(j.out.Refused, r)
+		j.refuse(r)
 	}
 }
 
 // group brings the uses of one kind into as few paths as say what was used.
 func (j *judge) group(kind string, marks []Mark) []grouped {
-	var out []grouped
+	var out groups
 	for _, m := range j.towards(kind, marks) {
 		p := m.Path
 		if kind == manifest.Write && !exists(p) {
 			p = path.Dir(p)
 		}
-		out = add(out, j.word(kind, p), m)
+		out.add(j.word(kind, p), m.pattern, m)
 	}
-	out = inListed(out)
-	out = j.crowded(kind, out)
-	return j.similar(out)
+	return j.similar(j.crowded(kind, inListed(out.list)))
 }
 
 // word is a path in the words of a manifest. Programs and devices are named by their
@@ -120,9 +133,12 @@ func (j *judge) word(kind, p string) string {
 // towards leaves out the directories on the way, and puts in place of one that was
 // not found where the links led that were read before.
 func (j *judge) towards(kind string, marks []Mark) (out []Mark) {
-	leaves := leavesOf(marks)
+	leaves := map[string]bool{}
+	for _, l := range j.leavesOf(marks) {
+		leaves[l.Path] = true
+	}
 	for _, m := range marks {
-		if !slices.ContainsFunc(leaves, func(l Mark) bool { return l.Path == m.Path }) {
+		if !leaves[m.Path] {
 			continue
 		}
 		ends := j.beyond(m)
@@ -151,66 +167,99 @@ func (j *judge) beyond(m Mark) (out []string) {
 	return out
 }
 
-func add(list []grouped, p string, marks ...Mark) []grouped {
-	if i := slices.IndexFunc(list, func(g grouped) bool { return g.path == p }); i >= 0 {
-		list[i].marks = append(list[i].marks, marks...)
-		return list
-	}
-	return append(list, grouped{p, marks})
+// groups are paths with their uses, each path once, in the order in which they came.
+type groups struct {
+	list []grouped
+	at   map[string]int
 }
 
-// inListed puts what lies in a path that is granted anyway to it.
-func inListed(list []grouped) (out []grouped) {
-	slices.SortStableFunc(list, func(a, b grouped) int { return compare(a.path, b.path, 0, 0) })
-	for _, g := range list {
-		i := slices.IndexFunc(out, func(o grouped) bool { return below(g.path, o.path) && grantable(manifest.Read, o.path) })
-		if i < 0 {
-			out = append(out, g)
-			continue
-		}
-		out[i].marks = append(out[i].marks, g.marks...)
+func (g *groups) add(p string, pattern bool, marks ...Mark) {
+	if i, ok := g.at[p]; ok {
+		g.list[i].marks = append(g.list[i].marks, marks...)
+		return
 	}
-	return out
+	if g.at == nil {
+		g.at = map[string]int{}
+	}
+	g.at[p] = len(g.list)
+	g.list = append(g.list, grouped{p, marks, pattern})
+}
+
+// inListed puts what lies in a path that is granted anyway to it, and what a pattern
+// matches to the pattern.
+func inListed(list []grouped) []grouped {
+	slices.SortStableFunc(list, func(a, b grouped) int { return compare(a.path, b.path, 0, 0) })
+	var out groups
+	var open []int // patterns in out
+	for _, g := range list {
+		if g.pattern && grantable(manifest.Read, g.path) {
+			open = append(open, len(out.list))
+		}
+		out.add(g.path, g.pattern, g.marks...)
+	}
+	kept := groups{}
+	for i, g := range out.list {
+		p := g.path
+		if at, ok := out.above(p); ok {
+			p = at
+		} else if k := slices.IndexFunc(open, func(k int) bool { return k != i && holds(out.list[k].path, p) }); k >= 0 {
+			p = out.list[open[k]].path
+		}
+		kept.add(p, out.list[out.at[p]].pattern, g.marks...)
+	}
+	return kept.list
+}
+
+// above is the outermost path that a path lies in, and that may be granted.
+func (g *groups) above(p string) (at string, ok bool) {
+	for dir := path.Dir(p); dir != "/" && dir != "."; dir = path.Dir(dir) {
+		if i, known := g.at[dir]; known && !g.list[i].pattern && grantable(manifest.Read, dir) {
+			at, ok = dir, true
+		}
+	}
+	return at, ok
 }
 
 // crowded makes a directory of many of its files.
-func (j *judge) crowded(kind string, list []grouped) (out []grouped) {
+func (j *judge) crowded(kind string, list []grouped) []grouped {
 	in := map[string]int{}
 	for _, g := range list {
 		in[path.Dir(g.path)]++
 	}
+	var out groups
 	for _, g := range list {
 		if dir := path.Dir(g.path); in[dir] > MaxFiles && grantable(kind, dir) {
-			out = add(out, dir, g.marks...)
+			out.add(dir, false, g.marks...)
 			continue
 		}
-		out = append(out, g)
+		out.add(g.path, g.pattern, g.marks...)
 	}
-	return inListed(out)
+	return inListed(out.list)
 }
 
 // similar makes one glob of paths that differ in one name, with a digit in it.
-func (j *judge) similar(list []grouped) (out []grouped) {
-	same := map[string][]grouped{}
+func (j *judge) similar(list []grouped) []grouped {
+	same := map[string]int{}
 	for _, g := range list {
 		for _, pattern := range generalised(g.path) {
-			same[pattern] = append(same[pattern], g)
+			same[pattern]++
 		}
 	}
+	var out groups
 	for _, g := range list {
 		p := g.path
 		for _, pattern := range generalised(p) {
-			if len(same[pattern]) > 1 {
+			if same[pattern] > 1 && !g.pattern {
 				p = pattern
 				break
 			}
 		}
-		if p == g.path {
+		if p == g.path && !g.pattern {
 			p = escapeGlobs(p)
 		}
-		out = add(out, p, g.marks...)
+		out.add(p, g.pattern, g.marks...)
 	}
-	return out
+	return out.list
 }
 
 // escapeGlobs makes characters of a name that a pattern would obey stand for

@@ -92,17 +92,26 @@ func (j *judge) kept() {
 		if i >= 0 {
 			g, u.grant = j.Asked[i], j.Asked[i] // with the author's reason
 		}
-		switch leaves := leavesOf(u.marks); {
+		switch leaves := j.leavesOf(u.marks); {
 		case wide && i < 0:
-			for _, m := range u.marks {
-				if m.Found && slices.ContainsFunc(leaves, func(l Mark) bool { return l.Path == m.Path }) {
-					j.wanted = append(j.wanted, want{g.Kind, m})
-				}
-			}
+			j.wants(g.Kind, u.marks, leaves)
 		case j.whole(u, leaves):
 			_ = j.propose(g)
 		default:
 			j.narrow(u, leaves)
+		}
+	}
+}
+
+// wants notes what of a wide grant was found and used.
+func (j *judge) wants(kind string, marks, leaves []Mark) {
+	used := map[string]bool{}
+	for _, l := range leaves {
+		used[l.Path] = true
+	}
+	for _, m := range marks {
+		if m.Found && used[m.Path] {
+			j.wanted = append(j.wanted, want{kind, m})
 		}
 	}
 }
@@ -140,6 +149,9 @@ func (j *judge) narrow(u *usage, leaves []Mark) {
 	for _, m := range leaves {
 		part := u.grant
 		part.Path = u.grant.Path + strings.TrimPrefix(escape.Replace(m.Path), escape.Replace(top))
+		if m.pattern {
+			part.Path = u.grant.Path + strings.TrimPrefix(m.Path, top)
+		}
 		if j.propose(part) != nil {
 			_ = j.propose(u.grant)
 			return
@@ -149,18 +161,36 @@ func (j *judge) narrow(u *usage, leaves []Mark) {
 }
 
 // leavesOf are the things that were used themselves: no directories on the way to
-// others, but for those that were listed, which stand for all in them.
-func leavesOf(marks []Mark) (out []Mark) {
-	listed := func(m Mark) bool { return m.Directory && m.Use == sandbox.UseRead }
+// others, but for those that were listed, which stand for all in them, as a pattern
+// does for all that it matches.
+func (j *judge) leavesOf(marks []Mark) (out []Mark) {
+	onTheWay, listed, known := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, m := range marks {
-		onTheWay := slices.ContainsFunc(marks, func(o Mark) bool { return o.Path != m.Path && below(o.Path, m.Path) })
-		inListed := slices.ContainsFunc(marks, func(o Mark) bool { return o.Path != m.Path && below(m.Path, o.Path) && listed(o) })
-		known := slices.ContainsFunc(out, func(o Mark) bool { return o.Path == m.Path })
-		if (!onTheWay || listed(m)) && !inListed && !known {
-			out = append(out, m)
+		for dir := path.Dir(m.Path); dir != "/" && !onTheWay[dir]; dir = path.Dir(dir) {
+			onTheWay[dir] = true
+		}
+		if m.Directory && m.Use == sandbox.UseRead {
+			listed[m.Path] = true
 		}
 	}
+	for _, m := range marks {
+		if own := listed[m.Path] && m.Use == sandbox.UseRead; known[m.Path] || onTheWay[m.Path] && !own || inAny(listed, m.Path) || j.inPattern(m) {
+			continue
+		}
+		known[m.Path] = true
+		out = append(out, m)
+	}
 	return out
+}
+
+// inAny reports whether a path lies in one of the directories.
+func inAny(dirs map[string]bool, p string) bool {
+	for dir := path.Dir(p); dir != "/" && dir != "."; dir = path.Dir(dir) {
+		if dirs[dir] {
+			return true
+		}
+	}
+	return false
 }
 
 func isRegular(p string) bool {

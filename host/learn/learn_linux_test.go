@@ -29,10 +29,13 @@ func TestMain(m *testing.M) {
 }
 
 // probe builds the test's plugin.
-func probe(t *testing.T) string {
+func probe(t *testing.T) string { return built(t, "probe") }
+
+// built builds a plugin of testdata.
+func built(t *testing.T, name string) string {
 	t.Helper()
-	exe := filepath.Join(t.TempDir(), "probe")
-	cmd := exec.Command("go", "build", "-o", exe, "./testdata/probe")
+	exe := filepath.Join(t.TempDir(), name)
+	cmd := exec.Command("go", "build", "-o", exe, "./testdata/"+name)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -55,7 +58,7 @@ func collect(t *testing.T, exe string, machine *target.Machine, grants []manifes
 	e.Grants = grants
 	recorder := &learn.Recorder{}
 	l := &catalog.Launcher{Catalog: c, Machine: machine, Floor: sandbox.Namespaced, Trace: func(*catalog.Entry) catalog.Tracer { return recorder }}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	r, err := l.Start(ctx, name)
 	if err != nil {

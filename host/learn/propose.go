@@ -24,6 +24,8 @@ type Run struct {
 	// Machine that the plugin saw; it must be live.
 	Machine *target.Machine
 	Seen    Seen
+	// Python says that a Python runs it.
+	Python bool
 	// Doing ends the sentence "opened 12 times while ...".
 	Doing string
 }
@@ -45,8 +47,9 @@ type Proposal struct {
 	// those that it looked for outside of what it is shown. At most 100 each.
 	Absent    []string `json:"absent"`
 	Elsewhere []string `json:"elsewhere"`
-	// Lost is how many uses were not recorded.
+	// Lost is how many uses were not recorded, More how many refusals are not listed.
 	Lost int `json:"lost"`
+	More int `json:"more_refused,omitempty"`
 }
 
 // Judged is a grant with a remark.
@@ -65,19 +68,30 @@ type Refusal struct {
 	Reason string `json:"reason,omitempty"`
 }
 
-// maxListed bounds the lists of paths that are told for information.
-const maxListed = 100
+// maxListed bounds the lists of paths that are told for information, maxProposed the
+// grants, which are as many as a manifest takes, and maxRefused what was refused.
+const (
+	maxListed   = 100
+	maxProposed = 1000
+	maxRefused  = 1000
+)
 
 // judge sorts the marks of one run.
 type judge struct {
 	Run
 	words
-	view    target.View
-	used    map[string]*usage // by grant
-	wanted  []want            // refused, and so to be granted
-	secrets map[string]int
-	links   []string // where links that were read lead
-	out     Proposal
+	view     target.View
+	given    []given
+	used     map[string]*usage // by grant
+	wanted   []want            // refused, and so to be granted
+	secrets  map[string]int
+	links    []string        // where links that were read lead
+	passed   map[string]bool // directories on the way to what was named
+	patterns []Mark          // that were looked for
+	folding  [][]string      // those that may be granted, by their segments
+	looked   int             // names that were read to see whether patterns match
+	proposed map[string]bool // grants in out
+	out      Proposal
 }
 
 // usage is what was done with one grant.
@@ -97,15 +111,43 @@ type want struct {
 func Propose(r Run) Proposal {
 	j := judge{Run: r, words: words{r.Machine}, view: r.Machine.Expand(r.Given), used: map[string]*usage{}, secrets: map[string]int{}}
 	j.out = Proposal{Grants: []manifest.Grant{}, Unused: []Judged{}, Unseen: []Judged{}, NotHere: []manifest.Grant{}, Refused: []Refusal{}, Absent: []string{}, Elsewhere: []string{}, Lost: r.Seen.Lost}
+	j.prepare()
+	j.Seen.Marks = j.patterned(slices.Clone(j.Seen.Marks))
+	j.passed = passed(j.Seen.Marks)
 	j.follow()
-	for _, m := range r.Seen.Marks {
+	for _, m := range j.Seen.Marks {
 		j.mark(m)
 	}
 	j.asked()
 	j.kept()
 	j.opened()
 	j.denied()
+	j.out.Absent = ends(j.out.Absent)
 	return j.out
+}
+
+// passed are the directories of the machine on the way to what was named.
+func passed(marks []Mark) map[string]bool {
+	out := map[string]bool{}
+	for _, m := range marks {
+		if at, p := locate(m.Path); at == onMachine {
+			for dir := path.Dir(p); dir != "/" && !out[dir]; dir = path.Dir(dir) {
+				out[dir] = true
+			}
+		}
+	}
+	return out
+}
+
+// ends leaves out the directories on the way to other paths of a list.
+func ends(paths []string) (out []string) {
+	out = []string{}
+	for _, p := range paths {
+		if !slices.ContainsFunc(paths, func(o string) bool { return o != p && below(o, p) }) {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // follow notes where links led: a plugin that reads a link wants what it leads to.
@@ -160,14 +202,21 @@ func (j *judge) start(m Mark) {
 func (j *judge) touch(m Mark) {
 	kind := kindOf(m)
 	g, ok := j.granting(m.Path, kindsFor(kind)...)
-	here := exists(m.Path)
+	here := j.here(m)
 	switch {
 	case ok && (m.Found || !here):
 		j.use(g, m)
 	case ok && kind == manifest.Write: // it makes something new
 		j.use(g, m)
+	case ok && m.pattern: // which finds what there is
+		m.Found = true
+		j.use(g, m)
+	case m.Found && m.Directory && m.Use == sandbox.UseRead && here && !j.choosing(m.Path): // shown for what leads elsewhere
+		m.Found = false
+		j.wanted = append(j.wanted, want{kind, m})
 	case m.Found: // a directory on the way, which the sandbox made
 	case m.Use == sandbox.UseLook && j.towardsGranted(m.Path): // to what is granted, and not here
+	case m.Use == sandbox.UseLook && j.passed[m.Path] && here && isDir(m.Path): // to what was named as well
 	case here, kind == manifest.Write && exists(path.Dir(m.Path)):
 		j.wanted = append(j.wanted, want{kind, m})
 	default:
@@ -198,56 +247,6 @@ func kindsFor(kind string) []string {
 	return []string{kind}
 }
 
-// granting returns the grant of the run that allows a use of a path: of several the
-// one that names the most of it.
-func (j *judge) granting(p string, kinds ...string) (best manifest.Grant, ok bool) {
-	for _, kind := range kinds {
-		for _, g := range j.Given {
-			if g.Kind == kind && j.covers(g.Path, p) && (!ok || len(segments(g.Path)) > len(segments(best.Path))) {
-				best, ok = g, true
-			}
-		}
-		if ok {
-			return best, true
-		}
-	}
-	g, found := j.view.GrantOf(p)
-	return g, found && slices.Contains(kinds, g.Kind)
-}
-
-// towardsGranted reports whether a path is a directory on the way to something that
-// was granted.
-func (j *judge) towardsGranted(p string) bool {
-	have := segments(p)
-	return slices.ContainsFunc(j.Given, func(g manifest.Grant) bool {
-		return slices.ContainsFunc(j.expand(g.Path), func(pattern string) bool {
-			want := segments(pattern)
-			return len(want) > len(have) && holds("/"+strings.Join(want[:len(have)], "/"), p)
-		})
-	})
-}
-
-// use counts a use for its grant, and for others that name the same path in other
-// words.
-func (j *judge) use(g manifest.Grant, m Mark) {
-	j.count(g, m)
-	for _, other := range j.Given {
-		if other.Kind == g.Kind && other.String() != g.String() && slices.Contains(j.expand(other.Path), escape.Replace(m.Path)) {
-			j.count(other, m)
-		}
-	}
-}
-
-func (j *judge) count(g manifest.Grant, m Mark) {
-	u := j.used[g.String()]
-	if u == nil {
-		u = &usage{grant: g}
-		j.used[g.String()] = u
-	}
-	u.marks = append(u.marks, m)
-	u.count += m.Count
-}
-
 // why tells what a grant was used for.
 func (j *judge) why(verb string, n int) string {
 	times := "once"
@@ -276,17 +275,31 @@ func (j *judge) propose(g manifest.Grant) error {
 	if err := g.Validate(); err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(j.out.Grants, func(have manifest.Grant) bool { return have.String() == g.String() }) {
+	if name := g.String(); !j.proposed[name] {
+		if len(j.proposed) == maxProposed {
+			return fmt.Errorf("a manifest asks for at most %d things", maxProposed)
+		}
+		if j.proposed == nil {
+			j.proposed = map[string]bool{}
+		}
+		j.proposed[name] = true
 		j.out.Grants = append(j.out.Grants, g)
 	}
 	return nil
 }
+
+// pythonSockets is how many sockets gRPC's library for Python asks for when a process
+// starts, to learn whether there are IPv6 and shared ports. Nothing depends on them.
+const pythonSockets = 4
 
 // denied tells of the refusals that are about no file and no address.
 func (j *judge) denied() {
 	for _, d := range j.Seen.Denials {
 		if strings.HasPrefix(d.Call, "connection to ") && d.Grant != "" || d.Call == "execve" {
 			continue // told with its name
+		}
+		if j.Python && d.Call == "socket" && d.Count <= pythonSockets*j.Seen.Processes {
+			continue // of its gRPC, which looks what the system can do
 		}
 		r := Refusal{What: "system call " + d.Call, Count: d.Count, Reason: "no grant allows it"}
 		switch {
@@ -297,6 +310,6 @@ func (j *judge) denied() {
 		case d.Grant != "":
 			r.Reason = "the grant " + d.Grant + " would allow it"
 		}
-		j.out.Refused = append(j.out.Refused, r)
+		j.refuse(r)
 	}
 }

@@ -24,6 +24,7 @@ type Recorder struct {
 	asked   map[string]int
 	denials map[denial]int
 	lost    int
+	ended   int
 }
 
 type key struct {
@@ -39,6 +40,8 @@ type Mark struct {
 	Use                      sandbox.Use
 	Count                    int
 	Found, Directory, Device bool
+
+	pattern bool // it is one of path.Match, and stands for what that matches
 }
 
 // Seen is all that was recorded.
@@ -46,8 +49,8 @@ type Seen struct {
 	Marks   []Mark // sorted by path, then use
 	Asked   map[string]int
 	Denials []sandbox.Denial
-	// Lost is how many uses were not kept.
-	Lost int
+	// Lost is how many uses were not kept, Processes how many processes have ended.
+	Lost, Processes int
 }
 
 // Touched keeps one use.
@@ -89,6 +92,7 @@ func (r *Recorder) Asked(address string) {
 func (r *Recorder) Ended(denials []sandbox.Denial) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.ended++
 	if r.denials == nil {
 		r.denials = map[denial]int{}
 	}
@@ -101,7 +105,7 @@ func (r *Recorder) Ended(denials []sandbox.Denial) {
 func (r *Recorder) Seen() Seen {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	out := Seen{Asked: maps.Clone(r.asked), Lost: r.lost}
+	out := Seen{Asked: maps.Clone(r.asked), Lost: r.lost, Processes: r.ended}
 	for _, m := range r.marks {
 		out.Marks = append(out.Marks, *m)
 	}

@@ -70,18 +70,7 @@ func (w words) covers(granted, p string) bool {
 }
 
 // holds reports whether p matches the pattern or lies in what does.
-func holds(pattern, p string) bool {
-	want, have := segments(pattern), segments(p)
-	if len(have) < len(want) {
-		return false
-	}
-	for i, segment := range want {
-		if ok, err := path.Match(segment, have[i]); err != nil || !ok {
-			return false
-		}
-	}
-	return true
-}
+func holds(pattern, p string) bool { return within(segments(pattern), segments(p)) }
 
 func segments(p string) []string {
 	return strings.FieldsFunc(p, func(r rune) bool { return r == '/' })

@@ -3,9 +3,11 @@
 package scaffold
 
 import (
+	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"testing"
 )
 
@@ -42,6 +44,27 @@ func TestGoProjects(t *testing.T) {
 			in(t, dir, "go", "vet", "./...")
 			in(t, dir, "go", "test", "./...")
 		})
+	}
+}
+
+// TestVersionIsAsked: what a Makefile builds when it is asked for a version tells
+// that version, as the manifest of the archive does.
+func TestVersionIsAsked(t *testing.T) {
+	if _, err := exec.LookPath("make"); err != nil || runtime.GOOS == "windows" {
+		t.Skip("there is no make")
+	}
+	dir := written(t, Check, Go)
+	in(t, dir, "make", "build", "VERSION=9.8.7")
+	program := filepath.Join(dir, "dist", runtime.GOOS+"_"+runtime.GOARCH, "few-things")
+	if data, err := os.ReadFile(program); err != nil || !bytes.Contains(data, []byte("9.8.7")) {
+		t.Errorf("the program does not know its version: %v", err)
+	}
+	dir = written(t, Check, Python)
+	stamped := filepath.Join(dir, "stamped.py")
+	in(t, dir, "sh", "-c", "make -f Makefile -f - show VERSION=9.8.7 > stamped.py <<'END'\nshow:\n\t@$(STAMPED)\nEND\n")
+	data, err := os.ReadFile(stamped)
+	if err != nil || !bytes.Contains(data, []byte("\nVERSION = \"9.8.7\"\n")) || bytes.Contains(data, []byte("0.1.0")) || !bytes.Contains(data, []byte("Info(\"few-things\", VERSION)")) {
+		t.Errorf("%s, %v", data, err)
 	}
 }
 

@@ -19,9 +19,7 @@
 package scaffold
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -81,6 +79,10 @@ var device = pattern.Lazy(`^(con|prn|aux|nul|com[0-9]|lpt[0-9])$`)
 // taken are names that the host gives its own plugins, or other meanings.
 var taken = []string{"gpu", "docker", "python", "system", "tables", "data", "algorithms", "builtin", "any", "bulkhead", "dist", "fixtures"}
 
+// distributions are the names that a project in Python depends on: one of such a name
+// would be installed in place of what it needs.
+var distributions = []string{"pip", "setuptools", "wheel", "grpcio", "protobuf", "pyarrow", "numpy", "typing-extensions"}
+
 // validate fills in what was left out and refuses what cannot be.
 func (o *Options) validate() error {
 	if o.Licence == "" {
@@ -100,6 +102,8 @@ func (o *Options) validate() error {
 		return &OptionError{"name", o.Name, "Windows gives this name to a device, and makes no file of it; choose another one"}
 	case !slices.Contains(Languages(), o.Language):
 		return &OptionError{"language", o.Language, "use one of " + strings.Join(Languages(), ", ")}
+	case o.Language == Python && slices.Contains(distributions, o.Name):
+		return &OptionError{"name", o.Name, "the project would be installed in place of the package of that name, which it needs; choose another one"}
 	case !slices.Contains(Licences(), o.Licence):
 		return &OptionError{"licence", o.Licence, "use one of " + strings.Join(Licences(), ", ") + "; for another, replace the file LICENSE and the manifest's licence afterwards"}
 	case o.Language == Go:
@@ -161,49 +165,6 @@ func checkout(dir string) (string, error) {
 		return "", &OptionError{"sdk", dir, "its path holds quotes or control characters, which no go.mod can name"}
 	}
 	return abs, nil
-}
-
-// ExistsError means that something stands where a project would be written.
-type ExistsError struct{ Path string }
-
-// Error names the file and the way out.
-func (e *ExistsError) Error() string {
-	return fmt.Sprintf("%s exists already, and nothing is overwritten; name another directory", e.Path)
-}
-
-// Write writes the files below a directory, which it makes. When one of them
-// exists, none is written, and the error is an *ExistsError.
-func (p *Project) Write(dir string) error {
-	for _, f := range p.Files {
-		name := filepath.Join(dir, filepath.FromSlash(f.Name))
-		if _, err := os.Lstat(name); err == nil {
-			return &ExistsError{name}
-		} else if !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("looking for %s: %w", name, err)
-		}
-	}
-	for _, f := range p.Files {
-		if err := create(filepath.Join(dir, filepath.FromSlash(f.Name)), f.Data); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// create makes a file that must be new, whoever else is at work there.
-func create(name string, data []byte) error {
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		return err
-	}
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
-	if errors.Is(err, fs.ErrExist) {
-		return &ExistsError{name}
-	}
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	return errors.Join(err, f.Close())
 }
 
 // Next are the commands to type in the directory of the project.

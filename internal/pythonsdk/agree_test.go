@@ -15,7 +15,9 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/descriptorpb"
 
+	"github.com/bulkhead-ml/bulkhead/sdk/arena"
 	"github.com/bulkhead-ml/bulkhead/sdk/handshake"
+	"github.com/bulkhead-ml/bulkhead/sdk/kernel"
 	"github.com/bulkhead-ml/bulkhead/sdk/plugin"
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
 	"github.com/bulkhead-ml/bulkhead/sdk/table"
@@ -50,6 +52,13 @@ func TestSameAsGo(t *testing.T) {
 		source + "batches.py": {
 			"MAX_ROWS = " + strconv.Itoa(table.MaxRows>>10) + " << 10", "MAX_BYTES = " + strconv.Itoa(table.MaxBytes>>20) + " << 20",
 			`_ROLE = b"` + table.RoleKey + `"`,
+		},
+		source + "files.py": {
+			`ENV_FD = "` + arena.EnvFD + `"`, "HELLO_FILES, FILE = " + strconv.Itoa(int(arena.HelloFiles)) + ", " + strconv.Itoa(int(arena.File)),
+			"MESSAGE_BYTES = " + strconv.Itoa(arena.MessageBytes),
+		},
+		source + "results.py": {
+			"MAX_REPORT_BYTES = " + strconv.Itoa(kernel.MaxReportBytes>>20) + " << 20", "MAX_RESULTS_BYTES = " + strconv.Itoa(kernel.MaxResultsBytes>>20) + " << 20",
 		},
 		sdk + "/pyproject.toml": {`dynamic = ["version"]`, `version = { attr = "bulkhead._version.VERSION" }`},
 	} {
@@ -120,7 +129,7 @@ func withoutNames(file *descriptorpb.FileDescriptorProto) *descriptorpb.FileDesc
 
 // A working check takes at most 30 lines, and a kernel 60.
 func TestExamplesAreShort(t *testing.T) {
-	for name, most := range map[string]int{"hello-python-check/hello_check.py": 30, "hello-python-kernel/hello_kernel.py": 60} {
+	for name, most := range map[string]int{"hello-python-check/hello_check.py": 30, "hello-python-kernel/hello_kernel.py": 60, "hello-python-tables/hello_tables.py": 60} {
 		if n := strings.Count(read(t, examples+name), "\n"); n > most {
 			t.Errorf("%s has %d lines, and at most %d are promised", name, n, most)
 		}
@@ -134,5 +143,10 @@ func TestPagesShowTheExample(t *testing.T) {
 		if !strings.Contains(read(t, page), code) {
 			t.Errorf("%s shows another check than examples/hello-python-check", page)
 		}
+	}
+	_, sink, _ := strings.Cut(read(t, examples+"hello-python-tables/hello_tables.py"), "class WriteParquet")
+	sink, _, _ = strings.Cut(sink, "\n\n\nif __name__")
+	if page := repo + "/docs/python-plugins.md"; sink == "" || !strings.Contains(read(t, page), "class WriteParquet"+sink) {
+		t.Errorf("%s shows another sink than examples/hello-python-tables", page)
 	}
 }

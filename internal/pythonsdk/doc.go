@@ -11,6 +11,6 @@
 // With a python3 that has grpcio and pyarrow the SDK's own tests run, too; the
 // variable BULKHEAD_TEST_VENV names a virtual environment to take instead of the one
 // on the path. With BULKHEAD_LONG_TESTS a fresh environment is made from PyPI: the
-// SDK is built as a wheel and a source distribution, installed from it, and both
-// examples run under the host: described, tested, in a pipeline and by the doctor.
+// SDK is built as a wheel and a source distribution, installed from it, and its
+// examples run under the host: described, tested, in pipelines and by the doctor.
 package pythonsdk

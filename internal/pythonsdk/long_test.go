@@ -78,6 +78,7 @@ func TestUnderTheHost(t *testing.T) {
 		}
 	})
 	t.Run("pipeline", func(t *testing.T) { pipeline(t, dir, host, kernel) })
+	t.Run("files", func(t *testing.T) { files(t, dir, venv, host) })
 	t.Run("doctor", func(t *testing.T) { doctor(t, dir, host, check) })
 }
 
@@ -197,6 +198,39 @@ pipeline "p" {
 	out, err := try(t, dir, host, "run")
 	if err == nil || !strings.Contains(out, "Too few rows") || !strings.Contains(out, "least_rows = 9") {
 		t.Errorf("a refusal does not show the user's line: %v\n%s", err, out)
+	}
+}
+
+// files reads and writes Parquet with kernels in Python, which get the files by their
+// descriptors: no sandbox level shows them by their names.
+func files(t *testing.T, dir, venv, host string) {
+	script := place(t, dir, venv, "hello-python-tables", "hello_tables.py")
+	contract(t, host, script, 15)
+	at := filepath.Dir(script)
+	const step = `plugin "tables" {
+  source = "./hello_tables.py"
+}
+pipeline "p" {
+  source "rows" {
+    IN
+  }
+  sink "out" {
+    input = source.rows
+    OUT
+  }
+}
+`
+	write(t, filepath.Join(at, "first.csv"), "x,word\n1.5,a\n2.5,b\n")
+	for _, c := range [][2]string{{`csv = "first.csv"`, `parquet = "rows.parquet"`}, {`parquet = "rows.parquet"`, `parquet = "again.parquet"`}, {`parquet = "again.parquet"`, `csv = "last.csv"`}} {
+		write(t, filepath.Join(at, "bulkhead.hcl"), strings.NewReplacer("IN", c[0], "OUT", c[1]).Replace(step))
+		run(t, at, host, "run")
+	}
+	if got := read(t, filepath.Join(at, "last.csv")); got != "x,word\n1.5,a\n2.5,b\n" {
+		t.Errorf("%q comes back", got)
+	}
+	write(t, filepath.Join(at, "again.parquet"), "PAR1 and no more")
+	if out, err := try(t, at, host, "run"); err == nil || !strings.Contains(out, "Not a Parquet file") {
+		t.Errorf("a broken file: %v\n%s", err, out)
 	}
 }
 

@@ -22,7 +22,9 @@
 // A plugin with kernels inherits one AF_UNIX socket of type SOCK_SEQPACKET, whose
 // descriptor number stands in decimal digits in the variable EnvFD. A plugin that
 // can read and write batches in shared memory says Hello on it before it greets
-// on standard output; with one that says nothing the host uses gRPC messages.
+// on standard output; with one that says nothing the host uses gRPC messages. One
+// that can take files only, such as a plugin in Python, says HelloFiles instead: it
+// gets no lanes, and its batches travel in messages.
 // Then the host alone sends, each message with one descriptor:
 //
 //   - Lane: the plugin's end of a further SEQPACKET socket, a lane. Seq is its

@@ -23,6 +23,8 @@ const (
 	End    Kind = 8
 	Free   Kind = 9
 	Done   Kind = 10
+
+	HelloFiles Kind = 11
 )
 
 // Origins says how a message tells the origins of rows.
@@ -77,7 +79,7 @@ func Decode(from []byte) (Message, error) {
 		Index: binary.LittleEndian.Uint32(from[4:]), Call: binary.LittleEndian.Uint32(from[8:]),
 		Seq: number(0), At: number(1), Bytes: number(2), Rows: number(3), Origin: number(4), Same: number(5),
 	}
-	if m.Kind < Hello || m.Kind > Done || m.Origins > Listed {
+	if m.Kind < Hello || m.Kind > HelloFiles || m.Origins > Listed {
 		return Message{}, fmt.Errorf("%w: kind %d with origins %d", ErrMessage, from[0], from[1])
 	}
 	if from[2] != 0 || from[3] != 0 || binary.LittleEndian.Uint32(from[12:]) != 0 {

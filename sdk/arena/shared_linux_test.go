@@ -152,7 +152,7 @@ func TestConn(t *testing.T) {
 	if got, err := theirs.Receive(); err != nil || got.Kind != Input { // the descriptor is dropped
 		t.Errorf("%+v, %v", got, err)
 	}
-	if descriptors(t) != before {
+	if descriptors(t) > before {
 		t.Error("a descriptor arrived that nobody asked for")
 	}
 	if got, file, err := theirs.ReceiveFile(); err != nil || file != nil || got.Seq != 2 {

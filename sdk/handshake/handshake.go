@@ -19,4 +19,8 @@ const (
 	// It is "/target" in a sandbox with a root of its own, and the plain root of
 	// the machine (or the --root directory) at the levels without one.
 	EnvTargetRoot = "BULKHEAD_TARGET_ROOT"
+	// EnvTraced names the variable that is set, to "1", while the host looks which
+	// files the plugin asks for, to learn the grants that it needs. The SDKs then name
+	// each path to its end, also below a directory that they do not find.
+	EnvTraced = "BULKHEAD_TRACED"
 )

@@ -135,10 +135,13 @@ func (g *stage) transform(ctx context.Context) (err error) {
 
 // result tells what became of every stage.
 func (c *chain) result() *pluginv1.TransformResponse {
-	r := c.stages[0].result()
-	for _, g := range c.stages[1:] {
-		r.Then = append(r.Then, g.result())
+	results := make([]*pluginv1.Result, len(c.stages))
+	for i, g := range c.stages {
+		results[i] = g.result()
 	}
+	together(results)
+	r := results[0]
+	r.Then = results[1:]
 	return &pluginv1.TransformResponse{Message: &pluginv1.TransformResponse_Result{Result: r}}
 }
 

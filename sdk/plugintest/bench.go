@@ -12,6 +12,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
@@ -27,6 +28,7 @@ type bench struct {
 	subject Subject
 	seed    uint64
 	usage   *measured // by the first of the rules about leaks
+	hung    int       // rules that were broken and took as long as a call may
 
 	shared      *Plugin
 	description *pluginv1.DescribeResponse
@@ -42,15 +44,41 @@ func (b *bench) close() {
 // plugin returns the shared instance, started anew when it is gone.
 func (b *bench) plugin() (*Plugin, error) {
 	if b.shared != nil && b.alive() {
+		b.shared.limit = b.limit()
 		return b.shared, nil
 	}
 	b.close()
-	p, err := b.subject.Start(b.ctx, "")
+	p, err := b.start("")
 	if err != nil {
-		return nil, fmt.Errorf("the plugin does not start: %w", err)
+		return nil, err
 	}
 	b.shared = p
 	return p, nil
+}
+
+// start starts an instance.
+func (b *bench) start(machine string) (*Plugin, error) {
+	p, err := b.subject.Start(b.ctx, machine)
+	if err != nil {
+		return nil, fmt.Errorf("the plugin does not start: %w", err)
+	}
+	p.limit = b.limit()
+	return p, nil
+}
+
+// lost counts a broken rule that took its time.
+func (b *bench) lost(took time.Duration) {
+	if took >= CallTimeout {
+		b.hung++
+	}
+}
+
+// limit is what each call gets from now on.
+func (b *bench) limit() time.Duration {
+	if b.hung < 2 {
+		return CallTimeout
+	}
+	return impatience
 }
 
 // alive reports whether the shared instance still answers: a rule that killed it
@@ -76,7 +104,7 @@ func (b *bench) describe() (*pluginv1.DescribeResponse, error) {
 }
 
 func describe(ctx context.Context, p *Plugin) (*pluginv1.DescribeResponse, error) {
-	ctx, cancel := context.WithTimeout(ctx, CallTimeout)
+	ctx, cancel := context.WithTimeout(ctx, p.callTime())
 	defer cancel()
 	d, err := pluginv1.NewPluginServiceClient(p.Conn).Describe(ctx, &pluginv1.DescribeRequest{})
 	if err != nil {
@@ -87,9 +115,9 @@ func describe(ctx context.Context, p *Plugin) (*pluginv1.DescribeResponse, error
 
 // with runs f on an instance of its own over a machine.
 func (b *bench) with(machine string, f func(*Plugin) error) error {
-	p, err := b.subject.Start(b.ctx, machine)
+	p, err := b.start(machine)
 	if err != nil {
-		return fmt.Errorf("the plugin does not start: %w", err)
+		return err
 	}
 	return errors.Join(f(p), p.Stop())
 }

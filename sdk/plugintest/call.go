@@ -97,7 +97,7 @@ func (o *outcome) take(resp *pluginv1.TransformResponse) {
 // fit sends a whole table and reads the answer. An error means that the
 // transport or the process died.
 func fit(ctx context.Context, p *Plugin, o *pluginv1.Open, batches []*pluginv1.Batch) (*outcome, error) {
-	ctx, cancel := context.WithTimeout(ctx, CallTimeout)
+	ctx, cancel := context.WithTimeout(ctx, p.callTime())
 	defer cancel()
 	stream, err := pluginv1.NewKernelServiceClient(p.Conn).Fit(ctx)
 	if err != nil {
@@ -125,7 +125,7 @@ func fit(ctx context.Context, p *Plugin, o *pluginv1.Open, batches []*pluginv1.B
 
 // transform sends a state and a whole table and reads the answer.
 func transform(ctx context.Context, p *Plugin, o *pluginv1.Open, state []byte, batches []*pluginv1.Batch) (*outcome, error) {
-	ctx, cancel := context.WithTimeout(ctx, CallTimeout)
+	ctx, cancel := context.WithTimeout(ctx, p.callTime())
 	defer cancel()
 	stream, err := pluginv1.NewKernelServiceClient(p.Conn).Transform(ctx)
 	if err != nil {

@@ -76,7 +76,7 @@ func collect(ctx context.Context, b *bench, files map[string]string, f func(*Plu
 }
 
 func callCollect(ctx context.Context, p *Plugin) (*pluginv1.CollectResponse, error) {
-	ctx, cancel := context.WithTimeout(ctx, CallTimeout)
+	ctx, cancel := context.WithTimeout(ctx, p.callTime())
 	defer cancel()
 	return pluginv1.NewCollectorServiceClient(p.Conn).Collect(ctx, &pluginv1.CollectRequest{Target: p.Target})
 }
@@ -164,7 +164,7 @@ func judge(b *bench, facts []*pluginv1.Fact) (*pluginv1.CheckResponse, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(b.ctx, CallTimeout)
+	ctx, cancel := context.WithTimeout(b.ctx, p.callTime())
 	defer cancel()
 	resp, err := pluginv1.NewCheckerServiceClient(p.Conn).Check(ctx, &pluginv1.CheckRequest{Facts: facts})
 	if err != nil {

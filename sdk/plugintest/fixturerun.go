@@ -207,7 +207,7 @@ func (f *Fixture) runChecks(b *bench) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(b.ctx, CallTimeout)
+	ctx, cancel := context.WithTimeout(b.ctx, p.callTime())
 	defer cancel()
 	resp, err := pluginv1.NewCheckerServiceClient(p.Conn).Check(ctx, f.checkRequest(d))
 	if err != nil {

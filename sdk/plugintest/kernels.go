@@ -132,7 +132,7 @@ func (b *bench) refused(p *Plugin, k *pluginv1.KernelDescription, config []byte,
 
 // validate asks a kernel about a call before any data moves.
 func (b *bench) validate(p *Plugin, o *pluginv1.Open) ([]*pluginv1.Diagnostic, error) {
-	ctx, cancel := context.WithTimeout(b.ctx, CallTimeout)
+	ctx, cancel := context.WithTimeout(b.ctx, p.callTime())
 	defer cancel()
 	resp, err := pluginv1.NewKernelServiceClient(p.Conn).Validate(ctx, &pluginv1.ValidateRequest{Open: o})
 	if err != nil {

@@ -112,7 +112,7 @@ func (b *bench) exercise(p *Plugin, d *pluginv1.DescribeResponse, n int) (int, e
 	calls := []func() error{func() error { _, err := describe(b.ctx, p); return err }}
 	if len(d.GetChecks()) > 0 {
 		calls = append(calls, func() error {
-			ctx, cancel := context.WithTimeout(b.ctx, CallTimeout)
+			ctx, cancel := context.WithTimeout(b.ctx, p.callTime())
 			defer cancel()
 			_, err := pluginv1.NewCheckerServiceClient(p.Conn).Check(ctx, &pluginv1.CheckRequest{})
 			return err

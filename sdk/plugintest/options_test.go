@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+	"unicode/utf8"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -111,6 +113,41 @@ func TestSummaryAndBadge(t *testing.T) {
 	}
 	if got := (Report{Plugin: "a", Cases: []Case{{Status: Passed}}}).Summary(); got != "a: 1 passed, 0 failed, 0 skipped" {
 		t.Errorf("summary %q", got)
+	}
+}
+
+// A plugin that does not start keeps no rule, and its words are bounded.
+func TestNotStarted(t *testing.T) {
+	r := NotStarted("a", errors.New(strings.Repeat("x", 1<<20)))
+	if r.Summary() != "a: 0 passed, 1 failed, 0 skipped" || !strings.Contains(string(r.Badge()), ">1 failed<") || len(r.Cases[0].Detail) > maxDetail+100 {
+		t.Errorf("%s, %d bytes", r.Summary(), len(r.Cases[0].Detail))
+	}
+}
+
+// What a plugin says in its defence is told in part.
+func TestLongDetails(t *testing.T) {
+	b := &bench{ctx: t.Context()}
+	c := b.try(rule{"x", "X.", func(*bench) error { return errors.New(strings.Repeat("é", 1<<20)) }})
+	if len(c.Detail) > maxDetail+100 || !utf8.ValidString(c.Detail) || !strings.HasSuffix(c.Detail, "bytes more)") {
+		t.Errorf("%d bytes: %.40q", len(c.Detail), c.Detail)
+	}
+}
+
+// A plugin that hangs costs its users minutes: after two rules that hung, calls get
+// less time, and one that was only wrong costs nothing.
+func TestImpatience(t *testing.T) {
+	b := &bench{ctx: t.Context(), subject: Subject{Start: func(context.Context, string) (*Plugin, error) { return &Plugin{}, nil }}}
+	for _, tt := range []struct {
+		took, want time.Duration
+	}{{time.Second, CallTimeout}, {CallTimeout, CallTimeout}, {CallTimeout - 1, CallTimeout}, {3 * CallTimeout, impatience}, {0, impatience}} {
+		b.lost(tt.took)
+		p, err := b.start("")
+		if err != nil || p.callTime() != tt.want {
+			t.Errorf("after %v: %v, %v", tt.took, p.callTime(), err)
+		}
+	}
+	if (&Plugin{}).callTime() != CallTimeout {
+		t.Error("a plugin of its own has no limit")
 	}
 }
 

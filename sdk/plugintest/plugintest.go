@@ -37,6 +37,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -46,8 +47,13 @@ import (
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
 )
 
-// CallTimeout bounds each call that the suite makes.
-const CallTimeout = 20 * time.Second
+// CallTimeout bounds each call that the suite makes. When two rules were broken by
+// calls that did not end in it, the other calls get impatience: a plugin that hangs is
+// told as such in minutes and not in an hour.
+const (
+	CallTimeout = 20 * time.Second
+	impatience  = 5 * time.Second
+)
 
 // promptly is how soon a plugin ends what was cancelled, and answers when idle.
 const promptly = 2 * time.Second
@@ -66,7 +72,12 @@ type Plugin struct {
 	Shared func(ctx context.Context, open *pluginv1.Open, state []byte, in []arrow.RecordBatch) ([]arrow.RecordBatch, error)
 	// Stop ends the instance.
 	Stop func() error
+
+	limit time.Duration // of each call; 0 is CallTimeout
 }
+
+// callTime is what a call gets.
+func (p *Plugin) callTime() time.Duration { return cmp.Or(p.limit, CallTimeout) }
 
 // ErrMessages means that the batches of a call do not travel in shared memory.
 var ErrMessages = errors.New("the plugin does not share memory with the host, so its batches travel in messages")
@@ -104,6 +115,11 @@ type Report struct {
 	// Seed is that of the run, to repeat it.
 	Seed  uint64 `json:"seed"`
 	Cases []Case `json:"cases"`
+}
+
+// NotStarted is the report of a plugin that cannot be asked anything.
+func NotStarted(name string, err error) Report {
+	return Report{Plugin: name, Seed: 1, Cases: []Case{{Name: "life/start", Status: Failed, Detail: clipped(err.Error())}}}
 }
 
 // Count returns the number of cases with a status.
@@ -180,13 +196,25 @@ func (b *bench) try(r rule) Case {
 	c := Case{Name: r.name, Status: Passed}
 	begin := time.Now()
 	err := guarded(func() error { return r.run(b) })
-	c.DurationMS = time.Since(begin).Milliseconds()
+	took := time.Since(begin)
+	c.DurationMS = took.Milliseconds()
 	if reason, ok := errors.AsType[skip](err); ok {
 		c.Status, c.Detail = Skipped, string(reason)
 	} else if err != nil {
-		c.Status, c.Detail = Failed, err.Error()
+		c.Status, c.Detail = Failed, clipped(err.Error())
+		b.lost(took)
 	}
 	return c
+}
+
+// maxDetail bounds what is told of one rule, in bytes: a plugin may have said it.
+const maxDetail = 16 << 10
+
+func clipped(detail string) string {
+	if len(detail) <= maxDetail {
+		return detail
+	}
+	return fmt.Sprintf("%s... (%d bytes more)", strings.ToValidUTF8(detail[:maxDetail], ""), len(detail)-maxDetail)
 }
 
 // guarded turns a panic of the suite itself into a failed case.

@@ -10,7 +10,7 @@ except ImportError as e:
     raise unittest.SkipTest(f"{e.name} is not installed") from None
 
 from bulkhead import DATA, Diagnostic, Kernel, batches, error, warning, wire
-from bulkhead.calls import MAX_REPORT_BYTES, Calls
+from bulkhead.calls import Calls
 from bulkhead.checks import Check, Status, run
 from bulkhead.collectors import Collector, observe
 from bulkhead.diagnostics import Cancelled
@@ -18,6 +18,7 @@ from bulkhead.facts import Facts
 from bulkhead.kernels import Rejected
 from bulkhead.outbox import Outbox
 from bulkhead.plugin.v1 import kernel_pb2 as pb
+from bulkhead.results import MAX_REPORT_BYTES, MAX_RESULTS_BYTES
 
 MESSAGE = 16 << 20
 
@@ -86,6 +87,28 @@ class Half(Kernel):
         yield pa.record_batch({"x": [1.0]}), [self.row]
 
 
+class Full(Kernel):
+    """Says as much as one kernel may: a report of full size, and as many messages."""
+
+    name, compartment, row_wise = "full", DATA, True
+
+    def transform(self, rows):
+        yield from rows
+        for _ in range(100):
+            self.setup.diagnose(warning("Odd", "x" * (64 << 10)))
+        return {"all": "x" * (MAX_REPORT_BYTES - 100)}
+
+
+class Fails(Full):
+    """Says as much, and fails."""
+
+    name = "fails"
+
+    def transform(self, rows):
+        yield from super().transform(rows)
+        raise error("Last", "It is an error.")
+
+
 class Kept(Outbox):
     """Keeps what is sent."""
 
@@ -98,10 +121,14 @@ class Kept(Outbox):
 
 
 class Bounds(unittest.TestCase):
-    def transform(self, kernel):
-        opened = pb.Open(kernel=kernel.name, schema=batches.encode_schema(pa.schema({"x": pa.float64()})))
+    def transform(self, kernel, *then):
+        schema = batches.encode_schema(pa.schema({"x": pa.float64()}))
+        opened = pb.Open(kernel=kernel.name, schema=schema, then=[pb.Open(kernel=k.name) for k in then])
         box = Kept()
-        Calls([kernel]).transform(iter([pb.TransformRequest(open=opened)]), box)
+        requests = [pb.TransformRequest(open=opened)]
+        if then:
+            requests += [pb.TransformRequest(batch=p) for p, _, _ in batches.encode(pa.record_batch({"x": [1.0]}))]
+        Calls({kernel, *then}).transform(iter(requests), box)
         for m in box.sent:
             self.assertLess(m.ByteSize(), MESSAGE)
         return box.sent[-1].result
@@ -120,6 +147,21 @@ class Bounds(unittest.TestCase):
     def test_report(self):
         result = self.transform(Long)
         self.assertEqual((result.diagnostics[-1].summary, result.report_json), ("Report too large", b"{}"))
+
+    def test_fused_kernels_that_say_much(self):
+        for then in ((Full,), (Full,) * 4, (Full, Fails)):
+            result = self.transform(Full, *then)
+            self.assertEqual(len(result.then), len(then))
+            self.assertLessEqual(result.ByteSize(), MAX_RESULTS_BYTES + 100)
+            every = [result, *result.then]
+            for r, kind in zip(every, (Full, *then)):
+                said = [d.summary for d in r.diagnostics]
+                if r.report_json == b"{}" and Fails not in then:
+                    self.assertTrue("Report left out" in said or "more are left out" in r.diagnostics[-1].detail, said)
+                failed = any(d.severity == 1 for d in r.diagnostics)
+                self.assertEqual(failed, kind is Fails)
+            self.assertTrue(any("x" * 1000 in d.detail for r in every for d in r.diagnostics))
+        self.assertGreater(len(self.transform(Full).report_json), MAX_REPORT_BYTES - 200)
 
     def test_whatever_is_raised(self):
         for kind in (Aside, KeyboardInterrupt, GeneratorExit, SystemExit):

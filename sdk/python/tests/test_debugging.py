@@ -39,9 +39,9 @@ class Debugging(unittest.TestCase):
             self.assertEqual(stat.S_IMODE(os.stat(os.path.dirname(at["address"])).st_mode), 0o700)
             for _ in range(2):
                 with grpc.insecure_channel("unix:" + at["address"]) as channel:
-                    grpc.channel_ready_future(channel).result(timeout=20)
+                    grpc.channel_ready_future(channel).result(timeout=120)
             p.send_signal(signal.SIGINT)
-            self.assertEqual(p.wait(timeout=20), 0)
+            self.assertEqual(p.wait(timeout=120), 0)
             self.assertEqual(os.listdir(holder), [])
 
     def test_a_host_is_no_debugger(self):

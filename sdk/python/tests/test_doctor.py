@@ -6,6 +6,7 @@ import tempfile
 import unittest
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 from bulkhead import (
     Cancelled,
@@ -77,6 +78,32 @@ class Machines(unittest.TestCase):
         self.assertEqual(self.machine.readlink("/lib"), "usr/lib")
         self.assertEqual(self.machine.stat("/lib/a.conf").st_size, 1)
         self.assertIsNone(self.machine.statfs("/"))
+
+    def test_a_traced_run_names_paths_to_their_ends(self):
+        def named(look):
+            seen = []
+            with mock.patch.object(target.os, "lstat", side_effect=lambda p: seen.append(p) or os.stat(p, follow_symlinks=False)):
+                try:
+                    look()
+                except OSError:
+                    pass
+            return [p.removeprefix(str(self.root)) for p in seen]
+
+        looks = {
+            "/proc/driver/nvidia/version": lambda: self.machine.read_file("/proc/driver/nvidia/version"),
+            "/usr/lib/x/y": lambda: self.machine.stat("/lib/x/y"),
+            "/proc/x/link": lambda: self.machine.readlink("/proc/x/link"),
+            "/proc/*/limits": lambda: self.machine.glob("/proc/*/limits"),
+        }
+        for want, look in looks.items():
+            self.assertNotIn(want, named(look))
+            with mock.patch.dict(os.environ, {target.ENV_TRACED: "1"}):
+                self.assertIn(want, named(look))
+        listed = []
+        with mock.patch.dict(os.environ, {target.ENV_TRACED: "1"}), mock.patch.object(target.os, "scandir", side_effect=lambda p: listed.append(p) or mock.Mock()):
+            with self.assertRaises(FileNotFoundError):
+                self.machine.list_dir("/proc/driver")
+        self.assertEqual(listed, [os.path.join(self.root, "proc/driver")])
 
     def test_cancelled(self):
         self.machine.cancelled = lambda: True

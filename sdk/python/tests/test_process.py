@@ -45,12 +45,12 @@ class Processes(unittest.TestCase):
         return p
 
     def test_by_hand(self):
-        out, err = self.start().communicate(timeout=30)
+        out, err = self.start().communicate(timeout=180)
         self.assertEqual(out, "")
         self.assertIn("bulkhead plugin describe", err)
 
     def test_tls(self):
-        _, err = self.start(BULKHEAD_PLUGIN="v1.6f3c1e", PLUGIN_CLIENT_CERT="x").communicate(timeout=30)
+        _, err = self.start(BULKHEAD_PLUGIN="v1.6f3c1e", PLUGIN_CLIENT_CERT="x").communicate(timeout=180)
         self.assertIn("TLS", err)
 
     def test_life(self):
@@ -61,12 +61,12 @@ class Processes(unittest.TestCase):
         line = json.loads(p.stderr.readline())
         self.assertEqual((line["@level"], line["@message"], line["n"]), ("warn", "beware", 3))
         with grpc.insecure_channel("unix:" + address) as channel:
-            channel.unary_unary("/plugin.GRPCController/Shutdown", lambda m: m, lambda m: m)(b"", timeout=20)
+            channel.unary_unary("/plugin.GRPCController/Shutdown", lambda m: m, lambda m: m)(b"", timeout=120)
         self.assertEqual((p.wait(20), p.stdout.read()), (0, ""))
 
     def test_crash(self):
         p = self.start("x", BULKHEAD_PLUGIN="v1.6f3c1e")
-        self.assertIn("KeyError: 'at the start'", p.communicate(timeout=30)[1])
+        self.assertIn("KeyError: 'at the start'", p.communicate(timeout=180)[1])
         self.assertEqual(p.returncode, 1)
 
 

@@ -30,7 +30,35 @@ class Everything:
     many: list[Inner] = field(default_factory=list)
 
 
+@dataclass
+class Tree:
+    name: str = setting("", doc="Of this one.")
+    children: list[Tree] = field(default_factory=list)
+
+
+@dataclass
+class Branch:
+    twig: Optional[Twig] = setting(None, doc="One block.")
+
+
+@dataclass
+class Twig:
+    back: Optional[Branch] = setting(None, doc="The one that it is in.")
+
+
+@dataclass
+class Twice:
+    one: Optional[Inner] = setting(None, doc="A block.")
+    other: Optional[Inner] = setting(None, doc="Another of the same kind.")
+
+
 class Schemas(unittest.TestCase):
+    def test_settings_without_an_end(self):
+        for bad, want in ((Tree, r"field Tree.children .* \(Tree in Tree\)"), (Branch, r"field Twig.back .* \(Branch in Twig in Branch\)")):
+            with self.assertRaisesRegex(TypeError, want):
+                schema_of(bad)
+        self.assertEqual([b.schema for b in schema_of(Twice).blocks], [schema_of(Inner)] * 2)
+
     def test_attributes(self):
         got = {a.name: a for a in schema_of(Everything).attributes}
         self.assertEqual(

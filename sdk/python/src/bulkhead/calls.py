@@ -4,16 +4,15 @@
 from __future__ import annotations
 
 import array
-import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, BinaryIO
+from typing import Any
 
 import pyarrow as pa
 
-from . import batches, settings, wire
-from .diagnostics import Cancelled, Diagnostic, error, from_exception
-from .kernels import MAX_UNDO_TOKEN, Kernel, Rejected, Setup
+from . import batches, files, results, settings, wire
+from .diagnostics import Cancelled, Diagnostic, error
+from .kernels import Kernel, Rejected, Setup
 from .outbox import Malformed, Outbox
 from .plugin.v1 import kernel_pb2 as pb
 from .streams import Item, Reader, Stage, lead
@@ -21,8 +20,6 @@ from .streams import Item, Reader, Stage, lead
 #: Pieces that a state is sent in, and the largest state, in bytes.
 STATE_CHUNK = 1 << 20
 MAX_STATE_BYTES = 1 << 30
-#: Largest report, in bytes of JSON.
-MAX_REPORT_BYTES = 4 << 20
 _REJECT_AHEAD = 256
 
 
@@ -31,12 +28,18 @@ class Calls:
 
     def __init__(self, kernels: Iterable[type[Kernel]]) -> None:
         self._kernels = {k.name: k for k in kernels}
+        #: Where files of calls come from that the host does not name by their paths.
+        self.source: files.DataSocket | None = None
+
+    def take_files(self) -> bool:
+        """Whether any kernel reads or writes files."""
+        return any(k.reads_file or k.writes_file for k in self._kernels.values())
 
     def validate(self, request: pb.ValidateRequest) -> pb.ValidateResponse:
         """Checks settings against columns before any data moves."""
         response, stage = pb.ValidateResponse(), Stage(request.open.kernel)
         guarded(stage, lambda: self._examine(stage, request.open, response))
-        response.diagnostics.extend(wire.diagnostics(_messages(stage)))
+        response.diagnostics.extend(wire.diagnostics(results.messages(stage)))
         return response
 
     def _examine(self, stage: Stage, opened: pb.Open, response: pb.ValidateResponse) -> None:
@@ -62,7 +65,7 @@ class Calls:
             stage.kernel.undo(request.token)
 
         guarded(stage, work)
-        return pb.UndoResponse(diagnostics=wire.diagnostics(_messages(stage)))
+        return pb.UndoResponse(diagnostics=wire.diagnostics(results.messages(stage)))
 
     def fit(self, requests: Iterator[pb.FitRequest], box: Outbox) -> None:
         """Learns from a stream of batches: progress, pieces of the state, one result."""
@@ -84,7 +87,7 @@ class Calls:
 
         try:
             guarded(stage, work)
-            send(pb.FitResponse(result=_result(stage)))
+            send(pb.FitResponse(result=results.of([stage])))
         finally:
             _close(stage)
 
@@ -102,9 +105,9 @@ class Calls:
                 assert first.setup is not None
                 schema = first.setup.schema
                 self._run(stages, opened, states, _arrays(schema, rest), call)
-            result = _result(first)
-            result.then.extend(_result(s) for s in stages[1:])
-            box.put(pb.TransformResponse(result=result))
+            if first.failure is None:
+                guarded(first, lambda: _flush(first))
+            box.put(pb.TransformResponse(result=results.of(stages)))
         finally:
             _close(first)
 
@@ -136,8 +139,8 @@ class Calls:
             raise error("Unknown kernel", f"The plugin has no kernel {opened.kernel!r}.")
         stage.setup = Setup(schema, settings.decode(kind.settings, opened.config_json), opened.seed, opened.budget_ns / 1e9)
         if box is not None:
-            stage.setup.files = _files(opened.files)
             stage.setup.is_cancelled = lambda: box.cancelled
+            stage.setup.files = files.opened(opened.files, self.source, stage.setup.is_cancelled)
         stage.kernel = kind(stage.setup)
         if check:
             stage.kernel.validate()
@@ -263,23 +266,14 @@ def _chunks(state: bytes) -> Iterator[bytes]:
         yield state[at:at + STATE_CHUNK]
 
 
-def _files(files: Iterable[pb.File]) -> dict[str, BinaryIO]:
-    """Opens the files of a call by their paths: the host gives them so to who shares no memory."""
-    out: dict[str, BinaryIO] = {}
-    try:
-        for f in files:
-            out[f.name] = open(f.path, "r+b" if f.name == "output" else "rb")
-    except OSError as e:
-        for opened in out.values():
-            opened.close()
-        why = f"{e.strerror}: the file of this call is not shown to a plugin in Python at this sandbox level."
-        raise error("File that cannot be opened", why) from e
-    return out
+def _flush(stage: Stage) -> None:
+    if stage.setup is not None:
+        files.flush(stage.setup.files)
 
 
 def _close(stage: Stage) -> None:
-    for f in (stage.setup.files if stage.setup else {}).values():
-        f.close()
+    if stage.setup is not None:
+        files.close(stage.setup.files)
 
 
 def _numbers(rows: Sequence[int]) -> bytes:
@@ -290,41 +284,3 @@ def _numbers(rows: Sequence[int]) -> bytes:
     if sys.byteorder == "big":
         out.byteswap()
     return out.tobytes()
-
-
-def _messages(stage: Stage) -> list[Diagnostic]:
-    """What was diagnosed, and what went wrong."""
-    found = list(stage.setup.diagnostics) if stage.setup else []
-    return found if stage.failure is None else [*found, from_exception("The kernel", stage.failure)]
-
-
-def _result(stage: Stage) -> pb.Result:
-    """Ends a call."""
-    r, said = pb.Result(rows_out=stage.rows_out), _messages(stage)
-    try:
-        r.report_json = json.dumps(dict(stage.report or {}), allow_nan=False, default=_plain).encode()
-    except (TypeError, ValueError, RecursionError) as e:
-        said.append(error("Report that is no JSON", f"The report cannot be written as JSON: {e}."))
-        r.report_json = b"{}"
-    if len(r.report_json) > MAX_REPORT_BYTES:
-        said.append(error("Report too large", f"The report has {len(r.report_json)} bytes of JSON, and at most {MAX_REPORT_BYTES} "
-                                              "travel. Report sums and examples, and write what is long as columns."))
-        r.report_json = b"{}"
-    if stage.reader is not None:
-        r.rows_in = stage.reader.rows
-    if stage.setup is not None:
-        r.rows_dropped, r.rows_rejected = stage.setup.dropped, stage.setup.rejected
-        if len(stage.setup.token) > MAX_UNDO_TOKEN:
-            said.append(error("Undo token too large", f"It has {len(stage.setup.token)} bytes, and at most {MAX_UNDO_TOKEN} are kept."))
-        else:
-            r.undo_token = stage.setup.token
-    r.diagnostics.extend(wire.diagnostics(said))
-    return r
-
-
-def _plain(value: Any) -> Any:
-    """Numbers and arrays of NumPy and Arrow as Python's own."""
-    for method in ("tolist", "as_py"):
-        if hasattr(value, method):
-            return getattr(value, method)()
-    raise TypeError(f"{type(value).__name__} is no value of JSON")

@@ -208,6 +208,10 @@ class Kernel:
             raise TypeError(f"kernel {cls.__name__} has no name")
         if not cls.defines("fit") and not cls.defines("transform"):
             raise TypeError(f"kernel {cls.name} neither fits nor transforms")
+        if (cls.reads_file or cls.writes_file) and not cls.defines("transform"):
+            raise TypeError(f"kernel {cls.name} reads or writes a file and does not define transform")
+        if cls.reads_file and cls.writes_file:
+            raise TypeError(f"kernel {cls.name} both reads and writes a file; a source and a sink are two kernels")
         if cls.defines("fit") and not (cls.defines("save") and cls.defines("load")):
             raise TypeError(f"kernel {cls.name} fits and does not define both save and load")
         if cls.defines("fit") and cls.state_version < 1:

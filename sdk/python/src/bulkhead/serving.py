@@ -72,6 +72,7 @@ def serve(
     faulthandler.enable()  # a crash in a library tells its line of Python
     to_host()
     plugin = Plugin(info, collectors, checks, kernels)
+    plugin.share()
     server = plugin.server()
     address = _listen(server)
     server.start()
@@ -171,6 +172,13 @@ class Plugin:
             checks=[wire.describe_check(c) for c in self._checks], kernels=[wire.describe_kernel(k) for k in kernels],
             tables=[plugin_pb2.TableDescription(name=n, version=v) for n, v in sorted(info.tables.items())],
         )
+
+    def share(self) -> None:
+        """Says hello to a host that hands files over, before the plugin greets."""
+        if self._calls is not None and self._calls.take_files():
+            from . import files
+
+            self._calls.source = files.inherited()
 
     def offers(self) -> dict[str, bool]:
         """The services that it has something for."""

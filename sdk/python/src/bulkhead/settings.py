@@ -99,15 +99,18 @@ def schema_of(settings: type[Any] | None) -> Schema:
     """Derives the schema of a dataclass; None gives an empty one.
 
     A class that breaks the rules above is a bug of the plugin's author: TypeError names the
-    field.
+    field. So is one that holds itself, at whatever depth: a schema ends.
     """
-    if settings is None:
-        return Schema()
+    return Schema() if settings is None else _schema(settings, ())
+
+
+def _schema(settings: type[Any], within: tuple[type[Any], ...]) -> Schema:
     if not (isinstance(settings, type) and dataclasses.is_dataclass(settings)):
         raise TypeError(f"settings are a dataclass, not {settings!r}")
+    within = (*within, settings)
     attributes, blocks = [], []
     for field, kind in _fields(settings):
-        block = _block(field, kind)
+        block = _block(within, field, kind)
         if block is not None:
             blocks.append(block)
         else:
@@ -129,13 +132,17 @@ def _bare(kind: Any) -> Any:
     return kind
 
 
-def _block(field: dataclasses.Field[Any], kind: Any) -> Block | None:
+def _block(within: tuple[type[Any], ...], field: dataclasses.Field[Any], kind: Any) -> Block | None:
     kind = _bare(kind)
-    many = typing.get_origin(kind) is list and dataclasses.is_dataclass(typing.get_args(kind)[0])
-    inner: Any = typing.get_args(kind)[0] if many else kind
+    args = typing.get_args(kind)
+    many = typing.get_origin(kind) is list and bool(args) and dataclasses.is_dataclass(args[0])
+    inner: Any = args[0] if many else kind
     if not dataclasses.is_dataclass(inner):
         return None
-    about, schema = field.metadata.get(_KEY, {}), schema_of(typing.cast("type[Any]", inner))
+    if inner in within:
+        chain = " in ".join(c.__name__ for c in (inner, *reversed(within[within.index(inner):])))
+        raise TypeError(f"field {within[-1].__name__}.{field.name} makes settings without an end ({chain}); use blocks that do not hold themselves")
+    about, schema = field.metadata.get(_KEY, {}), _schema(typing.cast("type[Any]", inner), within)
     return Block(field.name, many, not _has_default(field), about.get("description", ""), schema)
 
 

@@ -9,13 +9,14 @@ every look raises Cancelled when nobody waits for the facts any more.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import errno
 import fnmatch
 import os
 import posixpath
 import stat as modes
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 from .diagnostics import Cancelled
 
@@ -24,6 +25,10 @@ MAX_FILE_BYTES = 16 << 20
 #: Largest number of names that ``list_dir`` gives unless told otherwise.
 MAX_NAMES = 10_000
 _MAX_LINKS = 40
+#: Set while the host looks which files the plugin asks for, to learn the grants that it needs
+#: (``bulkhead plugin learn``): paths are then named to their ends, also below a directory that
+#: is not found, so that the host sees all that was wanted.
+ENV_TRACED = "BULKHEAD_TRACED"
 
 
 class FileTooLarge(OSError):
@@ -86,7 +91,13 @@ class Target:
 
     def list_dir(self, name: str, most: int = MAX_NAMES) -> tuple[list[str], bool]:
         """At most so many names in a directory, sorted, and whether there are more."""
-        resolved, _ = self._find(name)
+        try:
+            resolved, _ = self._find(name)
+        except FileNotFoundError:
+            if ENV_TRACED in os.environ:
+                with contextlib.suppress(OSError):
+                    os.scandir(self._host(_clean(name))).close()
+            raise
         names: list[str] = []
         with self._own(name), os.scandir(self._host(resolved)) as entries:
             for entry in entries:
@@ -123,6 +134,9 @@ class Target:
 
     def glob(self, pattern: str) -> list[str]:
         """The paths that match a pattern, sorted; "*", "?" and "[...]" match within a name."""
+        if ENV_TRACED in os.environ:  # the pattern itself, since what is shown may be a part
+            with contextlib.suppress(OSError):
+                os.lstat(self._host(_clean(pattern)))
         matches = ["/"]
         for part in _clean(pattern).strip("/").split("/"):
             matches = [m for d in matches for m in self._glob_one(d, part)]
@@ -163,7 +177,7 @@ class Target:
                 done = posixpath.dirname(done)
                 continue
             here = posixpath.join(done, part)
-            with self._own(name):
+            with self._own(name), self._wanting(here, todo):
                 info = os.lstat(self._host(here))
                 if not modes.S_ISLNK(info.st_mode):
                     done = here
@@ -177,10 +191,23 @@ class Target:
         with self._own(name):
             return done, os.lstat(self._host(done))
 
+    @contextlib.contextmanager
+    def _wanting(self, missing: str, rest: Sequence[str]) -> Iterator[None]:
+        """In a traced run a path is named to its end, see ENV_TRACED. The answer does not count."""
+        try:
+            yield
+        except FileNotFoundError:
+            if rest and ENV_TRACED in os.environ:
+                with contextlib.suppress(OSError):
+                    os.lstat(self._host(posixpath.join(missing, *rest)))
+            raise
+
     def _itself(self, name: str) -> str:
         """Name with the links of its directory followed, and not its own."""
         name = _clean(name)
-        return posixpath.join(self.resolve(posixpath.dirname(name)), posixpath.basename(name))
+        directory, own = posixpath.split(name)
+        with self._wanting(directory, [own]):
+            return posixpath.join(self.resolve(directory), own)
 
     def _host(self, name: str) -> str:
         return os.path.join(self.root or "/", name.lstrip("/"))

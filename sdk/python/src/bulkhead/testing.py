@@ -11,7 +11,7 @@ import dataclasses
 import json
 import os
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from . import checks as _checks
 from . import collectors as _collectors
@@ -96,11 +96,13 @@ class Transformed:
     token: bytes
 
 
-def setup(kernel: type[Kernel], schema: pa.Schema, settings: Mapping[str, Any] | None = None, seed: int = 0) -> Setup:
+def setup(
+    kernel: type[Kernel], schema: pa.Schema, settings: Mapping[str, Any] | None = None, seed: int = 0, files: Mapping[str, BinaryIO] | None = None
+) -> Setup:
     """The setup of an instance; settings that are left out are defaults."""
     from .kernels import Setup
 
-    return Setup(schema, decode(kernel.settings, json.dumps(settings or {}).encode()), seed)
+    return Setup(schema, decode(kernel.settings, json.dumps(settings or {}).encode()), seed, files=dict(files or {}))
 
 
 def fit(kernel: type[Kernel], data: pa.Table | pa.RecordBatch, settings: Mapping[str, Any] | None = None, seed: int = 0) -> Fitted:
@@ -113,15 +115,23 @@ def fit(kernel: type[Kernel], data: pa.Table | pa.RecordBatch, settings: Mapping
 
 
 def transform(
-    kernel: type[Kernel], data: pa.Table | pa.RecordBatch, settings: Mapping[str, Any] | None = None, state: bytes = b"", seed: int = 0
+    kernel: type[Kernel],
+    data: pa.Table | pa.RecordBatch,
+    settings: Mapping[str, Any] | None = None,
+    state: bytes = b"",
+    seed: int = 0,
+    files: Mapping[str, BinaryIO] | None = None,
 ) -> Transformed:
-    """Transforms a table, with what a fit learnt. What the kernel refuses is raised."""
+    """Transforms a table, with what a fit learnt. What the kernel refuses is raised.
+
+    ``files`` are the open files of a source (its ``data`` is ``pa.table({})``) or a sink: "input", "output".
+    """
     import pyarrow as pa
 
     from .streams import Stage
 
     stage = Stage(kernel.name)
-    k = stage.kernel = _made(kernel, setup(kernel, data.schema, settings, seed))
+    k = stage.kernel = _made(kernel, setup(kernel, data.schema, settings, seed, files))
     if k.defines("fit"):
         k.load(state)
     told = k.output_schema()

@@ -42,12 +42,12 @@ def _enum(value: int) -> Any:
 
 
 #: Bounds in characters: of one text of a diagnostic, of one of a rejected row or of progress.
-_MAX_TEXT, _MAX_SHORT = 64 << 10, 8 << 10
+_MAX_TEXT, MAX_SHORT = 64 << 10, 8 << 10
 #: Bound of all diagnostics of an answer, in bytes.
 _MAX_DIAGNOSTICS = 4 << 20
 
 
-def short(s: str, most: int = _MAX_SHORT) -> str:
+def short(s: str, most: int = MAX_SHORT) -> str:
     """Makes text fit for the wire, and cuts what quotes too much."""
     return text(s if len(s) <= most else s[:most] + "...")
 
