@@ -74,7 +74,7 @@ func (c *calls) accountFused(o *dataplane.Outcome, out *outlet) (*node, error) {
 			stage.Metrics = dataplane.Metrics{Wall: o.Metrics.Wall, RowsIn: in}
 			one.Transform = one.add(stage)
 			if stage.UndoToken != nil {
-				one.undo = &undoable{n, n.open(n.input.schema), stage.UndoToken}
+				c.did(one, &undoable{n, n.open(n.input.schema), stage.UndoToken})
 			}
 		}
 		one.RowsOut = one.RowsIn - one.RowsDropped - one.RowsRejected

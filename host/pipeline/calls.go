@@ -64,7 +64,7 @@ func (c *calls) timed(ctx context.Context, call string, do func(ctx context.Cont
 	began := time.Now()
 	c.run.events.callStarted(c.node.Name, call, c.attempt)
 	err := do(ctx)
-	c.run.called(c.result, call, began, err)
+	c.run.called(c.result, call, c.attempt, began, err)
 	return err
 }
 
@@ -139,7 +139,7 @@ func (c *calls) transform(ctx context.Context) (*node, error) {
 		return c.node, err
 	}
 	if outcome.UndoToken != nil {
-		c.result.undo = &undoable{c.node, c.node.open(c.open.Schema), outcome.UndoToken}
+		c.did(c.result, &undoable{c.node, c.node.open(c.open.Schema), outcome.UndoToken})
 	}
 	if at, err := c.account(outcome, out); err != nil {
 		return at, err

@@ -19,7 +19,7 @@ import (
 )
 
 // TestRunsEndWhereverTheyAreCancelled ends random runs at random moments, over
-// the real SDK too: within a second, with a status for every node, and nothing
+// the real SDK too: soon, with a status for every node, and nothing
 // is left behind, neither a goroutine nor a file.
 func TestRunsEndWhereverTheyAreCancelled(t *testing.T) {
 	for name, k := range map[string]Kernels{"lab": &lab{}, "messages": newPlane(t, false), "shared memory": newPlane(t, true)} {
@@ -92,7 +92,7 @@ func (w waiting) Transform(ctx context.Context, open dataplane.Open, state []byt
 		}
 		select {
 		case <-w.called:
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			yield(nil, errTest)
 		}
 	}, out)
@@ -133,5 +133,34 @@ func TestKeptTablesAreReadWhileTheyAreWritten(t *testing.T) {
 	result, err = labRun(t, &lab{}, Options{Parallel: 2}, nodes...)
 	if a, m := result.Node("a"), result.Node("m"); err != nil || m.StartedAt.Before(a.StartedAt.Add(a.Wall)) {
 		t.Errorf("m started at %s, a at %s for %s, error %v", m.StartedAt, a.StartedAt, a.Wall, err)
+	}
+}
+
+// TestReasonsOfTheCaller are in words, also when it gave none.
+func TestReasonsOfTheCaller(t *testing.T) {
+	for want, end := range map[string]func(context.Context) (context.Context, context.CancelFunc){
+		"the time of the run was up": func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeout(ctx, time.Millisecond)
+		},
+		"the run was cancelled": func(ctx context.Context) (context.Context, context.CancelFunc) {
+			ctx, cancel := context.WithCancel(ctx)
+			time.AfterFunc(time.Millisecond, cancel)
+			return ctx, cancel
+		},
+		errTest.Error(): func(ctx context.Context) (context.Context, context.CancelFunc) {
+			ctx, cancel := context.WithCancelCause(ctx)
+			time.AfterFunc(time.Millisecond, func() { cancel(errTest) })
+			return ctx, func() { cancel(nil) }
+		},
+	} {
+		l := &lab{}
+		plan := mustPlan(t, l, labRowsNode(t, 10), labNode("hung", "add", "rows", labConfig{Fail: "hang"}))
+		ctx, cancel := end(t.Context())
+		result, err := Run(ctx, plan, l, Events{}, Options{})
+		cancel()
+		if n := result.Node("hung"); err == nil || n.Status != Cancelled || n.Reason != want || result.Reason != want {
+			t.Errorf("%s: %q, %q, error %v", want, n.Reason, result.Reason, err)
+		}
+		result.Close()
 	}
 }

@@ -27,8 +27,10 @@ type Events struct {
 
 // Progress of a call.
 type Progress struct {
-	// Call is "fit", "transform" or, of a sink, "write".
-	Call string
+	// Call is "fit", "transform" or, of a sink, "write", and Attempt the one that
+	// it belongs to, from 1.
+	Call    string
+	Attempt int
 	// Fraction is 0 to 1, or -1 when it cannot be told.
 	Fraction float64
 	// Message of the kernel; empty for a transform.

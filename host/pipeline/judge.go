@@ -5,6 +5,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
 )
 
 // errRefused means that the kernel refused a call; the result says why.
@@ -44,7 +45,7 @@ func (r *runner) others(u *unit, err error) (Status, string) {
 			return Skipped, up.Reason
 		}
 	}
-	return Cancelled, context.Cause(r.ctx).Error()
+	return Cancelled, causeText(context.Cause(r.ctx))
 }
 
 // blame marks the node at which a unit failed. Fused nodes before it have done
@@ -74,7 +75,7 @@ func (r *runner) finish() error {
 	cause := context.Cause(r.ctx)
 	for _, n := range r.plan.nodes {
 		if one := r.of(n); one.Status == "" {
-			one.end(unstarted(r.parent), cause.Error())
+			one.end(unstarted(r.parent), causeText(cause))
 		}
 	}
 	if r.ended() {
@@ -90,6 +91,18 @@ func (r *runner) finish() error {
 		}
 	}
 	return r.conclude(cause)
+}
+
+// causeText says why a run was ended. What the caller gave no reason for is said in
+// the words of people.
+func causeText(cause error) string {
+	switch {
+	case errors.Is(cause, context.DeadlineExceeded):
+		return "the time of the run was up"
+	case errors.Is(cause, context.Canceled):
+		return "the run was cancelled"
+	}
+	return fmt.Sprint(cause)
 }
 
 // unstarted is the status of a node that the end of a run kept from starting.
@@ -150,7 +163,7 @@ func (r *runner) conclude(cause error) error {
 	for i, n := range out.Nodes {
 		switch {
 		case n.Status == Cancelled:
-			out.Status, out.Reason = Cancelled, cause.Error()
+			out.Status, out.Reason = Cancelled, causeText(cause)
 			return cause
 		case n.Status == Failed && !r.plan.nodes[i].tolerated():
 			out.Status, out.Reason = Partial, n.Name+" failed"

@@ -82,6 +82,7 @@ func kernels() []kernel.Kernel {
 	define := func(name string, fits bool, f func(*kernel.Setup) (kernel.Instance, error)) kernel.Kernel {
 		return kernel.Kernel{Name: name, Compartment: kernel.Data, Fits: fits, Transforms: name != "score", New: f}
 	}
+	all := &meeting{three: make(chan struct{})}
 	return []kernel.Kernel{
 		define("scale", true, func(s *kernel.Setup) (kernel.Instance, error) { return &scale{setup: s}, nil }),
 		define("score", true, func(s *kernel.Setup) (kernel.Instance, error) { return &score{}, nil }),
@@ -94,6 +95,7 @@ func kernels() []kernel.Kernel {
 			return nil, diag.Errorf("Empty range", "low is above high.").At("low")
 		}),
 		define("sleep", false, func(s *kernel.Setup) (kernel.Instance, error) { return sleeper{300 * time.Millisecond}, nil }),
+		define("meet", false, func(*kernel.Setup) (kernel.Instance, error) { return all, nil }),
 		define("hang", false, func(s *kernel.Setup) (kernel.Instance, error) { return sleeper{time.Hour}, nil }),
 		define("change", false, func(s *kernel.Setup) (kernel.Instance, error) { return changer{}, nil }),
 		define("flood", false, func(s *kernel.Setup) (kernel.Instance, error) { return flooder{}, nil }),
@@ -187,6 +189,26 @@ func (k sleeper) Transform(ctx context.Context, in *kernel.Reader, out *kernel.W
 	case <-time.After(k.d):
 	case <-ctx.Done():
 		return nil, ctx.Err()
+	}
+	return nil, in.Each(out.Write)
+}
+
+// meeting goes on when three are there.
+type meeting struct {
+	here  atomic.Int32
+	three chan struct{}
+}
+
+func (m *meeting) Transform(ctx context.Context, in *kernel.Reader, out *kernel.Writer) (kernel.Report, error) {
+	if m.here.Add(1) == 3 {
+		close(m.three)
+	}
+	select {
+	case <-m.three:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-time.After(time.Minute):
+		return nil, errors.New("the others did not come")
 	}
 	return nil, in.Each(out.Write)
 }

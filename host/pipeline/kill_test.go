@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/bulkhead-ml/bulkhead/host/sink"
 )
 
 const killVariable = "BULKHEAD_TEST_KILL_RUN"
@@ -40,7 +42,7 @@ func killedRun(t testing.TB, o killOrder) (*lab, *Result, error) {
 	n, l := 0, &lab{}
 	var mu sync.Mutex // units of one segment come to their steps at the same time
 	var steps []string
-	options := Options{Parallel: 1, Cache: openCache(t, filepath.Join(o.Dir, "..", "cache")), fail: func(step string) error {
+	options := Options{Parallel: 1, Together: promised(journalOf(o), "run"), Cache: openCache(t, filepath.Join(o.Dir, "..", "cache")), fail: func(step string) error {
 		mu.Lock()
 		defer mu.Unlock()
 		if n == o.At {
@@ -59,8 +61,8 @@ func killedRun(t testing.TB, o killOrder) (*lab, *Result, error) {
 	return l, result, err
 }
 
-// TestKilledRunsGoOn ends a process at each failpoint of a run. Each sink is what
-// it was or whole, and another run gives what an undisturbed one gives, without
+// TestKilledRunsGoOn ends a process at each failpoint of a run. All sinks are what
+// they were or all are whole, and another run gives what an undisturbed one gives, without
 // doing again what was kept.
 func TestKilledRunsGoOn(t *testing.T) {
 	if text := os.Getenv(killVariable); text != "" {
@@ -90,6 +92,9 @@ func TestKilledRunsGoOn(t *testing.T) {
 		if out, err := cmd.CombinedOutput(); cmd.ProcessState.ExitCode() != 137 {
 			t.Fatalf("%s: the process did not die: %v, %s", step, err, out)
 		}
+		if _, err := journalOf(o).Recover(); err != nil {
+			t.Errorf("%s: %v", step, err)
+		}
 		checkSinks(t, step, o.Dir)
 		kept := strings.Count(strings.Join(stepsIn(t, o.Log), "\n"), "caching")
 		o.At = -1
@@ -109,6 +114,26 @@ func TestKilledRunsGoOn(t *testing.T) {
 				t.Errorf("%s: %s is not written: %v", step, name, err)
 			}
 		}
+	}
+}
+
+// journalOf the commits of the processes that die.
+func journalOf(o killOrder) *sink.Journal {
+	return sink.OpenJournal(filepath.Join(o.Dir, "..", "commits"))
+}
+
+// promised is Options.Together of a journal.
+func promised(j *sink.Journal, run string) func([]SinkWriter) (func() error, error) {
+	return func(writers []SinkWriter) (func() error, error) {
+		var sinks []*sink.Sink
+		for _, w := range writers {
+			sinks = append(sinks, w.(fileSink).Sink)
+		}
+		together, err := j.Begin(run, sinks...)
+		if err != nil {
+			return nil, err
+		}
+		return together.End, nil
 	}
 }
 
@@ -138,10 +163,11 @@ func stepsIn(t *testing.T, log string) []string {
 	return strings.Split(string(data), "\n")
 }
 
-// checkSinks wants every file to be the old one, or the new one from its header
-// to its last row.
+// checkSinks wants all files to be the old ones, or the new ones from the header
+// to the last row.
 func checkSinks(t *testing.T, step, dir string) {
 	t.Helper()
+	news := 0
 	for name, last := range map[string]int{"one.csv": 200 + 20100, "two.csv": 203 + 20100} {
 		data, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
@@ -151,5 +177,11 @@ func checkSinks(t *testing.T, step, dir string) {
 		if string(data) != "old" && !whole {
 			t.Errorf("%s: %s has %d bytes", step, name, len(data))
 		}
+		if whole {
+			news++
+		}
+	}
+	if news == 1 {
+		t.Errorf("%s: one of two files is new", step)
 	}
 }

@@ -157,7 +157,7 @@ func labRowsNode(t testing.TB, rows int) Node {
 	return csvSource(t, "rows", rows)
 }
 
-// labRun plans and runs nodes, and fails the test after a minute: no run waits
+// labRun plans and runs nodes, and fails the test after some minutes: no run waits
 // for itself.
 func labRun(t testing.TB, l *lab, o Options, nodes ...Node) (*Result, error) {
 	t.Helper()
@@ -170,7 +170,7 @@ func labRunOf(t testing.TB, l *lab, o Options, p Pipeline) (*Result, error) {
 	if plan == nil {
 		t.Fatalf("no plan: %v", problems)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	result, err := Run(ctx, plan, l, Events{}, o)
 	if ctx.Err() != nil {
@@ -196,8 +196,8 @@ func numbersOf(t testing.TB, table Table) []int64 {
 	return out
 }
 
-// afterAMinute ends a run that waits for itself.
-func afterAMinute(cancel context.CancelCauseFunc) (stop func()) {
-	timer := time.AfterFunc(time.Minute, func() { cancel(errors.New("the run waits for itself")) })
+// afterMinutes ends a run that waits for itself.
+func afterMinutes(cancel context.CancelCauseFunc) (stop func()) {
+	timer := time.AfterFunc(5*time.Minute, func() { cancel(errors.New("the run waits for itself")) })
 	return func() { timer.Stop() }
 }

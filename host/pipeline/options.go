@@ -57,6 +57,16 @@ type Options struct {
 	// UndoTimeout bounds one call that takes back what a node did. Default 30 s.
 	UndoTimeout time.Duration
 
+	// Together promises, in a way that outlasts this process, that the new versions of
+	// all sinks of a run appear. It is called when each of them is prepared and none is
+	// committed, if there are several, or one and side effects that could be taken
+	// back. The function that it returns is called when they are. Nil promises nothing.
+	Together func(sinks []SinkWriter) (end func() error, err error)
+
+	// Effects keeps what nodes do outside of their outputs, so that another process
+	// can take it back; nil keeps it in this one.
+	Effects Effects
+
 	// fail stands before every step that changes something outside of the run,
 	// and tests end the process there.
 	fail func(step string) error

@@ -103,7 +103,9 @@
 //
 // Sinks are put in their place at the end, when every node that had to succeed
 // has: all of them are brought to disk first, and then renamed. Before that
-// nobody sees them.
+// nobody sees them. Options.Together covers the time between the first rename and
+// the last, and Options.Effects keeps what nodes did outside of their outputs for
+// the case that this process does not live to take it back.
 //
 // # Time
 //
@@ -111,6 +113,13 @@
 // transform, and the host ends a call that exceeds it by BudgetGrace. Timeout
 // bounds a node with all its calls and retries. Cancelling the context of Run
 // ends every call.
+//
+// # Pilots
+//
+// Plan.Pilot runs the kernels on the beginning of each source, twice, and tells what
+// each node would take of the whole: rows, bytes, time and memory. It has no effect
+// outside: sinks write where the caller says, and kernels that can undo what they do
+// are left out, with all that is behind them.
 //
 // # Accounts
 //

@@ -226,7 +226,7 @@ func runOnPlane(t testing.TB, k Kernels, p Pipeline, o Options) *Result {
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
-	defer afterAMinute(cancel)()
+	defer afterMinutes(cancel)()
 	result, err := Run(ctx, plan, k, Events{}, o)
 	if err != nil {
 		t.Fatalf("error %v, edges %+v", err, plan.Edges)

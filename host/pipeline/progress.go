@@ -46,6 +46,7 @@ func (p *position) fraction() float64 {
 type gauge struct {
 	mu          sync.Mutex
 	call        string
+	attempt     int
 	began, told time.Time
 	total       int64 // rows that will come, -1 when nobody knows
 	where       *position
@@ -54,12 +55,12 @@ type gauge struct {
 }
 
 func (w *worker) gauge(call string) *gauge {
-	return &gauge{call: call, began: time.Now(), total: w.in.rows, where: w.in.position, said: dataplane.Progress{Fraction: -1}}
+	return &gauge{call: call, attempt: w.attempt, began: time.Now(), total: w.in.rows, where: w.in.position, said: dataplane.Progress{Fraction: -1}}
 }
 
 // progress makes the event of this moment.
 func (g *gauge) progress() Progress {
-	p := Progress{Call: g.call, Fraction: g.fraction(), Message: g.said.Message, Rows: g.rows, Bytes: g.bytes, ETA: -1}
+	p := Progress{Call: g.call, Attempt: g.attempt, Fraction: g.fraction(), Message: g.said.Message, Rows: g.rows, Bytes: g.bytes, ETA: -1}
 	took := time.Since(g.began)
 	if took > 0 {
 		p.RowsPerSecond = float64(g.rows) / took.Seconds()

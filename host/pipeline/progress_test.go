@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/bulkhead-ml/bulkhead/host/dataplane"
@@ -16,38 +17,40 @@ import (
 )
 
 func TestGauge(t *testing.T) {
-	where := &position{}
-	began := time.Now().Add(-10 * time.Second)
-	for name, c := range map[string]struct {
-		gauge *gauge
-		want  float64
-	}{
-		"by rows":            {&gauge{total: 200, rows: 50}, 0.25},
-		"of no rows":         {&gauge{total: 0}, 0},
-		"more than expected": {&gauge{total: 10, rows: 50}, 1},
-		"nobody knows":       {&gauge{total: -1, rows: 50}, -1},
-		"by position":        {&gauge{total: -1, where: where, rows: 50}, 0.5},
-		"by the kernel":      {&gauge{total: 200, rows: 50}, 0.75},
-	} {
-		where.done.Store(10)
-		where.total.Store(20)
-		g := c.gauge
-		g.began, g.said.Fraction = began, -1
-		p := g.progress()
-		if name == "by the kernel" {
-			p = g.hear(dataplane.Progress{Fraction: 0.75, Message: "epoch 3"})
+	synctest.Test(t, func(t *testing.T) {
+		where := &position{}
+		began := time.Now().Add(-10 * time.Second)
+		for name, c := range map[string]struct {
+			gauge *gauge
+			want  float64
+		}{
+			"by rows":            {&gauge{total: 200, rows: 50}, 0.25},
+			"of no rows":         {&gauge{total: 0}, 0},
+			"more than expected": {&gauge{total: 10, rows: 50}, 1},
+			"nobody knows":       {&gauge{total: -1, rows: 50}, -1},
+			"by position":        {&gauge{total: -1, where: where, rows: 50}, 0.5},
+			"by the kernel":      {&gauge{total: 200, rows: 50}, 0.75},
+		} {
+			where.done.Store(10)
+			where.total.Store(20)
+			g := c.gauge
+			g.began, g.said.Fraction = began, -1
+			p := g.progress()
+			if name == "by the kernel" {
+				p = g.hear(dataplane.Progress{Fraction: 0.75, Message: "epoch 3"})
+			}
+			if p.Fraction != c.want || p.Rows != g.rows || int(p.RowsPerSecond) != int(g.rows)/10 && p.RowsPerSecond < 4.9 && g.rows > 0 {
+				t.Errorf("%s: progress %+v", name, p)
+			}
+			left := time.Duration(-1)
+			if c.want > 0 {
+				left = time.Duration(10 * float64(time.Second) * (1 - c.want) / c.want)
+			}
+			if d := p.ETA - left; d < -time.Second || d > time.Second {
+				t.Errorf("%s: %s left, want %s", name, p.ETA, left)
+			}
 		}
-		if p.Fraction != c.want || p.Rows != g.rows || int(p.RowsPerSecond) != int(g.rows)/10 && p.RowsPerSecond < 4.9 && g.rows > 0 {
-			t.Errorf("%s: progress %+v", name, p)
-		}
-		left := time.Duration(-1)
-		if c.want > 0 {
-			left = time.Duration(10 * float64(time.Second) * (1 - c.want) / c.want)
-		}
-		if d := p.ETA - left; d < -time.Second || d > time.Second {
-			t.Errorf("%s: %s left, want %s", name, p.ETA, left)
-		}
-	}
+	})
 }
 
 // unknown is a source that does not know its rows.

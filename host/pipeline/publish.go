@@ -16,9 +16,9 @@ type openSink struct {
 	writer SinkWriter
 }
 
-// commit puts all sinks in place: first each of them is brought to disk, then
-// each is renamed, in the order of the pipeline. A sink that cannot be ends
-// this, and what was renamed before it stays: each file is whole.
+// commit puts all sinks in place: first each of them is brought to disk, then all
+// are promised, then each is renamed, in the order of the pipeline. A sink that
+// cannot be ends this, and what was renamed before it stays: each file is whole.
 func (r *runner) commit() {
 	ctx := context.WithoutCancel(r.ctx)
 	slices.SortFunc(r.sinks, func(a, b openSink) int { return a.node.index - b.node.index })
@@ -28,6 +28,8 @@ func (r *runner) commit() {
 			return
 		}
 	}
+	end := r.promise()
+	defer end()
 	for len(r.sinks) > 0 {
 		s := r.sinks[0]
 		var written Written
@@ -42,6 +44,40 @@ func (r *runner) commit() {
 		r.sinks = r.sinks[1:]
 		written.Node = s.node.Name
 		r.result.Sinks = append(r.result.Sinks, written)
+	}
+	if len(r.undos) > 0 {
+		r.noteEffect(r.undos[0].node, Effects.Stay)
+	}
+}
+
+// promise makes the new versions of all sinks appear, whatever becomes of this
+// process, and returns what ends that. When it cannot, that is a warning.
+func (r *runner) promise() (end func()) {
+	if r.options.Together == nil || len(r.sinks) == 0 || len(r.sinks) == 1 && len(r.undos) == 0 {
+		return func() {}
+	}
+	var writers []SinkWriter
+	for _, s := range r.sinks {
+		writers = append(writers, s.writer)
+	}
+	first, done := r.of(r.sinks[0].node), func() error { return nil }
+	warn := func(err error) {
+		p := problemf(first.Name, "Files that may not appear together", "If the host dies while it puts them in place, some may be new and others old: %v.", err).because(err)
+		p.Severity = SeverityWarning
+		first.Problems = append(first.Problems, p)
+	}
+	err := r.step("promising the sinks", func() (err error) {
+		done, err = r.options.Together(writers)
+		return err
+	})
+	if err != nil {
+		warn(err)
+		return func() {}
+	}
+	return func() {
+		if err := r.step("ending the promise", done); err != nil {
+			warn(err)
+		}
 	}
 }
 
@@ -58,7 +94,7 @@ func (r *runner) step(name string, do func() error) error {
 func (r *runner) sinkFailed(n *node, err error) {
 	one := r.of(n)
 	if cause := context.Cause(r.ctx); cause != nil && errors.Is(err, cause) {
-		one.end(Cancelled, cause.Error()+"."+r.inPlace())
+		one.end(Cancelled, causeText(cause)+"."+r.inPlace())
 		return
 	}
 	p := callProblem(n.Name, err)
@@ -104,5 +140,5 @@ func (r *runner) unplaced() (Status, string) {
 	if r.failed != nil {
 		return Skipped, r.failed.Name + " failed"
 	}
-	return Cancelled, fmt.Sprint(context.Cause(r.ctx))
+	return Cancelled, causeText(context.Cause(r.ctx))
 }

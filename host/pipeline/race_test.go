@@ -5,4 +5,4 @@
 package pipeline
 
 // slow is how much longer things may take in a test of this build.
-const slow = 10
+const slow = 180

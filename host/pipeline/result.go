@@ -140,6 +140,8 @@ type CallTime struct {
 	// Call is validate, fit, transform or undo.
 	Call string        `json:"call"`
 	Wall time.Duration `json:"wall_ns"`
+	// Attempt that the call belongs to, from 1.
+	Attempt int `json:"attempt"`
 	// Error says why the call ended without an answer.
 	Error string `json:"error,omitempty"`
 }

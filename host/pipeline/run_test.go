@@ -85,17 +85,13 @@ func TestRun(t *testing.T) {
 
 func TestBranchesRunAtTheSameTime(t *testing.T) {
 	f := newFleet(t)
-	began := time.Now()
-	result, err := run(t, f, Options{Parallel: 4}, rowsNode(t, 4), step("a", "sleep", "rows"), step("b", "sleep", "rows"), step("c", "sleep", "rows"))
+	result, err := run(t, f, Options{Parallel: 4}, rowsNode(t, 4), step("a", "meet", "rows"), step("b", "meet", "rows"), step("c", "meet", "rows"))
 	if err != nil || result.Status != OK {
 		t.Fatal(err)
 	}
 	a, b := result.Node("a"), result.Node("b")
 	if a.StartedAt.Add(a.Wall).Before(b.StartedAt) || b.StartedAt.Add(b.Wall).Before(a.StartedAt) {
 		t.Errorf("a and b did not overlap")
-	}
-	if took := time.Since(began); took > 800*time.Millisecond {
-		t.Errorf("three sleeps of 300 ms took %s", took)
 	}
 }
 
@@ -127,15 +123,23 @@ func TestRunsAreDeterministic(t *testing.T) {
 	}
 }
 
-func TestCancelStopsWithinASecond(t *testing.T) {
+func TestCancelStops(t *testing.T) {
 	f := newFleet(t)
 	plan := mustPlan(t, f, rowsNode(t, 4), step("a", "hang", "rows"), step("b", "drop", "a"))
 	ctx, cancel := context.WithCancelCause(context.Background())
 	var at time.Time
-	timer := time.AfterFunc(200*time.Millisecond, func() { at = time.Now(); cancel(errTest) })
-	defer timer.Stop()
-	result, err := Run(ctx, plan, f, Events{}, Options{})
-	if took := time.Since(at); took > time.Second {
+	read, called := false, false
+	enough := func() {
+		if read && called {
+			at = time.Now()
+			cancel(errTest)
+		}
+	}
+	result, err := Run(ctx, plan, f, Events{
+		NodeEnded:   func(n *NodeResult) { read = read || n.Name == "rows"; enough() },
+		CallStarted: func(name, _ string, _ int) { called = called || name == "a"; enough() },
+	}, Options{})
+	if took := time.Since(at); took > slow*time.Second {
 		t.Errorf("the run ended after %s", took)
 	}
 	if !errors.Is(err, errTest) || result.Status != Cancelled {
@@ -174,7 +178,7 @@ func TestStopEndsOtherBranches(t *testing.T) {
 	if err == nil || result.Node("h").Status != Cancelled || result.Node("h").Reason != "a failed" {
 		t.Errorf("result %+v, error %v", result.Node("h"), err)
 	}
-	if time.Since(began) > 5*time.Second {
+	if time.Since(began) > slow*time.Second {
 		t.Error("the other branch went on")
 	}
 }
@@ -227,7 +231,7 @@ func TestBudgetIsEnforced(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "budget of 100ms") {
 		t.Errorf("error %v", err)
 	}
-	if wall := result.Node("a").Wall; wall < BudgetGrace || wall > n.Budget+2*BudgetGrace || result.Node("a").Status != Failed {
+	if wall := result.Node("a").Wall; wall < BudgetGrace || wall > slow*time.Second || result.Node("a").Status != Failed {
 		t.Errorf("the node took %s and is %s", wall, result.Node("a").Status)
 	}
 }
@@ -236,7 +240,7 @@ func TestTimeoutIsEnforced(t *testing.T) {
 	n := step("a", "hang", "rows")
 	n.Timeout = 100 * time.Millisecond
 	result, err := run(t, newFleet(t), Options{}, rowsNode(t, 4), n)
-	if err == nil || !strings.Contains(err.Error(), "timeout of 100ms") || result.Node("a").Wall > time.Second {
+	if err == nil || !strings.Contains(err.Error(), "timeout of 100ms") || result.Node("a").Wall > slow*time.Second {
 		t.Errorf("error %v after %s", err, result.Node("a").Wall)
 	}
 }

@@ -121,6 +121,32 @@ func TestNoSinkIsPlacedBeforeAllCanBe(t *testing.T) {
 	}
 }
 
+// TestPromises: several sinks are promised together, one is not, and a promise that
+// cannot be made is a warning.
+func TestPromises(t *testing.T) {
+	var asked, ended int
+	o := Options{Together: func(w []SinkWriter) (func() error, error) {
+		asked += len(w)
+		return func() error { ended++; return nil }, nil
+	}}
+	if _, err := labRun(t, &lab{}, o, sunk(t, oldSinks(t))...); err != nil || asked != 2 || ended != 1 {
+		t.Errorf("asked for %d, ended %d, error %v", asked, ended, err)
+	}
+	dir := t.TempDir()
+	if _, err := labRun(t, &lab{}, o, labRowsNode(t, 10), sinkNode("one", "rows", filepath.Join(dir, "one.csv"))); err != nil || asked != 2 {
+		t.Errorf("asked for %d, error %v", asked, err)
+	}
+	dir = oldSinks(t)
+	o.Together = func([]SinkWriter) (func() error, error) { return nil, errTest }
+	result, err := labRun(t, &lab{}, o, sunk(t, dir)...)
+	if err != nil || left(t, dir) != "one.csv new, two.csv new" {
+		t.Fatalf("%s, error %v", left(t, dir), err)
+	}
+	if p := result.Node("one").Problems; len(p) != 1 || p[0].Severity != SeverityWarning || !errors.Is(p[0].Err, errTest) {
+		t.Errorf("problems %v", p)
+	}
+}
+
 // TestFailedNodesLeaveSinksAlone: a failure anywhere, or in another branch whose
 // policy is Continue.
 func TestFailedNodesLeaveSinksAlone(t *testing.T) {

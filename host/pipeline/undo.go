@@ -27,6 +27,9 @@ func (r *runner) compensate() {
 		return
 	}
 	all := r.failed != nil && r.failed.OnFailure == Rollback
+	if all && len(r.undos) > 0 {
+		r.noteEffect(r.failed, Effects.Compensates)
+	}
 	for _, u := range slices.Backward(r.undos) {
 		if !all && (r.failed != nil || u.node.OnFailure != Rollback) {
 			continue
@@ -35,6 +38,7 @@ func (r *runner) compensate() {
 		if done.Problem != nil {
 			r.of(u.node).Problems = append(r.of(u.node).Problems, done.Problem)
 		}
+		r.noteEffect(u.node, func(e Effects) error { return e.TookBack(u.node.Name, done.Problem) })
 		r.result.Undone = append(r.result.Undone, done)
 	}
 }
@@ -42,32 +46,22 @@ func (r *runner) compensate() {
 // undo takes back what one node did. The run may have been cancelled; this is
 // done all the same, for a bounded time.
 func (r *runner) undo(u *undoable) *Problem {
-	err := r.step("undoing "+u.node.Name, func() error { return r.callUndo(u) })
-	if err == nil {
-		return nil
-	}
-	detail := "What it did outside of the pipeline is still there; take it back by hand."
-	var why *Problem
-	if p, ok := errors.AsType[*Problem](err); ok {
-		why = p
-	} else {
-		why = callProblem(u.node.Name, err)
-	}
-	return problemf(u.node.Name, "Side effect that was not taken back", "%s: %s %s", why.Summary, why.Detail, detail).because(err)
+	began := time.Now()
+	r.events.callStarted(u.node.Name, "undo", 1)
+	err := r.step("undoing "+u.node.Name, func() error { return u.call(context.WithoutCancel(r.ctx), r.kernels, r.options.UndoTimeout) })
+	r.called(r.of(u.node), "undo", 1, began, err)
+	return notTakenBack(u.node.Name, err)
 }
 
-func (r *runner) callUndo(u *undoable) error {
-	ctx, stop := withLimit(context.WithoutCancel(r.ctx), r.options.UndoTimeout, &LimitError{"Undo that takes too long",
-		fmt.Sprintf("It did not end within %s.", r.options.UndoTimeout)})
+// call makes one call that takes something back.
+func (u *undoable) call(ctx context.Context, kernels Kernels, limit time.Duration) error {
+	ctx, stop := withLimit(ctx, limit, &LimitError{"Undo that takes too long", fmt.Sprintf("It did not end within %s.", limit)})
 	defer stop()
-	kernel, err := r.kernels.Open(ctx, u.node.Use.Plugin)
+	kernel, err := kernels.Open(ctx, u.node.Use.Plugin)
 	if err != nil {
 		return &startError{err}
 	}
-	began := time.Now()
-	r.events.callStarted(u.node.Name, "undo", 1)
 	diagnostics, err := kernel.Undo(ctx, u.open, u.token)
-	r.called(r.of(u.node), "undo", began, err)
 	if err != nil {
 		return err
 	}
@@ -79,9 +73,21 @@ func (r *runner) callUndo(u *undoable) error {
 	return nil
 }
 
+// notTakenBack is the problem of an undo that failed.
+func notTakenBack(node string, err error) *Problem {
+	if err == nil {
+		return nil
+	}
+	why, ok := errors.AsType[*Problem](err)
+	if !ok {
+		why = callProblem(node, err)
+	}
+	return problemf(node, "Side effect that was not taken back", "%s: %s What it did outside of the pipeline is still there. Take it back by hand, or try again with `bulkhead runs undo` where the run was recorded.", why.Summary, why.Detail).because(err)
+}
+
 // called notes the time of a call.
-func (r *runner) called(one *NodeResult, call string, began time.Time, err error) {
-	c := CallTime{Call: call, Wall: time.Since(began)}
+func (r *runner) called(one *NodeResult, call string, attempt int, began time.Time, err error) {
+	c := CallTime{Call: call, Attempt: attempt, Wall: time.Since(began)}
 	if err != nil {
 		c.Error = err.Error()
 	}

@@ -99,6 +99,9 @@ type Sink struct {
 	Rows   int64  `json:"rows"`
 	Bytes  int64  `json:"bytes"`
 	SHA256 string `json:"sha256"`
+	// Replaced counts values that the format does not have, such as NaN in JSON, and
+	// that became null.
+	Replaced int64 `json:"replaced,omitempty"`
 }
 
 // Undone is a side effect of a node that was to be taken back.

@@ -75,6 +75,9 @@ func (p *page) nodes(nodes []Node) {
 func (p *page) files(r Run) {
 	for _, s := range r.Sinks {
 		p.line(0, fmt.Sprintf("%s: %s, %s in %s", s.Node, plural(int(s.Rows), "row"), size(s.Bytes), s.Path))
+		if s.Replaced > 0 {
+			p.line(1, plural(int(s.Replaced), "value")+" that the format does not have became null")
+		}
 	}
 	for _, u := range r.Undone {
 		text := u.Node + ": taken back"

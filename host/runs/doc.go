@@ -15,6 +15,7 @@
 //	lock              locked by whoever begins or removes a run
 //	ID/record.json    the Record without its nodes; replaced as a whole
 //	ID/nodes.jsonl    one line for every call of Node; the last of a name counts
+//	ID/effects.jsonl  what nodes did outside of their outputs; see Effect
 //	ID/live           locked by the host while the run goes on
 //	.gone-*           runs that are being removed
 //
@@ -26,8 +27,12 @@
 // these, so a host that is killed loses none, and a machine that loses power may
 // lose the last. Lines that cannot be read are counted in Record.LostLines.
 //
+// A line of an effect is brought to disk before its node goes on. So after the death
+// of a host Record.Owed has all effects whose results had come, and Undo takes them
+// back in another process.
+//
 // A store keeps the latest 200 runs, or as many as Options.Keep says. Begin
-// removes older ones that are not running.
+// removes older ones that are not running and owe nothing.
 //
 // # Percentiles
 //

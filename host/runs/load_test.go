@@ -59,7 +59,7 @@ func TestKillsUnderLoad(t *testing.T) {
 			hosts = append(hosts, cmd)
 		}
 		begin, least := time.Now(), time.Duration(50+rand.IntN(150))*time.Millisecond
-		for seen := 0; time.Since(begin) < least || seen < 10 && time.Since(begin) < 20*time.Second; {
+		for seen := 0; time.Since(begin) < least || seen < 10 && time.Since(begin) < 2*time.Minute; {
 			seen = len(readAll(t, s))
 		}
 		for _, cmd := range hosts {
@@ -127,7 +127,7 @@ func TestATenThousandNodeRun(t *testing.T) {
 	if err != nil || len(c.Changes) != 0 {
 		t.Error(err)
 	}
-	if took := time.Since(begin); took > 20*time.Second {
+	if took := time.Since(begin); took > 3*time.Minute {
 		t.Errorf("it takes %s", took)
 	}
 }

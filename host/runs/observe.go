@@ -72,6 +72,9 @@ func (o *observations) tables(r *Record) {
 		o.text(AreaNode, s.Node, "path", s.Path)
 		o.text(AreaResult, s.Node, "sha256", s.SHA256)
 		o.number(AreaResult, s.Node, "rows", s.Rows)
+		if s.Replaced > 0 {
+			o.number(AreaResult, s.Node, "replaced", s.Replaced)
+		}
 	}
 }
 

@@ -94,7 +94,7 @@ func (s *Store) prune() (removed []string, err error) {
 		return nil, err
 	}
 	for _, id := range ids {
-		if !s.ended(id) {
+		if !s.ended(id) || s.owes(id) {
 			continue
 		}
 		if err := s.remove(id); err != nil {
@@ -126,6 +126,17 @@ func (s *Store) oldest() ([]string, error) {
 func (s *Store) ended(id string) bool {
 	r, err := s.load(id)
 	return err == nil && r.Status != Running
+}
+
+// owes reports whether side effects of a run are still to be taken back, so that its
+// record must stay.
+func (s *Store) owes(id string) bool {
+	r, err := s.load(id)
+	if err != nil {
+		return false
+	}
+	owed, err := s.owed(id, r.Status)
+	return err != nil || len(owed) > 0
 }
 
 // sweepLeftovers removes runs that were half removed, and those whose host died

@@ -26,6 +26,9 @@ func (s *Store) Get(ref string) (*Record, error) {
 	if err == nil {
 		err = s.readNodes(r)
 	}
+	if err == nil {
+		r.Owed, err = s.owed(id, r.Status)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &NotFoundError{Ref: ref, Dir: s.dir} // it was removed meanwhile
 	}

@@ -68,6 +68,9 @@ type Record struct {
 	Nodes []Node `json:"nodes"`
 	// PeakTableBytes is the most that tables took in the memory of the host.
 	PeakTableBytes int64 `json:"peak_table_bytes,omitempty"`
+	// Owed are side effects that are still to be taken back, the last one first: of a
+	// run whose host died, or for which it was tried in vain. List leaves them out.
+	Owed []Effect `json:"owed,omitempty"`
 	// LostLines counts records of nodes that could not be read back.
 	LostLines int `json:"lost_lines,omitempty"`
 }
@@ -122,6 +125,8 @@ type Sink struct {
 	SHA256 string `json:"sha256,omitempty"`
 	Rows   int64  `json:"rows"`
 	Bytes  int64  `json:"bytes,omitempty"`
+	// Replaced counts values that the format does not have and that became null.
+	Replaced int64 `json:"replaced,omitempty"`
 }
 
 // Node returns the node of a name, or nil.

@@ -18,7 +18,8 @@ import (
 type draft struct {
 	target string // absolute, with symbolic links followed
 	file   *os.File
-	gone   bool // renamed or removed
+	name   string // of the file, which keep changes
+	gone   bool   // renamed or removed
 }
 
 // newDraft looks at the target, clears what killed processes left beside it, and
@@ -131,19 +132,27 @@ func (d *draft) digest() (int64, string, error) {
 
 // rename puts the file in the place of the target.
 func (d *draft) rename() error {
-	name := d.file.Name()
-	if !renamesOpenFiles {
-		if err := d.file.Close(); err != nil {
-			return err
-		}
-	}
-	if err := os.Rename(name, d.target); err != nil {
+	if err := d.move(d.target); err != nil {
 		return err
 	}
 	d.gone = true
 	if renamesOpenFiles {
 		_ = d.file.Close() // it is on disk since sync
 	}
+	return nil
+}
+
+// move gives the file another name. Where that takes a closed file it is closed.
+func (d *draft) move(to string) error {
+	if !renamesOpenFiles && d.file != nil {
+		if err := d.file.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
+			return err
+		}
+	}
+	if err := os.Rename(d.name, to); err != nil {
+		return err
+	}
+	d.name = to
 	return nil
 }
 
@@ -156,5 +165,5 @@ func (d *draft) remove() {
 	}
 	d.gone = true
 	_ = d.file.Close() // it is thrown away
-	os.Remove(d.file.Name())
+	os.Remove(d.name)
 }

@@ -7,11 +7,15 @@
 // Create makes a temporary file beside the target, Write fills it, Prepare
 // brings it to disk, and Commit puts it in the place of the target and brings
 // its name to disk. Whatever happens before that leaves the target as it was:
-// an error, a full disk, a lost process or machine. Several sinks commit
-// together by preparing all of them first: what may fail of a Commit is a
-// rename. A process that is killed may leave its temporary files, .NAME.new-*,
-// beside the target; they are locked while it lives, and the next sink of the
-// same target removes those that are not.
+// an error, a full disk, a lost process or machine. A process that is killed may
+// leave its temporary files, .NAME.new-*, beside the target; they are locked while
+// it lives, and the next sink of the same target removes those that are not.
+//
+// Several sinks commit together by preparing all of them first: what may fail of a
+// Commit is a rename. A Journal covers the time between the first rename and the
+// last: Begin notes all of them on disk, and after a crash Recover does what is
+// left. So either all files are the old ones, or all are the new ones as soon as
+// somebody has called Recover. See Journal.
 //
 // A target that is a symbolic link stays one: the file that it leads to is
 // replaced, and keeps its permissions.

@@ -268,8 +268,7 @@ func TestFetchIsCancelled(t *testing.T) {
 	cause := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(context.Background())
 	time.AfterFunc(30*time.Millisecond, func() { cancel(cause) })
-	begin := time.Now()
-	if _, err := Fetch(ctx, address, allowed(t)); !errors.Is(err, cause) || time.Since(begin) > time.Second {
-		t.Errorf("error %v after %s", err, time.Since(begin))
+	if _, err := Fetch(ctx, address, allowed(t)); !errors.Is(err, cause) {
+		t.Errorf("error %v", err)
 	}
 }

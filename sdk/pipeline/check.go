@@ -186,8 +186,10 @@ func (c *checker) rules(n *node, step string) {
 	case sinkBlock:
 		c.oneOf(n, step, formats)
 		c.formatRules(n, step, written(n, formats))
-	case kernelBlock:
+	case kernelBlock, armBlock:
 		c.kernelRules(n, step)
+	case abBlock:
+		c.abRules(n, step)
 	}
 }
 

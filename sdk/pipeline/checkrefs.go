@@ -85,7 +85,7 @@ func extend(parts []string, keyed bool, rest hcl.Traversal) ([]string, bool, boo
 func (c *checker) space(sp *space) {
 	for _, n := range sp.body.items {
 		switch n.kind {
-		case kernelBlock, sinkBlock:
+		case kernelBlock, abBlock, sinkBlock:
 			c.reads(sp, n, n.attr("input"))
 		case outputBlock:
 			c.reads(sp, n, n.attr("value"))
@@ -109,10 +109,13 @@ func isArgument(n *node) bool {
 	return !n.isBlock() && !slices.ContainsFunc(specs[moduleBlock].attrs, func(a attrSpec) bool { return a.name == n.kind })
 }
 
+// tableBlocks give tables.
+var tableBlocks = []string{sourceBlock, kernelBlock, abBlock, moduleBlock, inputBlock}
+
 // isTable reports an expression that names a table, or alternatives.
 func isTable(e Expr) bool {
 	refs, ok := referencesOf(e)
-	return ok && slices.Contains([]string{sourceBlock, kernelBlock, moduleBlock, inputBlock}, rootOf(refs[0].base))
+	return ok && slices.Contains(tableBlocks, rootOf(refs[0].base))
 }
 
 func rootOf(name string) string {
@@ -127,7 +130,7 @@ func (c *checker) reads(sp *space, n, attr *node) {
 	}
 	refs, ok := referencesOf(*attr.expr)
 	if !ok {
-		c.add(n.ref(), attr.kind, attr.at, "It takes source.NAME, kernel.NAME or module.NAME.OUTPUT, without quotes, or a list of them, not %s.", shorten(attr.expr.text))
+		c.add(n.ref(), attr.kind, attr.at, "It takes source.NAME, kernel.NAME, ab.NAME or module.NAME.OUTPUT, without quotes, or a list of them, not %s.", shorten(attr.expr.text))
 		return
 	}
 	for _, r := range refs {
@@ -139,8 +142,8 @@ func (c *checker) readsOne(sp *space, n, attr *node, r reference) {
 	if slices.Contains(c.doc.outside, r.base) {
 		return
 	}
-	if !slices.Contains([]string{sourceBlock, kernelBlock, moduleBlock, inputBlock}, rootOf(r.base)) {
-		c.add(n.ref(), attr.kind, attr.at, "%s gives no table; sources, kernels and outputs of modules do.", r.base)
+	if !slices.Contains(tableBlocks, rootOf(r.base)) {
+		c.add(n.ref(), attr.kind, attr.at, "%s gives no table; sources, kernels, comparisons and outputs of modules do.", r.base)
 		return
 	}
 	found, _ := sp.find(r.base)
@@ -244,11 +247,16 @@ func (c *checker) declared(root string) []string {
 func (c *checker) cycles() {
 	state := map[*node]int{}
 	for _, sp := range c.spaces {
-		for _, n := range sp.body.blocks(kernelBlock) {
-			c.walk(sp, n, state, nil)
+		for _, n := range sp.body.items {
+			if works(n) {
+				c.walk(sp, n, state, nil)
+			}
 		}
 	}
 }
+
+// works reports a step that makes a table of another one.
+func works(n *node) bool { return n.kind == kernelBlock || n.kind == abBlock }
 
 // States of a kernel on the walk.
 const (
@@ -270,7 +278,7 @@ func (c *checker) walk(sp *space, n *node, state map[*node]int, path []string) {
 	if input := n.attr("input"); input != nil {
 		refs, _ := referencesOf(*input.expr)
 		for _, r := range refs {
-			if next, home := sp.find(r.base); next != nil && next.kind == kernelBlock {
+			if next, home := sp.find(r.base); next != nil && works(next) {
 				c.walk(home, next, state, path)
 			}
 		}

@@ -68,7 +68,7 @@ func (c *checker) value(n *node, rule attrSpec, step string) {
 
 // kinds are the types of the language for those of attributes.
 var kinds = map[attrKind]cty.Type{
-	aText: cty.String, aBool: cty.Bool, aWhole: cty.Number, aDuration: cty.String, aSize: cty.String,
+	aText: cty.String, aBool: cty.Bool, aWhole: cty.Number, aFraction: cty.Number, aDuration: cty.String, aSize: cty.String,
 	aTextMap: cty.Map(cty.String), aTextList: cty.List(cty.String),
 }
 
@@ -88,6 +88,10 @@ func (c *checker) constant(n *node, v cty.Value, rule attrSpec, step string) {
 		c.textValue(n, v.AsString(), rule, step)
 	case aWhole:
 		c.whole(n, v.AsBigFloat(), rule, step)
+	case aFraction:
+		if x, _ := v.AsBigFloat().Float64(); !(x > 0 && x < 1) {
+			c.add(step, n.kind, n.at, "It takes a number above 0 and below 1, and neither itself.")
+		}
 	case aDuration:
 		if d, err := time.ParseDuration(v.AsString()); err != nil || d <= 0 {
 			c.add(step, n.kind, n.at, "It takes a duration above zero such as \"90s\" or \"1h30m\", not %q.", shorten(v.AsString()))
@@ -104,6 +108,14 @@ func (c *checker) textValue(n *node, text string, rule attrSpec, step string) {
 	if len(rule.oneOf) == 0 && strings.TrimSpace(text) == "" && n.kind != "description" {
 		c.add(step, n.kind, n.at, "It is empty.")
 	}
+}
+
+// constantText is a text that is known.
+func constantText(v cty.Value) (string, bool) {
+	if v.IsNull() || !v.IsKnown() || v.Type() != cty.String {
+		return "", false
+	}
+	return v.AsString(), true
 }
 
 func (c *checker) whole(n *node, f *big.Float, rule attrSpec, step string) {

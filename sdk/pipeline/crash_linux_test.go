@@ -10,7 +10,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/bulkhead-ml/bulkhead/sdk/pipeline"
 )
@@ -53,18 +52,11 @@ func childrenOf(t *testing.T, pid int) []int {
 // and its plugins are gone.
 func TestRealCrash(t *testing.T) {
 	h := real(t)
-	p := pipeline.New("long")
-	rows := p.Source("rows", pipeline.CSV("rows.csv"), pipeline.Target("y"))
-	p.Kernel("model", "algorithms.auto", rows, pipeline.Budget(time.Minute))
-	run, err := p.Start(t.Context(), h)
+	run, err := endless(t, h).Start(t.Context(), h)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for e := range run.Events(short(t)) {
-		if e.Kind == pipeline.CallStarted && e.Call == "fit" {
-			break
-		}
-	}
+	fitting(t, run)
 	hosts := children(t, h.Path)
 	if len(hosts) != 1 {
 		t.Fatalf("hosts = %v", hosts)

@@ -39,7 +39,7 @@
 //     when steps are added. JSON has no comments.
 //
 // Parse takes files with one pipeline block and blocks of the types variable,
-// locals, source, kernel, sink, module, suite (without skip blocks), require,
+// locals, source, kernel, ab, sink, module, suite (without skip blocks), require,
 // plugin (without sandbox and secret blocks) and cache. Everything else is an
 // error with its place. ParseModule takes the files of a module: variable,
 // locals, input, output and steps. Files are at most 1 MiB, their brackets and
@@ -79,7 +79,17 @@
 // empty may be missing. New kinds and fields may come in any version and are to
 // be ignored.
 //
-//	run_started   the first, once the pipeline is planned:
+//	hello         the first, at once:
+//	                protocol        1; a host of another one is not read
+//	                schema_version  of the documents in the stream
+//	                tool            name and version of the host
+//	preflight_started  suite  what the machine is held against; only where the
+//	                          pipeline has a preflight
+//	preflight_ended  suite
+//	              status      "ok", "refused" or "timed-out"
+//	              wall_ms     milliseconds
+//	              preflight   the diagnosis in its short form
+//	run_started   once the pipeline is planned:
 //	                run_id    16 hexadecimal digits
 //	                pipeline  its name
 //	                plan      levels, nodes and edges; see Plan
@@ -87,10 +97,11 @@
 //	call_started  node        of a kernel
 //	              call        "validate", "fit", "transform", "undo"
 //	              attempt     from 1
-//	call_ended    node, call
+//	call_ended    node, call, attempt
 //	              wall_ms     milliseconds
 //	              error       why it failed; missing when it did not
-//	progress      node, call  at most 10 a second for each node; of a sink, the
+//	progress      node, call, attempt
+//	                          at most 10 a second for each node; of a sink, the
 //	                          call is "write"
 //	              progress    fraction (0 to 1, or -1), rows, bytes,
 //	                          rows_per_second, eta_ms (or -1), message
@@ -102,6 +113,9 @@
 //	                          run_started before it the preflight refused the run
 //	failed        failure     the last line when there is no report, with error
 //	                          and exit_code; see Failure
+//
+// A stream without hello, preflight events and attempts of ended calls is that of an
+// older host, and is read the same.
 //
 // A stream without run_ended or failed at its end is that of a host that crashed.
 // The exit code of the process says less than the last line: 0 ok, 2 failed or

@@ -15,6 +15,10 @@ type EventKind string
 // The kinds of events that a host of this version sends. Others may come; they
 // are passed on as they are.
 const (
+	Hello            EventKind = "hello"
+	PreflightStarted EventKind = "preflight_started"
+	PreflightEnded   EventKind = "preflight_ended"
+
 	RunStarted  EventKind = "run_started"
 	NodeStarted EventKind = "node_started"
 	CallStarted EventKind = "call_started"
@@ -31,6 +35,16 @@ type Event struct {
 	Kind EventKind `json:"event"`
 	// Time on the clock of the host, in UTC.
 	Time time.Time `json:"time"`
+	// Protocol of the stream, SchemaVersion of the documents in it, and who writes
+	// it: of Hello, which older hosts do not send.
+	Protocol      int    `json:"protocol,omitempty"`
+	SchemaVersion string `json:"schema_version,omitempty"`
+	Tool          *Tool  `json:"tool,omitempty"`
+	// Suite of a preflight; when it has ended, Status is "ok", "refused" or
+	// "timed-out", and Preflight the diagnosis in its short form.
+	Suite     string          `json:"suite,omitempty"`
+	Status    string          `json:"status,omitempty"`
+	Preflight json.RawMessage `json:"preflight,omitempty"`
 	// RunID has 16 hexadecimal digits; `bulkhead runs show` takes it.
 	RunID    string `json:"run_id,omitempty"`
 	Pipeline string `json:"pipeline,omitempty"`
@@ -53,6 +67,11 @@ type Event struct {
 	// Raw is the whole line as it came, without the line end.
 	Raw json.RawMessage `json:"-"`
 }
+
+// Protocol is the version of the stream that this package reads: a host that says
+// another one in its Hello ends the run with a *ProtocolError. A stream without Hello
+// is read as this one.
+const Protocol = 1
 
 // MaxLine bounds one line of the stream, in bytes.
 const MaxLine = 64 << 20
@@ -77,6 +96,8 @@ func (e *Event) check() error {
 	switch {
 	case e.Kind == "":
 		return errors.New("the line is no event: it has no \"event\"")
+	case e.Kind == Hello && e.Protocol < 1:
+		return errors.New("hello has no protocol")
 	case e.Kind == RunStarted && e.Plan == nil:
 		return errors.New("run_started has no plan")
 	case e.ofNode() && e.Node == "":

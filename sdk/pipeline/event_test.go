@@ -25,6 +25,7 @@ func TestDecodeEvent(t *testing.T) {
 		"[]":                       "no event",
 		"{}":                       "has no \"event\"",
 		`{"event":7}`:              "no event",
+		`{"event":"hello"}`:        "has no protocol",
 		`{"event":"run_started"}`:  "has no plan",
 		`{"event":"node_started"}`: "names no node",
 		`{"event":"node_ended","node":"kernel.x"}`: "has no result",
@@ -55,7 +56,7 @@ func TestReportNode(t *testing.T) {
 // FuzzDecodeEvent: whatever a process prints is an event or an error, and an
 // event has what its kind promises.
 func FuzzDecodeEvent(f *testing.F) {
-	for _, line := range []string{planLine, doneLine, nodeLine("kernel.clean", "ok"), "{}", "null", `{"event":"progress","node":"a","progress":{"fraction":0.5}}`, `{"event":"\ud800"}`} {
+	for _, line := range []string{helloLine, planLine, doneLine, nodeLine("kernel.clean", "ok"), "{}", "null", `{"event":"progress","node":"a","progress":{"fraction":0.5}}`, `{"event":"\ud800"}`} {
 		f.Add([]byte(line))
 	}
 	f.Fuzz(func(t *testing.T, line []byte) {

@@ -46,8 +46,9 @@ func fake(t testing.TB, mode string) pipeline.Host {
 }
 
 const (
-	planLine = `{"event":"run_started","time":"2026-01-02T03:04:05Z","run_id":"0123456789abcdef","pipeline":"p","plan":{"pipeline":"p","levels":[["source.rows"],["kernel.clean"]],"nodes":[{"name":"source.rows","kind":"source"},{"name":"kernel.clean","kind":"kernel","use":"data.prepare"}]}}`
-	doneLine = `{"event":"run_ended","time":"2026-01-02T03:04:06Z","report":{"schema_version":"1.2","pipeline":"p","status":"ok","nodes":[]}}`
+	helloLine = `{"event":"hello","time":"2026-01-02T03:04:05Z","protocol":1,"schema_version":"1.2","tool":{"name":"bulkhead","version":"0.1.0"}}`
+	planLine  = `{"event":"run_started","time":"2026-01-02T03:04:05Z","run_id":"0123456789abcdef","pipeline":"p","plan":{"pipeline":"p","levels":[["source.rows"],["kernel.clean"]],"nodes":[{"name":"source.rows","kind":"source"},{"name":"kernel.clean","kind":"kernel","use":"data.prepare"}]}}`
+	doneLine  = `{"event":"run_ended","time":"2026-01-02T03:04:06Z","report":{"schema_version":"1.2","pipeline":"p","status":"ok","nodes":[]}}`
 )
 
 func nodeLine(name, status string) string {
@@ -63,6 +64,13 @@ func fakeHost(mode string, args []string) int {
 	switch mode {
 	case "good":
 		say(planLine, nodeLine("source.rows", "ok"), nodeLine("kernel.clean", "ok"), `{"event":"of_the_future","time":"2026-01-02T03:04:05Z","x":1}`, doneLine)
+	case "hello":
+		say(helloLine, `{"event":"preflight_started","time":"2026-01-02T03:04:05Z","suite":"suite.box"}`,
+			`{"event":"preflight_ended","time":"2026-01-02T03:04:05Z","suite":"suite.box","status":"ok","preflight":{"suite":"suite.box"}}`,
+			planLine, nodeLine("kernel.clean", "ok"), doneLine)
+	case "other-protocol":
+		say(strings.Replace(helloLine, `"protocol":1`, `"protocol":2`, 1), planLine, doneLine)
+		time.Sleep(time.Minute)
 	case "args":
 		fmt.Fprintln(os.Stderr, strings.Join(args, "\n"))
 		say(doneLine)

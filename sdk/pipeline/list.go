@@ -6,12 +6,14 @@ import "slices"
 
 // Step is what a file says of one of its steps.
 type Step struct {
-	// Kind is "source", "kernel", "sink" or "module", in a module also "input" or
-	// "output".
+	// Kind is "source", "kernel", "ab", "sink" or "module", in a module also "input"
+	// or "output".
 	Kind string
 	Name string
 	// Kernel that a step of kind kernel uses: "data.prepare".
 	Kernel string
+	// Arms are the kernels of a step of kind ab, as they stand: of a, then of b.
+	Arms []string
 	// Inputs are the references that it reads, as written; of a module its
 	// arguments that are tables.
 	Inputs []string
@@ -46,6 +48,8 @@ func appendStep(out []Step, n *node) []Step {
 	one := Step{Kind: n.kind, Name: n.labels[0], File: n.at.Filename, Line: n.at.Start.Line}
 	for _, it := range n.items {
 		switch rule, _ := specs[n.kind].attr(it.kind); {
+		case it.kind == armBlock && it.attr("use") != nil:
+			one.Arms = append(one.Arms, it.attr("use").expr.text)
 		case it.isBlock():
 		case it.kind == "use":
 			one.Kernel = it.expr.text

@@ -173,8 +173,20 @@ func Budget[T Time](d T) KernelOption { return kernelOption{"budget", Value(d)} 
 // Timeout is the time after which the kernel is killed.
 func Timeout[T Time](d T) KernelOption { return kernelOption{"timeout", Value(d)} }
 
-// Seed of every random choice of the kernel.
-func Seed[T Whole](n T) KernelOption { return kernelOption{"seed", Value(n)} }
+// seedOption is a setting of kernels and of comparisons.
+type seedOption struct{ value Expr }
+
+func (o seedOption) kernel(n *node) { set(n, "seed", o.value) }
+func (o seedOption) ab(n *node)     { set(n, "seed", o.value) }
+
+// SeedOption is a setting of kernels and of comparisons.
+type SeedOption interface {
+	KernelOption
+	ABOption
+}
+
+// Seed of every random choice of the kernel, or of the split of a comparison.
+func Seed[T Whole](n T) SeedOption { return seedOption{Value(n)} }
 
 // Config holds the settings of a kernel, which belong to its plugin. A value of
 // type Config is a nested block, a []Config several blocks of one type; all

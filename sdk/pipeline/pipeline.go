@@ -22,7 +22,7 @@ func New(name string, options ...Option) *Pipeline {
 	d := newDocument(false)
 	body := &node{kind: pipelineBlock, labels: []string{name}}
 	p := &Pipeline{Steps{doc: d, body: body}}
-	if !validLabel.MatchString(name) {
+	if !validLabel().MatchString(name) {
 		p.refuse(body, name)
 		body.labels[0] = "invalid"
 	}
@@ -137,7 +137,7 @@ func (p *Pipeline) Plugin(name, source, version string) {
 }
 
 func (p *Pipeline) policy(n *node, name string) {
-	if !validLabel.MatchString(name) {
+	if !validLabel().MatchString(name) {
 		p.refuse(n, name)
 		return
 	}

@@ -5,7 +5,6 @@ package pipeline_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -138,17 +137,7 @@ func TestRealPreflight(t *testing.T) {
 func TestRealTimeout(t *testing.T) {
 	h := real(t)
 	h.Timeout = time.Second
-	var rows strings.Builder
-	rows.WriteString("a,b,c,y\n")
-	for i := range 60_000 {
-		fmt.Fprintf(&rows, "%d,%d,%d,%d\n", i, i*i%1009, i*7%31, i*i*i%97)
-	}
-	if err := os.WriteFile(filepath.Join(h.Dir, "many.csv"), []byte(rows.String()), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	p := pipeline.New("slow")
-	p.Kernel("model", "algorithms.auto", p.Source("rows", pipeline.CSV("many.csv"), pipeline.Target("y")), pipeline.Budget(time.Minute))
-	_, report, err := runReal(t, h, p)
+	_, report, err := runReal(t, h, endless(t, h))
 	if !is[*pipeline.RunError](err) && !is[*pipeline.FailureError](err) || errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error = %v", err)
 	}

@@ -61,7 +61,7 @@ func (r *Report) Node(name string) (*NodeResult, bool) {
 
 // fullNames are what a name may stand for, the first that exists counts.
 func fullNames(name string) []string {
-	return []string{name, kernelBlock + "." + name, sourceBlock + "." + name, sinkBlock + "." + name}
+	return []string{name, kernelBlock + "." + name, abBlock + "." + name, sourceBlock + "." + name, sinkBlock + "." + name}
 }
 
 // Tool is who wrote a report.
@@ -113,6 +113,9 @@ type Written struct {
 	Rows   int64  `json:"rows"`
 	Bytes  int64  `json:"bytes"`
 	SHA256 string `json:"sha256"`
+	// Replaced counts values that the format does not have, such as NaN in JSON, and
+	// that became null.
+	Replaced int64 `json:"replaced,omitempty"`
 }
 
 // Undone is a side effect of a node that was to be taken back; Problem says why

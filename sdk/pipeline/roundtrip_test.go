@@ -28,7 +28,7 @@ func stable(src []byte) []byte {
 }
 
 func TestBuiltRoundTrip(t *testing.T) {
-	for _, p := range []*pipeline.Pipeline{everything(), small(), ridge()} {
+	for _, p := range []*pipeline.Pipeline{everything(), small(), ridge(), compared()} {
 		text, err := p.HCL()
 		if err != nil {
 			t.Fatal(err)

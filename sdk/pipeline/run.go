@@ -187,6 +187,10 @@ func (r *Run) take(e *Event) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch e.Kind {
+	case Hello:
+		if e.Protocol != Protocol {
+			return fmt.Errorf("the host writes events of protocol %d, and this program reads %d; build it with the SDK of that host", e.Protocol, Protocol)
+		}
 	case RunStarted:
 		if r.plan != nil {
 			return errors.New("a second run_started")

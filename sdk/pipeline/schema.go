@@ -8,6 +8,8 @@ import "slices"
 const (
 	sourceBlock   = "source"
 	kernelBlock   = "kernel"
+	abBlock       = "ab"
+	armBlock      = "arm"
 	sinkBlock     = "sink"
 	moduleBlock   = "module"
 	pipelineBlock = "pipeline"
@@ -31,6 +33,7 @@ const (
 	aText               // a text that says something
 	aBool               //
 	aWhole              // a whole number between least and most
+	aFraction           // a number above 0 and below 1
 	aDuration           // "90s"
 	aSize               // "512MiB" between least and most bytes
 	aTextMap            // texts by name
@@ -64,6 +67,12 @@ var formats = []string{"csv", "jsonl", "parquet", "arrow", "sqlite"}
 // stepAttrs are those of every step of a pipeline.
 var stepAttrs = []attrSpec{{name: "for_each"}, {name: "when", kind: aBool}}
 
+// workAttrs are those of every kernel.
+var workAttrs = []attrSpec{
+	{name: "budget", kind: aDuration}, {name: "timeout", kind: aDuration}, {name: "seed", kind: aWhole, most: 1 << 64},
+	{name: "on_failure", kind: aText, oneOf: policies}, {name: "retries", kind: aWhole, least: 1, most: 10}, {name: "cache", kind: aBool},
+}
+
 var formatAttrs = []attrSpec{
 	{name: "csv", kind: aText}, {name: "jsonl", kind: aText}, {name: "parquet", kind: aText}, {name: "arrow", kind: aText}, {name: "sqlite", kind: aText},
 }
@@ -84,14 +93,19 @@ var specs = map[string]blockSpec{
 	})},
 	kernelBlock: {kind: kernelBlock, labels: 1, blocks: []string{configBlock}, attrs: slices.Concat(stepAttrs, []attrSpec{
 		{name: "use", kind: aName, required: true}, {name: "input", kind: aReference, required: true},
-		{name: "budget", kind: aDuration}, {name: "timeout", kind: aDuration}, {name: "seed", kind: aWhole, most: 1 << 64},
-		{name: "on_failure", kind: aText, oneOf: policies}, {name: "retries", kind: aWhole, least: 1, most: 10}, {name: "cache", kind: aBool},
+	}, workAttrs)},
+	abBlock: {kind: abBlock, labels: 1, blocks: []string{armBlock}, attrs: slices.Concat(stepAttrs, []attrSpec{
+		{name: "input", kind: aReference, required: true}, {name: "mode", kind: aText, oneOf: []string{string(Split), string(Shadow)}},
+		{name: "share", kind: aFraction}, {name: "key", kind: aTextList}, {name: "seed", kind: aWhole, most: 1 << 64},
+		{name: "label", kind: aText}, {name: "prediction", kind: aText}, {name: "holdout", kind: aFraction}, {name: "metrics", kind: aTextList},
+		{name: "columns", kind: aTextList}, {name: "min_rows", kind: aWhole, least: 2, most: 1 << 53}, {name: "strict", kind: aBool},
 	})},
+	armBlock: {kind: armBlock, labels: 1, blocks: []string{configBlock}, attrs: slices.Concat([]attrSpec{{name: "use", kind: aName, required: true}}, workAttrs)},
 	sinkBlock: {kind: sinkBlock, labels: 1, attrs: slices.Concat(stepAttrs, []attrSpec{{name: "input", kind: aReference, required: true}}, formatAttrs, []attrSpec{
 		{name: "compression", kind: aText, oneOf: []string{"auto", "none", "gzip", "zstd", "snappy", "lz4"}}, {name: "table", kind: aText},
 	})},
 	moduleBlock: {kind: moduleBlock, labels: 1, open: true, attrs: slices.Concat(stepAttrs, []attrSpec{{name: "source", kind: aText, required: true}})},
-	pipelineBlock: {kind: pipelineBlock, labels: 1, blocks: []string{sourceBlock, kernelBlock, sinkBlock, moduleBlock}, attrs: []attrSpec{
+	pipelineBlock: {kind: pipelineBlock, labels: 1, blocks: stepBlocks, attrs: []attrSpec{
 		{name: "description", kind: aText}, {name: "preflight", kind: aName}, {name: "cache", kind: aBool},
 		{name: "max_memory", kind: aSize, least: 16 << 20}, {name: "max_spill", kind: aSize, least: 1 << 20},
 		{name: "batch_rows", kind: aWhole, least: 1, most: 65536}, {name: "batch_bytes", kind: aSize, least: 64 << 10, most: 8 << 20},
@@ -126,7 +140,7 @@ var specs = map[string]blockSpec{
 }
 
 // stepBlocks may stand in a pipeline, beside it and in a module.
-var stepBlocks = []string{sourceBlock, kernelBlock, sinkBlock, moduleBlock}
+var stepBlocks = []string{sourceBlock, kernelBlock, abBlock, sinkBlock, moduleBlock}
 
 // fileBlocks are those of a file with a pipeline, moduleBlocks those of a file of
 // a module.

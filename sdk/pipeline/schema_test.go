@@ -39,7 +39,7 @@ func documentedBlocks(t *testing.T) map[string][]documentedAttr {
 
 // kindNames are the types of the page for those of attributes here.
 var kindNames = map[attrKind][]string{
-	aText: {"string", "path"}, aBool: {"bool"}, aWhole: {"number"}, aDuration: {"duration"}, aSize: {"size"}, aTextMap: {"map(string)"},
+	aText: {"string", "path"}, aBool: {"bool"}, aWhole: {"number"}, aFraction: {"number"}, aDuration: {"duration"}, aSize: {"size"}, aTextMap: {"map(string)"},
 	aTextList: {"list(string)"}, aReference: {"reference or list of references"}, aName: {"reference", "reference or list of references"},
 	aType: {"type"}, anyValue: {"expression", "string"},
 }
@@ -55,6 +55,8 @@ func TestSchema(t *testing.T) {
 			continue // the plugin's
 		case "validation":
 			heading = "variable validation"
+		case armBlock:
+			heading = "ab arm"
 		case "token":
 			heading = "registry token"
 		}

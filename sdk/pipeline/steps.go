@@ -105,7 +105,7 @@ func (s *Steps) reads(n *node, attr string, in Input) {
 func (s *Steps) step(n *node) Ref {
 	n.sortAttributes(specs[n.kind].attrs)
 	for _, label := range n.labels {
-		if !validLabel.MatchString(label) {
+		if !validLabel().MatchString(label) {
 			return s.refuse(n, label)
 		}
 	}
@@ -150,7 +150,7 @@ func (s *Steps) Variable(name string, options ...VariableOption) Expr {
 	for _, o := range options {
 		o(n)
 	}
-	if !validLabel.MatchString(name) {
+	if !validLabel().MatchString(name) {
 		s.refuse(n, name)
 		return Expr{text: "var.invalid", bad: "It uses a variable that was refused"}
 	}
@@ -162,7 +162,7 @@ func (s *Steps) Variable(name string, options ...VariableOption) Expr {
 
 // Local names a value, and returns the expression that uses it.
 func (s *Steps) Local(name string, value any) Expr {
-	if !validLabel.MatchString(name) {
+	if !validLabel().MatchString(name) {
 		s.refuse(&node{kind: "local"}, name)
 		return Expr{text: "local.invalid", bad: "It uses a local that was refused"}
 	}

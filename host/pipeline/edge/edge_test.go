@@ -77,6 +77,9 @@ func TestRingKeepsToItsCredits(t *testing.T) {
 		if got, err := ring.Schema(ctx); err != nil || got != schema {
 			t.Fatalf("%s: schema %v, error %v", name, got, err)
 		}
+		for began := time.Now(); ring.Moved().Batches < 3 && time.Since(began) < time.Minute; {
+			time.Sleep(time.Millisecond)
+		}
 		time.Sleep(20 * time.Millisecond)
 		if got := ring.Moved().Batches; got != 3 {
 			t.Errorf("%s: %d batches went in before anybody read", name, got)
