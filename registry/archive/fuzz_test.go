@@ -51,7 +51,7 @@ func memoryDir(t *testing.T) string {
 func unpackAny(t *testing.T, data []byte) {
 	above := memoryDir(t)
 	dir := filepath.Join(above, "in")
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	u, err := unpackBounded(ctx, data, dir)
 	entries, _ := os.ReadDir(above)

@@ -42,7 +42,7 @@ func openDir(name string, o Options, write bool) (Source, error) {
 	}
 	info, err := os.Stat(abs)
 	if err != nil {
-		return nil, fmt.Errorf("opening the registry: %w", err)
+		return nil, fmt.Errorf("opening the registry: %w; check its address, and whether the medium that it is on is there", err)
 	}
 	if !info.IsDir() {
 		return nil, &AddressError{abs, "it is no directory"}
@@ -199,7 +199,7 @@ type contextReader struct {
 // Read is that of io.Reader.
 func (r *contextReader) Read(p []byte) (int, error) {
 	if err := r.ctx.Err(); err != nil {
-		return 0, context.Cause(r.ctx)
+		return 0, ended(r.ctx)
 	}
 	return r.ReadCloser.Read(p)
 }

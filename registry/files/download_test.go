@@ -269,10 +269,9 @@ func TestDownloadCancelled(t *testing.T) {
 	})
 	ctx, cancel := contextWithCause(t)
 	time.AfterFunc(50*time.Millisecond, func() { cancel(errStopped) })
-	begin := time.Now()
 	err := files.Download(ctx, src, "a", files.DownloadOptions{Path: filepath.Join(t.TempDir(), "f"), Size: 1000, SHA256: sum(nil)})
-	if !errors.Is(err, errStopped) || time.Since(begin) > 5*time.Second {
-		t.Errorf("%v after %s", err, time.Since(begin))
+	if !errors.Is(err, errStopped) {
+		t.Error(err)
 	}
 }
 
@@ -287,11 +286,16 @@ func TestDownloadAll(t *testing.T) {
 			Path: filepath.Join(to, sum(data)), Size: int64(len(data)), SHA256: sum(data),
 		}})
 	}
-	var now, most atomic.Int64
+	var now, begun, tooMany atomic.Int64
+	third := make(chan struct{})
 	counting := &interposed{Source: src, wrap: func(r io.Reader) io.Reader {
-		if n := now.Add(1); n > most.Load() {
-			most.Store(n)
+		if now.Add(1) > 3 {
+			tooMany.Add(1)
 		}
+		if begun.Add(1) == 3 {
+			close(third)
+		}
+		<-third // three at once, or none goes on
 		time.Sleep(5 * time.Millisecond)
 		now.Add(-1)
 		return r
@@ -300,8 +304,8 @@ func TestDownloadAll(t *testing.T) {
 	for i, item := range items {
 		has(t, item.Path, noise(1000+i))
 	}
-	if n := most.Load(); n > 3 || n < 2 {
-		t.Errorf("%d at once", n)
+	if n := tooMany.Load(); n > 0 {
+		t.Errorf("more than 3 at once, %d times", n)
 	}
 	items[4].Name, items[4].Path = "targets/none", filepath.Join(to, "none")
 	if err := files.DownloadAll(t.Context(), src, items, 0); !errors.Is(err, files.ErrNotExist) {

@@ -101,7 +101,7 @@ func TestHTTPStalledRefusal(t *testing.T) {
 	})
 	var status *files.StatusError
 	begin := time.Now()
-	if _, err := files.ReadAll(t.Context(), src, "a", 10); !errors.As(err, &status) || n.Load() != 4 || time.Since(begin) > 5*time.Second {
+	if _, err := files.ReadAll(t.Context(), src, "a", 10); !errors.As(err, &status) || n.Load() != 4 || time.Since(begin) > time.Minute {
 		t.Errorf("%v after %s and %d requests", err, time.Since(begin), n.Load())
 	}
 }
@@ -116,7 +116,7 @@ func TestHTTPCancelEndsWaiting(t *testing.T) {
 	ctx, cancel := contextWithCause(t)
 	go func() { <-begun; cancel(errStopped) }()
 	start := time.Now()
-	if _, err := files.ReadAll(ctx, src, "a", 10); err == nil || time.Since(start) > 5*time.Second {
+	if _, err := files.ReadAll(ctx, src, "a", 10); err == nil || time.Since(start) > 40*time.Second {
 		t.Errorf("%v after %s", err, time.Since(start))
 	}
 }
@@ -369,12 +369,19 @@ func TestHTTPSlow(t *testing.T) {
 			time.Sleep(10 * time.Millisecond)
 		}
 	})
-	path := filepath.Join(t.TempDir(), "f")
-	begin := time.Now()
-	err := files.Download(t.Context(), src, "a", files.DownloadOptions{Path: path, Size: 100_000, SHA256: sum(nil), Window: 200 * time.Millisecond})
+	var path string
 	var slow *files.SlowError
-	if !errors.As(err, &slow) || slow.MinRate != files.DefaultMinRate || slow.Bytes == 0 || n.Load() != 1 || time.Since(begin) > 5*time.Second {
-		t.Errorf("%v after %s and %d requests", err, time.Since(begin), n.Load())
+	// A process that gets no processor for all of a window has read nothing in it.
+	for window := 200 * time.Millisecond; window < time.Minute && (slow == nil || slow.Bytes == 0); window *= 2 {
+		path = filepath.Join(t.TempDir(), "f")
+		n.Store(0)
+		err := files.Download(t.Context(), src, "a", files.DownloadOptions{Path: path, Size: 100_000, SHA256: sum(nil), Window: window})
+		if !errors.As(err, &slow) || slow.MinRate != files.DefaultMinRate || n.Load() != 1 {
+			t.Fatalf("%v after %d requests", err, n.Load())
+		}
+	}
+	if slow.Bytes == 0 {
+		t.Error("it is not told what came")
 	}
 	if info, err := os.Stat(path + ".partial"); err != nil || info.Size() == 0 {
 		t.Errorf("what came is not kept: %v", err)

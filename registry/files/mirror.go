@@ -12,8 +12,11 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/bulkhead-ml/bulkhead/internal/scratch"
 )
 
 // Bounds of Mirror.
@@ -42,27 +45,52 @@ func (e *ChangedError) Error() string {
 // it with these bytes, and must have it when it comes; another file that never
 // changes must be the same when it is there already, or is a *ChangedError. Each
 // file is in the store whole or not at all. Mirror checks no signature.
-func Mirror(ctx context.Context, src Source, dst Store, names ...string) (err error) {
-	dir, err := os.MkdirTemp("", "bulkhead-mirror-")
+//
+// It tells progress how far it is, unless that is nil: from one goroutine at a
+// time, when a file comes and when it is there.
+func Mirror(ctx context.Context, src Source, dst Store, progress func(MirrorProgress), names ...string) (err error) {
+	temp, err := scratch.New("mirror")
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	m := &mirror{src, dst, dir}
+	defer func() { err = errors.Join(err, temp.Close()) }()
+	m := &mirror{src: src, dst: dst, dir: temp.Path, tell: progress, files: len(names)}
 	mutable, err := m.immutable(ctx, names)
 	for _, name := range mutable {
 		if err != nil {
 			break
 		}
-		err = m.copy(ctx, name, filepath.Join(dir, "mutable"))
+		err = m.copy(ctx, name, filepath.Join(m.dir, "mutable"))
 	}
 	return err
 }
 
+// MirrorProgress is how far Mirror is.
+type MirrorProgress struct {
+	Progress     // of the file that comes; without bytes when it is there already
+	Done     int // files that are at the destination
+	Files    int // files in all
+}
+
 type mirror struct {
-	src Source
-	dst Store
-	dir string // for what is on its way
+	src   Source
+	dst   Store
+	dir   string // for what is on its way
+	tell  func(MirrorProgress)
+	files int // in all
+
+	mu   sync.Mutex // of the rest, and held while tell runs
+	done int
+}
+
+// say tells of a file, of which done are there now besides those before.
+func (m *mirror) say(p Progress, done int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.done += done
+	if m.tell != nil {
+		m.tell(MirrorProgress{Progress: p, Done: m.done, Files: m.files})
+	}
 }
 
 // immutable copies the files that never change, and returns the others.
@@ -79,14 +107,25 @@ func (m *mirror) immutable(ctx context.Context, names []string) (others []string
 	return others, group.Wait()
 }
 
-// copy brings one file over by way of a temporary one.
+// copy brings one file over and tells of it.
 func (m *mirror) copy(ctx context.Context, name, temp string) error {
+	err := m.bring(ctx, name, temp)
+	if err == nil {
+		m.say(Progress{Name: name}, 1)
+	}
+	return err
+}
+
+// bring copies one file by way of a temporary one.
+func (m *mirror) bring(ctx context.Context, name, temp string) error {
 	sum, immutable := Immutable(name)
 	there, err := m.sum(ctx, name)
 	if err != nil || there != "" && there == sum {
 		return err
 	}
-	if err := Download(ctx, m.src, name, DownloadOptions{Path: temp, Max: MaxMirrored, SHA256: sum}); err != nil {
+	if err := Download(ctx, m.src, name, DownloadOptions{
+		Path: temp, Max: MaxMirrored, SHA256: sum, Progress: func(p Progress) { m.say(p, 0) },
+	}); err != nil {
 		return err
 	}
 	defer os.Remove(temp)

@@ -54,7 +54,14 @@ func TestMirror(t *testing.T) {
 	src := directory(t, t.TempDir())
 	names := registryFiles(t, src)
 	dst := &recording{Store: directory(t, t.TempDir())}
-	must(t, files.Mirror(t.Context(), src, dst, names...))
+	var told []files.MirrorProgress
+	must(t, files.Mirror(t.Context(), src, dst, func(p files.MirrorProgress) { told = append(told, p) }, names...))
+	if last := told[len(told)-1]; last.Done != len(names) || last.Files != len(names) || last.Name != "metadata/timestamp.json" {
+		t.Errorf("at the end it tells %+v", last)
+	}
+	if !slices.ContainsFunc(told, func(p files.MirrorProgress) bool { return p.Name == names[2] && p.Bytes == 5000 && p.Total == 5000 }) {
+		t.Errorf("of the target it tells nothing: %+v", told)
+	}
 	if got := dst.puts[3:]; !slices.Equal(got, []string{"log/checkpoint", "metadata/timestamp.json"}) {
 		t.Errorf("the files that change came as %q, all as %q", got, dst.puts)
 	}
@@ -68,7 +75,7 @@ func TestMirror(t *testing.T) {
 	dst.puts = nil
 	must(t, src.Put(t.Context(), "metadata/timestamp.json", strings.NewReader("new")))
 	counting := &interposed{Source: src}
-	must(t, files.Mirror(t.Context(), counting, dst, names...))
+	must(t, files.Mirror(t.Context(), counting, dst, nil, names...))
 	if !slices.Equal(dst.puts, []string{"metadata/timestamp.json"}) || counting.opened.Load() != 4 {
 		t.Errorf("a second time %d were read and %q written", counting.opened.Load(), dst.puts)
 	}
@@ -78,7 +85,7 @@ func TestMirrorWritesNothingThatRefersToMissing(t *testing.T) {
 	src := directory(t, t.TempDir())
 	names := registryFiles(t, src)
 	dst := &recording{Store: directory(t, t.TempDir()), fail: names[2]}
-	if err := files.Mirror(t.Context(), src, dst, names...); !errors.Is(err, errPut) {
+	if err := files.Mirror(t.Context(), src, dst, nil, names...); !errors.Is(err, errPut) {
 		t.Fatalf("%v", err)
 	}
 	if slices.Contains(dst.puts, "metadata/timestamp.json") || slices.Contains(dst.puts, "log/checkpoint") {
@@ -89,17 +96,17 @@ func TestMirrorWritesNothingThatRefersToMissing(t *testing.T) {
 func TestMirrorRefusesTampering(t *testing.T) {
 	src, dst := directory(t, t.TempDir()), directory(t, t.TempDir())
 	names := registryFiles(t, src)
-	must(t, files.Mirror(t.Context(), src, dst, names...))
+	must(t, files.Mirror(t.Context(), src, dst, nil, names...))
 	must(t, src.Put(t.Context(), "metadata/1.root.json", strings.NewReader("another root")))
 	var changed *files.ChangedError
-	if err := files.Mirror(t.Context(), src, dst, names...); !errors.As(err, &changed) || changed.Name != "metadata/1.root.json" {
+	if err := files.Mirror(t.Context(), src, dst, nil, names...); !errors.As(err, &changed) || changed.Name != "metadata/1.root.json" {
 		t.Errorf("metadata that changed under its version: %v", err)
 	}
 	must(t, src.Put(t.Context(), names[2], strings.NewReader("another archive")))
-	must(t, files.Mirror(t.Context(), src, dst, names[2]))
+	must(t, files.Mirror(t.Context(), src, dst, nil, names[2]))
 	must(t, dst.Put(t.Context(), names[2], strings.NewReader("a damaged copy")))
 	var wrong *files.DigestError
-	if err := files.Mirror(t.Context(), src, dst, names[2]); !errors.As(err, &wrong) {
+	if err := files.Mirror(t.Context(), src, dst, nil, names[2]); !errors.As(err, &wrong) {
 		t.Errorf("a target that is not its name: %v", err)
 	}
 }
@@ -108,7 +115,7 @@ func TestMirrorRepairs(t *testing.T) {
 	src, dst := directory(t, t.TempDir()), directory(t, t.TempDir())
 	names := registryFiles(t, src)
 	must(t, dst.Put(t.Context(), names[2], strings.NewReader("a damaged copy")))
-	must(t, files.Mirror(t.Context(), src, dst, names...))
+	must(t, files.Mirror(t.Context(), src, dst, nil, names...))
 	if got, err := files.ReadAll(t.Context(), dst, names[2], 1<<20); err != nil || !bytes.Equal(got, noise(5000)) {
 		t.Errorf("%d bytes, %v", len(got), err)
 	}
@@ -119,8 +126,8 @@ func TestMirrorToOCIAndBack(t *testing.T) {
 	names := registryFiles(t, src)
 	oci := ociStore(t, newDistribution(t, &distribution{ranges: true}))
 	dst := directory(t, t.TempDir())
-	must(t, files.Mirror(t.Context(), src, oci, names...))
-	must(t, files.Mirror(t.Context(), oci, dst, names...))
+	must(t, files.Mirror(t.Context(), src, oci, nil, names...))
+	must(t, files.Mirror(t.Context(), oci, dst, nil, names...))
 	for _, name := range names {
 		if _, err := files.ReadAll(t.Context(), dst, name, 1<<20); err != nil {
 			t.Error(err)

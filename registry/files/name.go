@@ -5,6 +5,7 @@ package files
 import (
 	"fmt"
 	"strings"
+	"unicode"
 )
 
 // Bounds of names, in bytes.
@@ -53,8 +54,8 @@ func checkSegment(s string) string {
 	case s[len(s)-1] == '.':
 		return "a part ends with a dot"
 	}
-	for _, c := range []byte(s) {
-		if !nameByte(c) {
+	for _, c := range s {
+		if c > unicode.MaxASCII || !nameByte(byte(c)) {
 			return fmt.Sprintf("it has the character %q", c)
 		}
 	}

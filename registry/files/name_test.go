@@ -168,3 +168,13 @@ func TestAddresses(t *testing.T) {
 		t.Errorf("a web server as a store: %v", err)
 	}
 }
+
+// TestANameIsShownAsItIs: a character that is not allowed is named as people see it,
+// and not as one of its bytes.
+func TestANameIsShownAsItIs(t *testing.T) {
+	for name, shown := range map[string]string{"targets/sc\u0430ler": "'\u0430'", "targets/a\x1b[31m": `'\x1b'`, "targets/\xff": "'\ufffd'"} {
+		if err := CheckName(name); err == nil || !strings.Contains(err.Error(), shown) || strings.Contains(err.Error(), "\x1b") {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}

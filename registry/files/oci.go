@@ -23,6 +23,7 @@ import (
 	"oras.land/oras-go/v2/registry/remote"
 
 	"github.com/bulkhead-ml/bulkhead/internal/durable"
+	"github.com/bulkhead-ml/bulkhead/internal/scratch"
 )
 
 const (
@@ -238,11 +239,16 @@ func (s *oci) Put(ctx context.Context, name string, data io.Reader) (err error) 
 	if err := CheckName(name); err != nil {
 		return err
 	}
-	spool, err := os.CreateTemp("", "bulkhead-oci-")
+	temp, err := scratch.New("oci")
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, spool.Close(), os.Remove(spool.Name())) }()
+	defer func() { err = errors.Join(err, temp.Close()) }()
+	spool, err := os.Create(filepath.Join(temp.Path, "file"))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, spool.Close()) }()
 	h := sha256.New()
 	size, err := io.Copy(io.MultiWriter(spool, h), &contextReader{ctx, io.NopCloser(data)})
 	if err != nil {

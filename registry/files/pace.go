@@ -67,7 +67,7 @@ func (r *pacedReader) Read(p []byte) (int, error) {
 	n, err := r.r.Read(p)
 	r.pace.bytes.Add(int64(n))
 	if err != nil && !errors.Is(err, io.EOF) && r.ctx.Err() != nil {
-		err = context.Cause(r.ctx)
+		err = ended(r.ctx)
 	}
 	return n, err
 }

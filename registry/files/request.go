@@ -70,7 +70,7 @@ func (w *web) once(ctx context.Context, u *url.URL, header http.Header) (*http.R
 		return resp, nil
 	}
 	if ctx.Err() != nil {
-		return nil, fmt.Errorf("%s: %w", shown(u), context.Cause(ctx))
+		return nil, fmt.Errorf("%s: %w", shown(u), ended(ctx))
 	}
 	return nil, noAnswer(u, err)
 }

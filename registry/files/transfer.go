@@ -49,6 +49,9 @@ func (t transfer) run(ctx context.Context, offset int64, tag string, begin func(
 	p := &pace{rate: t.rate, window: t.window}
 	go p.watch(ctx, cancel)
 	n, err := io.Copy(w, io.LimitReader(&pacedReader{ctx, p, body}, t.limit-info.Offset+1))
+	if why := ended(ctx); err != nil && why != nil && errors.Is(why, ctx.Err()) { // else it was too slow
+		return fmt.Errorf("reading %s of %s, of which %d bytes came: %w", t.name, t.src, info.Offset+n, why)
+	}
 	return t.verdict(info, info.Offset+n, err)
 }
 

@@ -24,7 +24,7 @@ func (e *TamperedError) Error() string {
 	if e.File != "" {
 		what = e.File + " " + e.Reason
 	}
-	return fmt.Sprintf("the plugin in %s is not as it was installed: %s; do not use it, and install it again to replace it", e.Dir, what)
+	return fmt.Sprintf("the plugin in %s is not as it was installed: %s; do not use it: `bulkhead plugin verify --repair` fetches it again", e.Dir, what)
 }
 
 // MissingError lists digests that the store has no entry for.

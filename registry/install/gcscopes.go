@@ -133,7 +133,7 @@ func (g *collection) generations(sc *Scope, text []byte) (kept []int, err error)
 			continue
 		}
 		path := sc.textPath(r.Number)
-		g.report.remove(Item{Kind: KindGeneration, Path: path, Bytes: sizeOf(path), Why: "there are " + strconv.Itoa(g.keep) + " newer ones"})
+		g.report.remove(Item{Kind: KindGeneration, Path: path, Bytes: sizeOf(path), Why: newer(g.keep)})
 		if g.report.Dry {
 			continue
 		}
@@ -180,4 +180,12 @@ func (g *collection) reachText(text []byte, why string) {
 			g.reached[name] = "named in " + why
 		}
 	}
+}
+
+// newer says why a generation goes that n later ones follow.
+func newer(n int) string {
+	if n == 1 {
+		return "a newer one is kept"
+	}
+	return strconv.Itoa(n) + " newer ones are kept"
 }

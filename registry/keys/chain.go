@@ -80,6 +80,11 @@ func (c *Chain) Find(id string) (*Key, error) {
 	var failures []error
 	for _, find := range c.places {
 		k, err := find(id)
+		if k != nil && k.Public().ID() != id { // it was replaced after it was listed
+			err = fmt.Errorf("the key %s was replaced by another one meanwhile; run the command again", k.Public().Name)
+			k.Wipe()
+			k = nil
+		}
 		if k != nil {
 			c.open[id] = k
 			return k, nil

@@ -149,7 +149,7 @@ func (g Grant) less(kind, value string) (Grant, bool) {
 // envInside reports whether each variable of one pattern is one of the other.
 func envInside(pattern, name string) bool {
 	prefix, wild := strings.CutSuffix(pattern, "*")
-	return wild && envPattern.MatchString(name) && strings.HasPrefix(strings.TrimSuffix(name, "*"), prefix)
+	return wild && envPattern().MatchString(name) && strings.HasPrefix(strings.TrimSuffix(name, "*"), prefix)
 }
 
 // holds reports whether a path without globs lies in the granted one. Words such

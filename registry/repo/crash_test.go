@@ -9,10 +9,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/bulkhead-ml/bulkhead/registry/files"
 	"github.com/bulkhead-ml/bulkhead/registry/keys"
+	"github.com/bulkhead-ml/bulkhead/registry/policy"
 	"github.com/bulkhead-ml/bulkhead/registry/repo"
 )
 
@@ -91,6 +94,16 @@ var changes = map[string]change{
 			return nil // it was done before
 		}
 		return err
+	}},
+	"rotate log": {old: "1.0.0", new: "1.0.0", make: func(r *registry, _ string) error {
+		_, err := r.everyone().RotateLog(context.Background(), r.key("new").Public())
+		if err != nil && strings.Contains(err.Error(), "cannot become its new one") {
+			return nil // it was done before
+		}
+		return err
+	}},
+	"expiry": {old: "1.0.0", new: "1.0.0", make: func(r *registry, _ string) error {
+		return r.everyone().SetExpiry(context.Background(), policy.Expiry{Timestamp: 48 * time.Hour})
 	}},
 	"rotate timestamp": rotation("timestamp"), "rotate snapshot": rotation("snapshot"), "rotate targets": rotation("targets"), "rotate root": rotation("root"),
 }

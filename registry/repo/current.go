@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/bulkhead-ml/bulkhead/registry/files"
+	"github.com/bulkhead-ml/bulkhead/registry/policy"
 )
 
 // Current gives the metadata of a publisher as a registry has them, for Sign; nil
@@ -39,10 +40,11 @@ type Publisher struct {
 // Overview is what a registry is, as its own metadata say.
 type Overview struct {
 	Name       string
-	LogKey     string
+	LogKey     string               // that signs the log
+	FormerLogs []string             // keys that signed it before, the oldest first
 	Root       []byte               // the first root
 	Expires    map[string]time.Time // when the metadata of root, targets, snapshot and timestamp do
-	Expiry     Expiry               // for how long what is signed from now on may be good
+	Expiry     policy.Expiry        // for how long what is signed from now on may be good
 	Roles      map[string]Threshold // root, targets, snapshot and timestamp
 	Publishers []Publisher          // by namespace
 }
@@ -64,7 +66,7 @@ func Look(ctx context.Context, src files.Source) (*Overview, error) {
 }
 
 func (s *state) overview() *Overview {
-	o := &Overview{Name: s.policy.Name, LogKey: s.policy.LogKey, Root: s.first, Expiry: s.policy.Expiry, Roles: map[string]Threshold{}, Expires: map[string]time.Time{
+	o := &Overview{Name: s.policy.Name, LogKey: s.policy.LogKey, FormerLogs: s.policy.FormerLogs, Root: s.first, Expiry: s.policy.Expiry, Roles: map[string]Threshold{}, Expires: map[string]time.Time{
 		"root": s.root.Signed.Expires, "targets": s.targets.Signed.Expires, "snapshot": s.snapshot.Signed.Expires, "timestamp": s.timestamp.Signed.Expires,
 	}}
 	for name, role := range s.root.Signed.Roles {

@@ -29,9 +29,16 @@
 // targets and not in snapshot. One that was revoked is in snapshot, since TUF
 // lets nothing leave it, and not in targets.
 //
-// The root has a member "x-bulkhead" beside those of TUF: the name of the
-// registry, the key of its log as package note writes it, and how long the
-// metadata of each role is good for.
+// The root has a member beside those of TUF, which package policy describes: the
+// name of the registry, the key of its log, and how long the metadata of each role
+// are good for. The last two can be changed, by the threshold of the root
+// (RotateLog, SetExpiry).
+//
+// The log's key is changed in two steps: the checkpoint that is there is signed
+// with the new key beside the old one, then the new root names the new key. Clients
+// with the old root and clients with the new one both find a signed checkpoint at
+// every moment, and a crash in between leaves the old key in force. The old key is
+// not needed: its signature stands under the checkpoint already.
 //
 // # Publishing
 //

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"reflect"
 
+	"github.com/bulkhead-ml/bulkhead/internal/scratch"
 	"github.com/bulkhead-ml/bulkhead/registry/archive"
 	"github.com/bulkhead-ml/bulkhead/registry/files"
 	"github.com/bulkhead-ml/bulkhead/registry/manifest"
@@ -75,17 +76,17 @@ func contents(ctx context.Context, file string, limits archive.Limits, look func
 		return err
 	}
 	defer f.Close()
-	temp, err := os.MkdirTemp("", "bulkhead-archive-")
+	temp, err := scratch.New("archive")
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(temp)) }()
-	dir := filepath.Join(temp, "plugin")
+	defer func() { err = errors.Join(err, temp.Close()) }()
+	dir := filepath.Join(temp.Path, "plugin")
 	u, err := archive.Unpack(ctx, f, dir, limits)
 	if err != nil {
 		return err
 	}
-	return errors.Join(look(dir, u), archive.Remove(dir))
+	return look(dir, u)
 }
 
 // checkArchive checks that a file is the archive that a release describes, and

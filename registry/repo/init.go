@@ -13,6 +13,7 @@ import (
 
 	"github.com/bulkhead-ml/bulkhead/registry/files"
 	"github.com/bulkhead-ml/bulkhead/registry/keys"
+	"github.com/bulkhead-ml/bulkhead/registry/policy"
 	"github.com/bulkhead-ml/bulkhead/registry/translog"
 )
 
@@ -27,10 +28,10 @@ type InitOptions struct {
 	Name string
 	// Roles are root, targets, snapshot and timestamp.
 	Roles map[string]Role
-	// Log is the key of the log. It cannot be changed later.
+	// Log is the key of the log.
 	Log keys.Public
 	// Expiry; what is 0 has its default.
-	Expiry Expiry
+	Expiry policy.Expiry
 }
 
 // Created is what the owner of a new registry hands out to its users, on a way
@@ -94,23 +95,23 @@ func makeRegistry(ctx context.Context, store files.Store, o InitOptions) (*Creat
 }
 
 // blank is the state before the first one.
-func blank(root *metadata.Metadata[metadata.RootType], p policy) *state {
+func blank(root *metadata.Metadata[metadata.RootType], p policy.Policy) *state {
 	s := &state{root: root, policy: p, snapshot: metadata.Snapshot(), timestamp: metadata.Timestamp()}
 	s.snapshot.Signed.Version, s.timestamp.Signed.Version = 0, 0
 	s.snapshot.Signed.Meta = nil
 	return s
 }
 
-func firstRoot(o InitOptions) (*metadata.Metadata[metadata.RootType], policy, error) {
+func firstRoot(o InitOptions) (*metadata.Metadata[metadata.RootType], policy.Policy, error) {
 	logKey, err := o.Log.NoteKey(o.Name)
 	if err != nil {
-		return nil, policy{}, fmt.Errorf("the registry's name: %w", err)
+		return nil, policy.Policy{}, fmt.Errorf("the registry's name: %w", err)
 	}
-	expiry, err := o.Expiry.fill()
+	expiry, err := o.Expiry.Fill(policy.DefaultExpiry())
 	if err != nil {
-		return nil, policy{}, err
+		return nil, policy.Policy{}, err
 	}
-	p := policy{Name: o.Name, LogKey: logKey, Expiry: expiry}
+	p := policy.Policy{Name: o.Name, LogKey: logKey, Expiry: expiry}
 	root := metadata.Root(expiryAt(o.now(), expiry.Root))
 	for role := range maps.Keys(o.Roles) {
 		if !slices.Contains(metadata.TOP_LEVEL_ROLE_NAMES[:], role) {
@@ -122,7 +123,7 @@ func firstRoot(o InitOptions) (*metadata.Metadata[metadata.RootType], policy, er
 			return nil, p, err
 		}
 	}
-	p.write(&root.Signed)
+	p.Write(&root.Signed)
 	return root, p, signRole(o.Keys, root, metadata.ROOT, root, nil)
 }
 

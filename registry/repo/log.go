@@ -19,22 +19,7 @@ import (
 
 // openLog opens the log to append, or makes it.
 func openLog(ctx context.Context, store files.Store, chain *keys.Chain, logKey string, create bool) (*translog.Log, error) {
-	v, err := note.NewVerifier(logKey)
-	if err != nil {
-		return nil, err
-	}
-	public, err := publicOf(logKey)
-	if err != nil {
-		return nil, err
-	}
-	k, err := chain.Find(public.ID())
-	if errors.Is(err, keys.ErrNotExist) {
-		return nil, &KeysError{Role: "log", Need: 1, Missing: []string{public.ID()}}
-	}
-	if err != nil {
-		return nil, err
-	}
-	signer, err := k.NoteSigner(v.Name())
+	signer, v, err := logSigner(chain, logKey)
 	if err != nil {
 		return nil, err
 	}
@@ -42,6 +27,27 @@ func openLog(ctx context.Context, store files.Store, chain *keys.Chain, logKey s
 		return translog.Create(ctx, store, signer, v)
 	}
 	return translog.Open(ctx, store, signer, v)
+}
+
+// logSigner finds the key of a log among those at hand.
+func logSigner(chain *keys.Chain, logKey string) (note.Signer, note.Verifier, error) {
+	v, err := note.NewVerifier(logKey)
+	if err != nil {
+		return nil, nil, err
+	}
+	public, err := publicOf(logKey)
+	if err != nil {
+		return nil, nil, err
+	}
+	k, err := chain.Find(public.ID())
+	if errors.Is(err, keys.ErrNotExist) {
+		return nil, nil, &KeysError{Role: logRole, Need: 1, Missing: []string{public.ID()}}
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	signer, err := k.NoteSigner(v.Name())
+	return signer, v, err
 }
 
 // publicOf is the key in NAME+HASH+KEY, whose last part is the base64 of the

@@ -48,7 +48,17 @@ func Mirror(ctx context.Context, src files.Source, dst files.Store, o VerifyOpti
 		return report, err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
-	return report, files.Mirror(ctx, &pinned{rec}, dst, append(targets, rec.names()...)...)
+	return report, files.Mirror(ctx, &pinned{rec}, dst, o.copying(), append(targets, rec.names()...)...)
+}
+
+// copying tells of a copy as an audit does of what it reads.
+func (o VerifyOptions) copying() func(files.MirrorProgress) {
+	if o.Progress == nil {
+		return nil
+	}
+	return func(p files.MirrorProgress) {
+		o.Progress(Progress{Step: Copying, Name: p.Name, Done: p.Done, Total: p.Files, Bytes: p.Bytes, Size: p.Total})
+	}
 }
 
 // seen is a file that was read to its end.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/bulkhead-ml/bulkhead/registry/files"
 	"github.com/bulkhead-ml/bulkhead/registry/keys"
+	"github.com/bulkhead-ml/bulkhead/registry/policy"
 	"github.com/bulkhead-ml/bulkhead/registry/release"
 	"github.com/bulkhead-ml/bulkhead/registry/repo"
 	"github.com/bulkhead-ml/bulkhead/registry/translog"
@@ -455,7 +456,7 @@ func TestLook(t *testing.T) {
 	r.publish("1.0.0")
 	look, err := repo.Look(ctx, r.store)
 	must(t, err)
-	if look.Name != "plugins.example/test" || look.LogKey != r.created.LogKey || look.Expiry != repo.DefaultExpiry() {
+	if look.Name != "plugins.example/test" || look.LogKey != r.created.LogKey || look.Expiry != policy.DefaultExpiry() {
 		t.Errorf("%+v", look)
 	}
 	if root := look.Roles["root"]; root.Threshold != 2 || len(root.KeyIDs) != 2 || len(look.Roles) != 4 {

@@ -10,6 +10,7 @@ import (
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 
 	"github.com/bulkhead-ml/bulkhead/registry/keys"
+	"github.com/bulkhead-ml/bulkhead/registry/policy"
 )
 
 // Refresh signs snapshot and timestamp anew, so that clients know that they see
@@ -55,17 +56,27 @@ func (r *Repo) Rotate(ctx context.Context, role string, def Role) error {
 // nextRoot is the root that follows, with other keys for a role, signed by its own
 // threshold and by that of the root before.
 func (r *Repo) nextRoot(s *state, role string, def Role) (*metadata.Metadata[metadata.RootType], error) {
+	return r.changedRoot(s, s.policy, func(next *metadata.Metadata[metadata.RootType]) error {
+		if len(def.Keys) == 0 {
+			return nil
+		}
+		return setRole(next, role, def)
+	})
+}
+
+// changedRoot is the root that follows, with a policy and a change, signed by its
+// own threshold and by that of the root before.
+func (r *Repo) changedRoot(s *state, p policy.Policy, change func(*metadata.Metadata[metadata.RootType]) error) (*metadata.Metadata[metadata.RootType], error) {
 	next, err := cloneRoot(s.root)
 	if err != nil {
 		return nil, err
 	}
 	next.ClearSignatures()
 	next.Signed.Version++
-	next.Signed.Expires = expiryAt(r.opt.now(), s.policy.Expiry.Root)
-	if len(def.Keys) > 0 {
-		if err := setRole(next, role, def); err != nil {
-			return nil, err
-		}
+	next.Signed.Expires = expiryAt(r.opt.now(), p.Expiry.Root)
+	p.Write(&next.Signed)
+	if err := change(next); err != nil {
+		return nil, err
 	}
 	for _, by := range []*metadata.Metadata[metadata.RootType]{s.root, next} {
 		if err := signRole(r.opt.Keys, by, metadata.ROOT, next, nil); err != nil {
@@ -89,6 +100,10 @@ func (r *Repo) newRoot(ctx context.Context, s *state, role string, def Role) err
 	if err != nil {
 		return err
 	}
+	return r.putRoot(ctx, next)
+}
+
+func (r *Repo) putRoot(ctx context.Context, next *metadata.Metadata[metadata.RootType]) error {
 	f, err := encode(versioned(metadata.ROOT, next.Signed.Version), next, maxRoot)
 	if err != nil {
 		return err

@@ -59,10 +59,10 @@ func (e *KeysError) Error() string {
 // lost says what to do when the missing keys are not only elsewhere.
 func (e *KeysError) lost() string {
 	switch e.Role {
-	case metadata.TARGETS, metadata.SNAPSHOT, metadata.TIMESTAMP:
+	case metadata.TARGETS, metadata.SNAPSHOT, metadata.TIMESTAMP, logRole:
 		return fmt.Sprintf("; if they are lost, `bulkhead registry rotate %s --key NEW` replaces them", e.Role)
-	case metadata.ROOT, "log":
-		return fmt.Sprintf("; nothing replaces those of %s when they are lost, but a new registry", e.Role)
+	case metadata.ROOT:
+		return "; nothing replaces those of root when they are lost, but a new registry"
 	}
 	return ""
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 
 	"github.com/bulkhead-ml/bulkhead/registry/files"
+	"github.com/bulkhead-ml/bulkhead/registry/policy"
 )
 
 // state is the metadata of a registry, verified from the first root on. Each is
@@ -19,7 +20,7 @@ type state struct {
 	first     []byte // the first root
 	root      *metadata.Metadata[metadata.RootType]
 	prior     *metadata.Metadata[metadata.RootType] // the root before, if any
-	policy    policy
+	policy    policy.Policy
 	timestamp *metadata.Metadata[metadata.TimestampType]
 	snapshot  *metadata.Metadata[metadata.SnapshotType]
 	targets   *metadata.Metadata[metadata.TargetsType]
@@ -92,14 +93,14 @@ func (s *state) addRoot(data []byte, version int64) error {
 	if err := verifyBy(next, metadata.ROOT, next); err != nil {
 		return err
 	}
-	p, err := readPolicy(&next.Signed)
+	p, err := policy.Read(&next.Signed)
 	if err != nil {
 		return err
 	}
 	if s.root == nil {
 		s.first = data
-	} else if p.LogKey != s.policy.LogKey {
-		return fmt.Errorf("it names another log, %s instead of %s", p.LogKey, s.policy.LogKey)
+	} else if err := p.Follows(s.policy); err != nil {
+		return err
 	}
 	s.prior, s.root, s.policy = s.root, next, p
 	return nil

@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"github.com/bulkhead-ml/bulkhead/internal/durable"
+	"github.com/bulkhead-ml/bulkhead/internal/scratch"
 	"github.com/bulkhead-ml/bulkhead/registry/release"
 )
 
@@ -34,12 +35,7 @@ type submissionHead struct {
 }
 
 // Close removes what reading the submission made.
-func (sub *Submission) Close() error {
-	if sub.temp == "" {
-		return nil
-	}
-	return os.RemoveAll(sub.temp)
-}
+func (sub *Submission) Close() error { return sub.temp.Close() }
 
 // Save writes the submission to a new directory, or to a new tar file when name
 // ends in .tar. It is there whole or not at all.
@@ -149,19 +145,19 @@ func ReadSubmission(name string) (*Submission, error) {
 	if info.IsDir() {
 		return readDir(name)
 	}
-	temp, err := os.MkdirTemp("", "bulkhead-submission-")
+	temp, err := scratch.New("submission")
 	if err != nil {
 		return nil, err
 	}
-	if err := untar(name, info.Size(), temp); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s is no submission: %w", name, err), os.RemoveAll(temp))
+	if err := untar(name, info.Size(), temp.Path); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s is no submission: %w", name, err), temp.Close())
 	}
-	sub, err := readDir(temp)
+	sub, err := readDir(temp.Path)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = fmt.Errorf("%s is no submission, which `bulkhead plugin sign` makes: it has no %s or no %s", name, headName, metadataName)
 	}
 	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(temp))
+		return nil, errors.Join(err, temp.Close())
 	}
 	sub.temp = temp
 	return sub, nil

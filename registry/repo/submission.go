@@ -12,7 +12,9 @@ import (
 
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 
+	"github.com/bulkhead-ml/bulkhead/internal/scratch"
 	"github.com/bulkhead-ml/bulkhead/registry/keys"
+	"github.com/bulkhead-ml/bulkhead/registry/policy"
 	"github.com/bulkhead-ml/bulkhead/registry/release"
 )
 
@@ -23,7 +25,7 @@ type Submission struct {
 	Metadata  []byte            // of the publisher's role, signed
 	Archives  map[string]string // the file of each archive, by the path of its target
 
-	temp string // a directory that Close removes
+	temp *scratch.Dir // that Close removes
 }
 
 // NewRelease is a release to sign, with the file of the archive of each platform.
@@ -95,7 +97,7 @@ func Sign(s Signing) (*Submission, error) {
 
 // next is the current metadata in the next version, without signatures.
 func (s Signing) next() (*metadata.Metadata[metadata.TargetsType], error) {
-	expiry, err := Expiry{Publisher: s.Expires}.fill()
+	expiry, err := policy.Expiry{Publisher: s.Expires}.Fill(policy.DefaultExpiry())
 	if err != nil {
 		return nil, err
 	}

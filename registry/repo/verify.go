@@ -56,9 +56,29 @@ type VerifyOptions struct {
 	Root   []byte // the first root that the registry should have; nil believes the registry
 	LogKey string // that its log should have; "" believes the registry
 	Now    time.Time
+	// Progress is told how far an audit or a copy is; nil tells nobody. It is called
+	// from one goroutine at a time.
+	Progress func(Progress)
 	// Target, when given, consumes each target instead of the audit: it must read
 	// open's reader to its end, which fails when the content is wrong.
 	Target func(ctx context.Context, name string, open func() (io.ReadCloser, error)) error
+}
+
+// Steps of an audit and of a copy.
+const (
+	Auditing = "verify" // targets and their metadata
+	Logging  = "log"    // the records of the log
+	Copying  = "copy"
+)
+
+// Progress is how far an audit or a copy is.
+type Progress struct {
+	Step  string
+	Name  string // of the file, or of the release of a record
+	Done  int    // files or records so far, this one not counted while it is read
+	Total int    // 0 when it is not known
+	Bytes int64  // of a file that is copied, so far
+	Size  int64  // of that file; -1 when it is not known
 }
 
 // Verify audits a registry from the outside: every root, all metadata that count
@@ -72,6 +92,13 @@ func Verify(ctx context.Context, src files.Source, o VerifyOptions) (*Report, er
 }
 
 func severityOrder(p Problem) int { return slices.Index([]string{Fault, Warning, Remark}, p.Severity) }
+
+// say tells of one more file or record.
+func (a *audit) say(step, name string, done int) {
+	if a.opt.Progress != nil {
+		a.opt.Progress(Progress{Step: step, Name: name, Done: done})
+	}
+}
 
 type audit struct {
 	src      files.Source
@@ -129,7 +156,11 @@ func (a *audit) top() {
 		a.add(Fault, versioned(metadata.ROOT, 1), "it is not the first root that was given")
 	}
 	if a.opt.LogKey != "" && a.opt.LogKey != s.policy.LogKey {
-		a.add(Fault, versioned(metadata.ROOT, s.root.Signed.Version), "its log key is %s, and %s was given", s.policy.LogKey, a.opt.LogKey)
+		severity, how := Fault, "its log key is %s, and %s was given"
+		if slices.Contains(s.policy.FormerLogs, a.opt.LogKey) {
+			severity, how = Remark, "its log key is %s now; the root's keys say that it replaced %s, which was given"
+		}
+		a.add(severity, versioned(metadata.ROOT, s.root.Signed.Version), how, s.policy.LogKey, a.opt.LogKey)
 	}
 	for role, m := range map[string]any{metadata.TIMESTAMP: s.timestamp, metadata.SNAPSHOT: s.snapshot, metadata.TARGETS: s.targets} {
 		if err := verifyBy(s.root, role, m); err != nil {
@@ -241,6 +272,10 @@ func (a *audit) target(ctx context.Context, path string, t *metadata.TargetFiles
 		return nil // offers has said so
 	}
 	name := targetName(path, digest)
+	if files.CheckName(name) != nil {
+		return nil // offers has said so, and no file can have that name
+	}
+	a.say(Auditing, path, a.report.Targets)
 	consume := a.opt.Target
 	if consume == nil {
 		consume = discard
@@ -298,6 +333,7 @@ func (a *audit) log(ctx context.Context) error {
 // logged compares a record with the release that is offered.
 func (a *audit) logged(index int64, e translog.Entry, seen map[string]bool) {
 	name := e.ID + " " + e.Version
+	a.say(Logging, name, int(index))
 	rel := a.released[name]
 	if rel == nil {
 		if id, err := release.ParseID(e.ID); err == nil && !a.revoked[id.Namespace] {

@@ -25,6 +25,12 @@
 //
 //	— registry.example/log Az3grl...
 //
+// A checkpoint may have more signatures, of which a reader that does not know the
+// keys takes no notice. When the log is given another key (Rekey), the checkpoint
+// of that moment has the signatures of both; later ones have that of the new key.
+// That the new key is the log's is not for the log to say: the registry's root
+// does, see package policy.
+//
 // # Record
 //
 // A record is text of at most 32 KiB, the platforms in the order of their names:

@@ -18,7 +18,7 @@ import (
 )
 
 // A ForkError says that a log showed two states that cannot both be true. The
-// two notes, both signed by the log's key, are the evidence.
+// two notes, both signed by a key of the log, are the evidence.
 type ForkError struct {
 	Saved, Seen Checkpoint // what this client kept, what the log shows now
 	// Shrunk: the log shows fewer records than before. It may be an old copy of
@@ -50,14 +50,34 @@ func (e *ProofError) Error() string {
 // use; of several processes with one state, one at a time may update.
 type Verifier struct {
 	Source files.Source
-	Key    note.Verifier
+	Key    note.Verifier // that signs the log; see Handover
 	// State is the file with the last checkpoint; its directory must be there.
 	// When it is empty, the checkpoint is kept as long as the Verifier.
 	State string
 
-	mu    sync.Mutex
-	now   *Checkpoint // what was proven last
-	cache tileCache
+	mu     sync.Mutex
+	former []note.Verifier // keys that signed the log before
+	now    *Checkpoint     // what was proven last
+	cache  tileCache
+}
+
+// Handover says which key signs the log from now on, and which keys did before.
+// Whoever calls it knows that from somebody other than the log. A checkpoint that
+// was kept counts with the signature of any of them, and one that the log shows
+// with that of the first only.
+func (v *Verifier) Handover(now note.Verifier, former []note.Verifier) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.Key, v.former = now, former
+}
+
+// Forget drops what was proven and is in memory. The file of the last checkpoint
+// is its owner's to remove.
+func (v *Verifier) Forget() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.now = nil
+	v.cache.reset()
 }
 
 // Update reads the log's checkpoint, proves that it continues the one that was
@@ -103,6 +123,14 @@ func (v *Verifier) load() (*Checkpoint, error) {
 		return nil, err
 	}
 	c, err := ParseCheckpoint(data, v.Key)
+	for _, key := range v.former {
+		if err == nil {
+			break
+		}
+		if old, was := ParseCheckpoint(data, key); was == nil {
+			c, err = old, nil
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s, which holds the last checkpoint that was seen, is damaged: %w; if you know why, remove it", v.State, err)
 	}

@@ -162,6 +162,12 @@ func publisherAttacks() []attack {
 		{"custom data with an unknown key", trust.WrongSoftware, "unknown field", func(g *registry) {
 			g.custom(path, `{"release"`, `{"run":"x","release"`)
 		}},
+		{"custom data that two readers understand in two ways", trust.WrongSoftware, "twice", func(g *registry) {
+			g.custom(path, `{"release"`, `{"release":null,"release"`)
+		}},
+		{"custom data in other letters", trust.WrongSoftware, "custom data", func(g *registry) {
+			g.custom(path, `{"release"`, `{"yanked":{"reason":"bad","at":"2026-01-01T00:00:00Z"},"Yanked":null,"release"`)
+		}},
 		{"custom data with other archives", trust.WrongSoftware, "another length or digest", func(g *registry) {
 			g.custom(path, made("acme/scaler", "1.1.0").Platforms["linux_amd64"].Archive, digest([]byte("evil")))
 		}},

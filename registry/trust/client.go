@@ -27,7 +27,7 @@ type Options struct {
 	Name   string // what the configuration calls the registry
 	Source files.Source
 	Root   []byte // the first trusted root, from out of band
-	LogKey string // the key of the log, NAME+HASH+KEY, from out of band
+	LogKey string // the key of the log, NAME+HASH+KEY, from out of band, or a former one
 	// StateDir is the directory for the state of registries.
 	StateDir string
 	// Offline is the grace after expiry; 0 is none.
@@ -61,6 +61,8 @@ type Client struct {
 	o   Options
 	dir string
 	log *translog.Verifier
+	// given is the log key of the options; the root may name one that replaced it.
+	given note.Verifier
 
 	mu         sync.Mutex // of what follows
 	set        *tuf.Client
@@ -83,7 +85,7 @@ func Open(o Options) (*Client, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	c := &Client{o: o, dir: filepath.Join(o.StateDir, anchor(o.Root, o.LogKey))}
+	c := &Client{o: o, given: key, dir: filepath.Join(o.StateDir, anchor(o.Root, o.LogKey))}
 	c.log = &translog.Verifier{Source: o.Source, Key: key, State: filepath.Join(c.dir, "checkpoint")}
 	if err := c.init(); err != nil {
 		return nil, fmt.Errorf("the registry %s: %w", o.Name, err)
@@ -100,7 +102,7 @@ func anchor(root []byte, logKey string) string {
 }
 
 func (c *Client) init() error {
-	if _, err := os.Lstat(filepath.Join(c.dir, "root.json")); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Lstat(filepath.Join(c.dir, rootName)); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	if err := durable.MakeDir(c.dir); err != nil {
@@ -111,7 +113,7 @@ func (c *Client) init() error {
 		return err
 	}
 	defer unlock()
-	if _, err := os.Lstat(filepath.Join(c.dir, "root.json")); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Lstat(filepath.Join(c.dir, rootName)); !errors.Is(err, fs.ErrNotExist) {
 		return err // another host made it and may have newer roots
 	}
 	return tuf.Init(c.dir, c.o.Root)

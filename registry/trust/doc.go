@@ -4,7 +4,9 @@
 // and fetches their archives, and believes nobody on the way.
 //
 // What it starts from is given out of band: the first root of the registry's TUF
-// repository and the key of its transparency log. From them
+// repository and the key of its transparency log. The newest root may say that the
+// log has another key now (package policy). A log key that the root never had is
+// refused. From them
 //
 //	Refresh   root -> timestamp -> snapshot -> targets, and the log's checkpoint
 //	Releases  the metadata of one publisher, checked as below
@@ -41,5 +43,6 @@
 //	role-NAMESPACE.json              of a publisher
 //	checkpoint                       of the log, the last one that was seen
 //	fork.txt                         two checkpoints that convict the log
+//	fork-TIME.txt                    those of a fork that Forget left behind
 //	.lock                            held by the host that refreshes
 package trust

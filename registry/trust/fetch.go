@@ -112,7 +112,7 @@ func (c *Client) logged(ctx context.Context, r *release.Release) (Evidence, erro
 	if err != nil {
 		return Evidence{}, c.explain(err)
 	}
-	return Evidence{"logged", fmt.Sprintf("record %d of the log %s", index, c.log.Key.Name())}, nil
+	return Evidence{"logged", fmt.Sprintf("record %d of the log %s", index, c.given.Name())}, nil
 }
 
 func (c *Client) download(ctx context.Context, target string, p release.Platform, to string) (Evidence, error) {
@@ -140,5 +140,5 @@ func (c *Client) downloadError(err error) error {
 	if errors.As(err, &local) && !errors.Is(err, files.ErrNotExist) || errors.Is(err, context.Canceled) {
 		return err
 	}
-	return &UnreachableError{Registry: c.o.Name, Remedy: remedyReach, Err: err}
+	return &UnreachableError{Registry: c.o.Name, Remedy: c.reach(err), Err: err}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 
+	"github.com/bulkhead-ml/bulkhead/internal/jsonkeys"
 	"github.com/bulkhead-ml/bulkhead/registry/release"
 )
 
@@ -94,6 +95,9 @@ func parseCustom(p release.Path, t target, raw *json.RawMessage) (*release.Relea
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return nil, nil, errors.New("its custom data have something after the object")
+	}
+	if err := jsonkeys.Check(*raw); err != nil {
+		return nil, nil, fmt.Errorf("its custom data: %w", err)
 	}
 	r, err := release.Parse(c.Release)
 	if err != nil {

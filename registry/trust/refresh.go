@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/bulkhead-ml/bulkhead/internal/durable"
+	"github.com/bulkhead-ml/bulkhead/registry/policy"
 	"github.com/bulkhead-ml/bulkhead/registry/translog"
 	"github.com/bulkhead-ml/bulkhead/registry/trust/tuf"
 )
@@ -64,6 +66,9 @@ func (c *Client) Refresh(ctx context.Context) (*Freshness, error) {
 	defer unlock()
 	set, fresh, err := c.refresh(ctx)
 	if err == nil {
+		err = c.logKeys(set)
+	}
+	if err == nil {
 		err = c.refreshLog(ctx, fresh)
 	}
 	if err != nil {
@@ -94,9 +99,9 @@ func (c *Client) refresh(ctx context.Context) (*tuf.Client, *Freshness, error) {
 	now := c.o.Now()
 	set, err := c.update(ctx, c.fetch, now)
 	f := &Freshness{Checked: now}
-	if c.o.Offline > 0 && unreachable(err) {
+	if c.o.Offline > 0 && unreachable(ctx, err) {
 		f.Unreachable = err
-		if kept, local := c.update(ctx, nil, now); !unreachable(local) { // else nothing was kept
+		if kept, local := c.update(ctx, nil, now); !unreachable(ctx, local) { // else nothing was kept
 			set, err = kept, local
 		}
 	}
@@ -129,8 +134,30 @@ func frozen(err error) bool {
 	return errors.As(err, &e) && e.Threat == Freeze
 }
 
-func unreachable(err error) bool {
-	return source(err) && !errors.Is(err, context.Canceled)
+// unreachable reports whether a registry does not answer, while somebody still
+// waits for it.
+func unreachable(ctx context.Context, err error) bool { return source(err) && ctx.Err() == nil }
+
+// logKeys takes the key of the log from the newest root. The key that was given
+// must be that key, or one that the root's keys say it replaced. Of a repository
+// whose root names none the key that was given counts.
+func (c *Client) logKeys(set *tuf.Client) error {
+	p, err := policy.Read(set.Root())
+	if errors.Is(err, policy.ErrNone) {
+		c.log.Handover(c.given, nil)
+		return nil
+	}
+	if err != nil {
+		return c.refused(Malformed, err, "%v", err)
+	}
+	if !slices.Contains(p.LogKeys(), c.o.LogKey) {
+		return c.refused(KeyCompromise, nil, "its root has the log key %s, and never had %s, which was given", p.LogKey, c.o.LogKey)
+	}
+	now, former, err := p.Verifiers()
+	if err == nil {
+		c.log.Handover(now, former)
+	}
+	return err
 }
 
 // refreshLog proves that the log goes on. Of a registry that does not answer the
@@ -142,9 +169,9 @@ func (c *Client) refreshLog(ctx context.Context, f *Freshness) error {
 		f.Log, err = c.log.Update(ctx)
 	}
 	switch {
-	case missing(err):
+	case missing(err) && ctx.Err() == nil:
 		return c.refused(MissingProof, err, "its transparency log is incomplete or hidden: %v", err)
-	case c.o.Offline > 0 && unreachable(err):
+	case c.o.Offline > 0 && unreachable(ctx, err):
 		f.Unreachable = err
 	case err != nil:
 		return errors.Join(err, c.evidence(err))
@@ -160,10 +187,11 @@ func (c *Client) refreshLog(ctx context.Context, f *Freshness) error {
 }
 
 // evidence keeps the two checkpoints of a fork: the log may not show the second
-// one again.
+// one again. Those of an earlier fork stay, since the log may fork with every
+// refresh. A log that is only shorter may be an old copy and is none.
 func (c *Client) evidence(err error) error {
 	var fork *translog.ForkError
-	if !errors.As(err, &fork) {
+	if !errors.As(err, &fork) || fork.Shrunk || c.forked() {
 		return nil
 	}
 	text := fmt.Sprintf("%s\n--- and at %s ---\n\n%s", fork.Saved.Note, c.o.Now().UTC().Format(time.RFC3339), fork.Seen.Note)
@@ -171,4 +199,4 @@ func (c *Client) evidence(err error) error {
 }
 
 // forkFile keeps the two checkpoints of a fork.
-func (c *Client) forkFile() string { return filepath.Join(c.dir, "fork.txt") }
+func (c *Client) forkFile() string { return filepath.Join(c.dir, forkName) }

@@ -61,8 +61,6 @@ func (e *UnreachableError) Error() string {
 
 func (e *UnreachableError) Unwrap() error { return e.Err }
 
-const remedyReach = "check the network, the proxy and the registry's address, or give it an offline grace in the configuration to go on with what was verified before"
-
 var remedies = map[Threat]string{
 	Rollback:         "the mirror may be an old copy: use another; after an attack the registry's owner recovers by new keys for snapshot and timestamp",
 	Freeze:           "use another mirror, or ask the registry's owner to sign its metadata anew; check this machine's clock; an offline grace in the configuration accepts it for that long",
@@ -73,16 +71,55 @@ var remedies = map[Threat]string{
 	KeyCompromise:    "do not install from it; ask the registry's owner which keys are valid",
 	MissingSignature: "do not install from it; ask the registry's owner to sign it",
 	Malformed:        "use another mirror, or a newer Bulkhead, and tell the registry's owner",
-	MissingProof:     "do not install it; tell the registry's owner that its log is incomplete",
+	MissingProof:     "try again in a minute, since the registry may be publishing; if it stays, do not install it, and tell the registry's owner that its log is incomplete",
 	Fork:             "do not install from it; publish both checkpoints, which convict the log",
 }
 
-func (c *Client) refused(t Threat, err error, format string, args ...any) *RefusedError {
-	remedy := remedies[t]
-	if t == Fork {
-		remedy += ", from " + c.forkFile()
+// besides are the remedies for what says itself that another mirror may help.
+var besides = map[Threat]string{
+	EndlessData:   "tell the registry's owner",
+	SlowRetrieval: "a download goes on where it was",
+}
+
+// remedy is what to do about a threat. What was verified last may be of the other
+// side of a fork, or of a log that is no more: no mirror helps then, and whoever
+// runs the registry has to say which side is the right one.
+func (c *Client) remedy(t Threat, err error) string {
+	text := remedies[t]
+	if short := besides[t]; short != "" && files.Advises(err) {
+		return short
 	}
-	return &RefusedError{Registry: c.o.Name, Threat: t, Reason: fmt.Sprintf(format, args...), Remedy: remedy, Err: err}
+	again := fmt.Sprintf("`bulkhead registry forget %s --seen` begins anew from the root and the log key that were given", c.o.Name)
+	forked := c.forked()
+	var fork *translog.ForkError
+	switch {
+	case t == Fork:
+		return fmt.Sprintf("%s, from %s; once its owner has explained which of the two is right, %s", text, c.forkFile(), again)
+	case t == Rollback && forked:
+		return fmt.Sprintf("its log was seen to fork, as %s proves, so what was verified here last may be of the other side; once its owner has explained which side is right, %s", c.forkFile(), again)
+	case t == Rollback && errors.As(err, &fork):
+		return fmt.Sprintf("the mirror may be an old copy: use another; if its owner says that the log which is shown now is right, %s", again)
+	}
+	return text
+}
+
+// reach is what to do about a registry that does not answer, besides what the
+// error says.
+func (c *Client) reach(err error) string {
+	const check = "check the network, the proxy and the registry's address"
+	switch grace := c.o.Offline > 0; {
+	case grace && files.Advises(err):
+		return "the offline grace is for metadata that were verified here before, and these are not there"
+	case grace:
+		return check
+	case files.Advises(err):
+		return "an offline_grace in its configuration goes on with what was verified before"
+	}
+	return check + ", or give it an offline_grace in its configuration to go on with what was verified before"
+}
+
+func (c *Client) refused(t Threat, err error, format string, args ...any) *RefusedError {
+	return &RefusedError{Registry: c.o.Name, Threat: t, Reason: fmt.Sprintf(format, args...), Remedy: c.remedy(t, err), Err: err}
 }
 
 // explain makes an error of the parts that the client is made of one of its own.
@@ -99,7 +136,7 @@ func (c *Client) explain(err error) error {
 		return c.refused(t, err, "%v", err)
 	}
 	if source(err) {
-		return &UnreachableError{Registry: c.o.Name, Remedy: remedyReach, Err: err}
+		return &UnreachableError{Registry: c.o.Name, Remedy: c.reach(err), Err: err}
 	}
 	return fmt.Errorf("the registry %s: %w", c.o.Name, err)
 }

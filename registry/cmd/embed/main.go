@@ -26,6 +26,7 @@ import (
 	"github.com/bulkhead-ml/bulkhead/registry/files"
 	"github.com/bulkhead-ml/bulkhead/registry/keys"
 	"github.com/bulkhead-ml/bulkhead/registry/manifest"
+	"github.com/bulkhead-ml/bulkhead/registry/policy"
 	"github.com/bulkhead-ml/bulkhead/registry/release"
 	"github.com/bulkhead-ml/bulkhead/registry/repo"
 )
@@ -159,7 +160,7 @@ func publish(ctx context.Context, out string, releases []repo.NewRelease, seed [
 	created, err := repo.Init(ctx, store, repo.InitOptions{
 		Options: options, Name: "bulkhead-embedded", Log: key.Public(),
 		Roles:  map[string]repo.Role{"root": role, "targets": role, "snapshot": role, "timestamp": role},
-		Expiry: repo.Expiry{Root: long, Targets: long, Publisher: long, Snapshot: long, Timestamp: long},
+		Expiry: policy.Expiry{Root: long, Targets: long, Publisher: long, Snapshot: long, Timestamp: long},
 	})
 	if err != nil {
 		return err

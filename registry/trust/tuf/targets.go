@@ -150,6 +150,9 @@ func (c *Client) RemoteName(t *metadata.TargetFiles) string {
 	return t.Path
 }
 
+// Root is the newest root that was verified.
+func (c *Client) Root() *metadata.RootType { return &c.set.Root.Signed }
+
 // Published reports whether the snapshot has metadata of a role. Of a role that
 // was delegated to and never signed anything it has none, and no later snapshot
 // may leave out what an earlier one had.
