@@ -53,7 +53,7 @@ run: build ## Diagnose this machine, then run the example pipeline.
 
 test: build ## Run all tests but the slow ones.
 	$(GO) vet ./...
-	BULKHEAD_TEST_BIN=$(CURDIR)/bin $(GO) test -short ./...
+	BULKHEAD_TEST_BIN=$(CURDIR)/bin $(GO) test -short -timeout 30m ./...
 
 test-long: build ## Run all tests, with the race detector and the slow ones (a container engine, a virtual machine, environments from PyPI).
 	BULKHEAD_VM_TESTS=1 BULKHEAD_LONG_TESTS=1 BULKHEAD_TEST_BIN=$(CURDIR)/bin $(GO) test -race -timeout 60m ./...
@@ -123,7 +123,7 @@ GORELEASER_VERSION := v2.15.0
 COSIGN_VERSION := v3.0.2
 GOVULNCHECK_VERSION := v1.9.0
 
-release-tools: $(TOOLS)/goreleaser $(TOOLS)/cacert.pem ## Install what a release is built with into bin/tools.
+release-tools: $(TOOLS)/goreleaser $(TOOLS)/cacert.pem $(TOOLS)/zig ## Install what a release is built with into bin/tools.
 
 $(TOOLS)/goreleaser:
 	GOBIN=$(TOOLS) $(GO) install github.com/goreleaser/goreleaser/v2@$(GORELEASER_VERSION)
@@ -137,6 +137,12 @@ $(TOOLS)/cacert.pem: packaging/cacert.txt
 	python3 -m pip download --quiet --no-deps --require-hashes --dest $(TOOLS)/cacert -r packaging/cacert.txt
 	python3 -c 'import glob,zipfile; [print(zipfile.ZipFile(f).read("certifi/cacert.pem").decode(),end="") for f in glob.glob("$(TOOLS)/cacert/*.whl")]' > $@.new
 	@rm -rf $(TOOLS)/cacert && mv $@.new $@
+
+# The C compiler of the GPU plugin, by hash.
+$(TOOLS)/zig: packaging/zig.txt
+	@rm -rf $@ $@.new
+	python3 -m pip install --quiet --no-deps --no-compile --require-hashes --target $@.new -r packaging/zig.txt
+	@mv $@.new/ziglang $@ && touch $@ && rm -rf $@.new
 
 checkversion: ## Check that all places name one version; TAG=vX.Y.Z also that a release may bear that tag.
 	$(GO) run ./packaging/checkversion $(TAG)

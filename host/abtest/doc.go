@@ -50,9 +50,10 @@
 // Kolmogorov-Smirnov test for the form of a distribution; Newcombe's interval and
 // Pearson's chi-square for shares, or Fisher's exact test where fewer than five
 // rows are expected. Between arms that saw the same rows: the paired t, Wilcoxon's
-// signed ranks, and McNemar's exact test for two classes. The metrics of a model
-// get bootstrap percentile intervals (seeded: the same rows give the same
-// interval), and beyond MaxSample rows the normal interval of the mean of losses.
+// signed ranks, and McNemar's exact test for two classes. The accuracy of arms that
+// saw different rows is a share of each; the other metrics of a model get bootstrap
+// percentile intervals (seeded: the same rows give the same interval), and beyond
+// MaxSample rows the normal interval of the mean of losses.
 //
 // Means, variances, shares and metrics are of all rows. What needs the rows
 // themselves (Kolmogorov-Smirnov, Wilcoxon, the bootstrap) takes MaxSample rows

@@ -214,3 +214,22 @@ func TestAccuracy(t *testing.T) {
 		t.Errorf("%+v", test)
 	}
 }
+
+// Arms of different rows that are never right, or always, may still differ by as
+// much as so few rows tell: the interval has a width.
+func TestAccuracyAtTheEnds(t *testing.T) {
+	for _, c := range []struct {
+		right   float64
+		n       int64
+		atLeast Number // width of the interval
+	}{{0, 40, 0.08}, {1, 40, 0.08}, {0, 500, 0.007}} {
+		m := &metric{name: Accuracy}
+		for row := range 2 * c.n {
+			m.arms[row%2].add(row, c.right)
+		}
+		got, ok := m.test(false, 0.05)
+		if !ok || got.Effect != 0 || got.High-got.Low < c.atLeast || got.Low > 0 || got.High < 0 || got.P < 0.99 {
+			t.Errorf("%v of %d rows right: %+v", c.right, c.n, got)
+		}
+	}
+}

@@ -156,9 +156,9 @@ func (m *metric) test(shadow bool, alpha float64) (Test, bool) {
 		o, method = McNemar(m.onlyA, m.onlyB, m.differences.N, alpha), "McNemar's exact"
 	case shadow:
 		o, method = PairedT(&m.differences, alpha), "paired t of losses"
-	case m.name == Accuracy:
+	case m.name == Accuracy: // a share, of which the bootstrap knows nothing where it is 0 or 1
 		o = Shares(hits(a), a.moments.N, hits(b), b.moments.N, alpha)
-		method = sharesMethod(o)
+		return testOf(AreaMetric, m.name, "difference", sharesMethod(o), o, false), true
 	default:
 		o, method = Welch(&a.moments, &b.moments, alpha), "Welch's t of losses"
 	}

@@ -34,7 +34,7 @@ func begin(t *testing.T, s scene, command string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill() })
-	for deadline := time.Now().Add(20 * time.Second); len(s.processes()) == 0 && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(patience); len(s.processes()) == 0 && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
 	}
 	time.Sleep(100 * time.Millisecond)
@@ -63,11 +63,11 @@ func TestKilledAmidLies(t *testing.T) {
 			cmd := begin(t, s, command)
 			_ = cmd.Process.Kill()
 			_ = cmd.Wait()
-			await(t, 3*time.Second, "the plugin to end", func() bool { return len(s.processes()) == 0 })
+			await(t, patience, "the plugin to end", func() bool { return len(s.processes()) == 0 })
 			if mounts, _ := os.ReadFile("/proc/self/mountinfo"); strings.Contains(string(mounts), s.tmp) {
 				t.Error("its mounts are still there")
 			}
-			await(t, 20*time.Second, "the next host to clear up", func() bool {
+			await(t, patience, "the next host to clear up", func() bool {
 				if out, err := s.command("plugin", "describe", extra("hello-check")).CombinedOutput(); err != nil {
 					t.Fatalf("%v\n%s", err, out)
 				}
@@ -91,7 +91,7 @@ func TestInterruptedAmidLies(t *testing.T) {
 				t.Skip("it was faster: ", err)
 			}
 			_ = cmd.Wait()
-			if took := time.Since(began); took > 3*time.Second {
+			if took := time.Since(began); took > patience {
 				t.Errorf("took %v", took)
 			}
 			// Some lies are found out before the interrupt comes.

@@ -39,29 +39,26 @@ pipeline "p" {
 `
 
 // A kernel that ignores the end of its budget is ended by the end of its
-// process, in about two seconds and a half: the budget, a second of grace and
-// the kill. Another call in the same process is not cut off by that: it gets its
+// process, after the budget and a second of grace. Another call in the same process is not cut off by that: it gets its
 // own budget, and the process with it.
 func TestKernelPastItsBudget(t *testing.T) {
 	alone := strings.Replace(overBudget[:strings.Index(overBudget, `  kernel "later"`)]+"}\n", `"1s"`, `"500ms"`, 1)
 	for name, tt := range map[string]struct {
 		hcl        string
-		most       time.Duration // until the plugin is gone
-		least      time.Duration
+		least      time.Duration // until the plugin is gone
 		want, deny string
 	}{
-		"alone":  {alone, 4 * time.Second, 500 * time.Millisecond, "budget of 500ms", "budget of 5s"},
-		"shared": {overBudget, 9 * time.Second, 4 * time.Second, "budget of 5s", "process lost"},
+		"alone":  {alone, 500 * time.Millisecond, "budget of 500ms", "budget of 5s"},
+		"shared": {overBudget, 5 * time.Second, "budget of 5s", "process lost"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if name == "shared" && testing.Short() {
 				t.Skip("waits for six seconds")
 			}
 			s := startPipeline(t, tt.hcl, "--json")
-			begin := time.Now()
-			await(t, 20*time.Second, "the plugin to be killed", func() bool { return len(s.processes()) == 0 })
-			if took := time.Since(begin); took > tt.most || took < tt.least {
-				t.Errorf("the plugin lived for %v", took)
+			await(t, patience, "the plugin to be killed", func() bool { return len(s.processes()) == 0 })
+			if took := time.Since(s.at); took < tt.least {
+				t.Errorf("the host was done with the plugin after %v", took)
 			}
 			if code := s.wait(t); code != 2 {
 				t.Errorf("exit code %d: %s", code, s.stderr.String())

@@ -22,7 +22,7 @@ import (
 
 // commands of the scripts.
 var commands = map[string]func(*testscript.TestScript, bool, []string){
-	"rc": cmdRC, "with": cmdWith, "install": cmdInstall, "mutate": cmdMutate, "machine": cmdMachine,
+	"rc": cmdRC, "patient": cmdPatient, "with": cmdWith, "install": cmdInstall, "mutate": cmdMutate, "machine": cmdMachine,
 	"jsonvalid": cmdJSONValid, "jsonlines": cmdJSONLines, "finding": cmdFinding, "cause": cmdCause,
 	"samefindings": cmdSameFindings, "columns": cmdColumns, "printable": cmdPrintable,
 	"doctor-live": cmdDoctorLive, "pages": cmdPages, "saved": cmdSaved, "runid": cmdRunID, "stateid": cmdStateID,

@@ -18,9 +18,9 @@ import (
 )
 
 // An eventStream prints what happens in a run as it happens, one JSON object a
-// line, for programs that drive the host. Every line has "event" and "time";
-// the last one is run_ended with the whole report, or failed with what
-// `--json` prints of a failure. New events and new fields may come.
+// line, for programs that drive the host. Every line has "event" and "time"; the
+// first is hello, and the last one run_ended with the whole report, or failed with
+// what `--json` prints of a failure. New events and new fields may come.
 type eventStream struct {
 	mu     sync.Mutex
 	to     io.Writer
@@ -32,16 +32,32 @@ type eventStream struct {
 // kill the process, which would leave plugins and temporary files behind.
 func newEventStream(to io.Writer) *eventStream {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
-	return &eventStream{to: to, last: map[string]time.Time{}}
+	s := &eventStream{to: to, last: map[string]time.Time{}}
+	me := tool()
+	s.write(event{Event: "hello", Protocol: eventsProtocol, SchemaVersion: report.SchemaVersion, Tool: &me})
+	return s
 }
+
+// eventsProtocol is the version of the stream. It grows when what a reader relies on
+// changes; new events and fields do not change it.
+const eventsProtocol = 1
 
 // progressEvery bounds the progress events of a node.
 const progressEvery = 100 * time.Millisecond
 
 // event is one line. What an event does not have is left out.
 type event struct {
-	Event    string          `json:"event"`
-	Time     time.Time       `json:"time"`
+	Event string    `json:"event"`
+	Time  time.Time `json:"time"`
+	// Protocol, SchemaVersion and Tool are those of hello.
+	Protocol      int          `json:"protocol,omitempty"`
+	SchemaVersion string       `json:"schema_version,omitempty"`
+	Tool          *report.Tool `json:"tool,omitempty"`
+	// Suite of a preflight, and when it has ended its status and what it found.
+	Suite     string            `json:"suite,omitempty"`
+	Status    string            `json:"status,omitempty"`
+	Preflight *report.Preflight `json:"preflight,omitempty"`
+
 	RunID    string          `json:"run_id,omitempty"`
 	Pipeline string          `json:"pipeline,omitempty"`
 	Plan     *pipeline.Plan  `json:"plan,omitempty"`
@@ -99,7 +115,7 @@ func (s *eventStream) events(w *work) pipeline.Events {
 			s.write(event{Event: "call_started", Node: name, Call: call, Attempt: attempt})
 		},
 		CallEnded: func(name string, c pipeline.CallTime) {
-			s.write(event{Event: "call_ended", Node: name, Call: c.Call, WallMS: milliseconds(c.Wall), Error: c.Error})
+			s.write(event{Event: "call_ended", Node: name, Call: c.Call, Attempt: c.Attempt, WallMS: milliseconds(c.Wall), Error: c.Error})
 		},
 		Progress: s.progress,
 		NodeEnded: func(n *pipeline.NodeResult) {
@@ -123,9 +139,22 @@ func (s *eventStream) progress(name string, p pipeline.Progress) {
 	if p.ETA >= 0 {
 		eta = milliseconds(p.ETA)
 	}
-	s.write(event{Event: "progress", Node: name, Call: p.Call, Progress: &progressEvent{
+	s.write(event{Event: "progress", Node: name, Call: p.Call, Attempt: p.Attempt, Progress: &progressEvent{
 		Fraction: p.Fraction, Rows: p.Rows, Bytes: p.Bytes, RowsPerSecond: p.RowsPerSecond, ETAMS: eta, Message: p.Message,
 	}})
+}
+
+// preflight tells of the suite that the machine is held against, and returns what
+// tells of its end.
+func (s *eventStream) preflight(w *work) func(*report.Run) {
+	if s == nil {
+		return func(*report.Run) {}
+	}
+	began := time.Now()
+	s.write(event{Event: "preflight_started", RunID: w.runID, Pipeline: w.block.Name, Suite: w.preflightName()})
+	return func(rep *report.Run) {
+		s.write(event{Event: "preflight_ended", Suite: w.preflightName(), Status: rep.Status, WallMS: milliseconds(time.Since(began)), Preflight: rep.Preflight})
+	}
 }
 
 // ended prints the report.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,7 +17,6 @@ import (
 	"github.com/bulkhead-ml/bulkhead/host/catalog"
 	"github.com/bulkhead-ml/bulkhead/host/config"
 	"github.com/bulkhead-ml/bulkhead/host/installer"
-	"github.com/bulkhead-ml/bulkhead/host/state"
 	"github.com/bulkhead-ml/bulkhead/host/upgrade"
 	"github.com/bulkhead-ml/bulkhead/sdk/plugintest"
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
@@ -28,6 +28,8 @@ type gateFlags struct {
 	replay       int
 	replayTime   time.Duration
 	canary       int
+	budget       int
+	states       int
 	loseStates   bool
 }
 
@@ -37,15 +39,23 @@ func (g *gateFlags) register(cmd *cobra.Command) {
 	fl.IntVar(&g.replay, "replay", 1, "repeat this `number` of recorded runs with the old and the new version, and compare")
 	fl.DurationVar(&g.replayTime, "replay-timeout", 10*time.Minute, "leave out what --replay has not done in this `time`, for each plugin")
 	fl.IntVar(&g.canary, "canary", 5, "let this `number` of runs watch an upgraded plugin before it stays; 0 is none")
+	fl.IntVar(&g.budget, "canary-budget", 0, "let this `number` of those runs fail before the old version comes back")
+	fl.IntVar(&g.states, "states", 16, "load this `number` of the newest kept states with a new version")
 	fl.BoolVar(&g.loseStates, "lose-states", false, "upgrade although states of the old version do not load in the new one")
 }
+
+// maxCanary bounds the runs that watch a new version.
+const maxCanary = 1000
 
 func (g *gateFlags) check() error {
 	if g.replay > 0 && g.replayTime <= 0 {
 		return misuse("--replay-timeout %s leaves no time; --replay 0 repeats no runs", g.replayTime)
 	}
-	if g.replay < 0 || g.canary < 0 || g.canary > 1000 {
-		return misuse("--replay takes a number from 0 on, --canary one from 0 to 1000")
+	if g.replay < 0 || g.states < 0 || g.canary < 0 || g.canary > maxCanary {
+		return misuse("--replay and --states take a number from 0 on, --canary one from 0 to %d", maxCanary)
+	}
+	if g.budget < 0 || g.budget > 0 && g.budget >= g.canary {
+		return misuse("--canary-budget %d: give a number below that of --canary, which is %d; a canary all of whose runs may fail finds nothing out", g.budget, g.canary)
 	}
 	return nil
 }
@@ -54,7 +64,8 @@ func (g *gateFlags) check() error {
 func (a *app) carryOut(ctx context.Context, s *session, c *change, i *installer.Installer, plan *installer.Plan, out installPlan) error {
 	replays := &replays{}
 	m := &upgrade.Machine{
-		Installer: i, Gates: s.gates(ctx, c, replays), Events: c.steps.event, Audit: s.auditLog, Canary: c.gates.canary, LoseStates: c.gates.loseStates, By: c.by(),
+		Installer: i, Gates: s.gates(ctx, c, replays), Events: c.steps.event, Audit: s.auditLog, Canary: c.gates.canary, Budget: c.gates.budget,
+		States: c.gates.states, LoseStates: c.gates.loseStates, By: c.by(), Edits: c.edits,
 	}
 	done, err := m.Run(ctx, plan, c.why)
 	c.steps.done()
@@ -65,12 +76,7 @@ func (a *app) carryOut(ctx context.Context, s *session, c *change, i *installer.
 	if err != nil {
 		return a.gateClosed(err, out)
 	}
-	if c.save != nil {
-		if err := c.save(plan); err != nil {
-			return failed("The plugins are installed, and the configuration could not be changed; change its plugin blocks by hand", err)
-		}
-	}
-	out.Done, out.Generation, out.Canary = true, done.Generation, done.Canary
+	out.Done, out.Generation, out.Canary, out.CanaryBudget = true, done.Generation, done.Canary, done.Budget
 	return c.steps.result(out)
 }
 
@@ -108,7 +114,7 @@ func (s *session) gates(ctx context.Context, c *change, replays *replays) upgrad
 	}
 	if c.gates.replay > 0 {
 		out.Replay = func(ctx context.Context, x *upgrade.Candidate) (string, error) {
-			return s.replayGate(ctx, x, c.gates, replays)
+			return s.replayGate(ctx, x, c.gates, c.ofUser, replays)
 		}
 	}
 	return out
@@ -122,11 +128,17 @@ func (s *session) bareLauncher(cat *catalog.Catalog) *catalog.Launcher {
 	}
 }
 
-// namesOf are the names of a plugin of a registry in the configuration.
+// namesOf are the names of a plugin of a registry: those in the configuration, and
+// the one that it has for the user.
 func (s *session) namesOf(id string) (out []string) {
 	for _, p := range registryPlugins(s.cfg) {
 		if p.ID == id {
 			out = append(out, p.Name)
+		}
+	}
+	for _, e := range s.launcher.Catalog.Entries() {
+		if e.ID == id && !slices.Contains(out, e.Name) {
+			out = append(out, e.Name)
 		}
 	}
 	return out
@@ -146,66 +158,6 @@ func (s *session) bindWith(ctx context.Context, described map[string]*pluginv1.D
 		return fmt.Errorf("the configuration does not fit it: %s", strings.Join(lines, " "))
 	}
 	return nil
-}
-
-// statesOf finds the fitted states that a plugin of a registry made here. One of a
-// run that used another plugin of that name is none of its; when the run is not
-// known any more, it may be.
-func (s *session) statesOf(c *upgrade.Candidate) (out []upgrade.State, err error) {
-	store, err := stateStore()
-	if err != nil {
-		return nil, err
-	}
-	entries, err := store.List(state.Filter{})
-	if err != nil {
-		return nil, err
-	}
-	for _, e := range entries {
-		for _, name := range s.namesOf(c.ID) {
-			kernel, ok := strings.CutPrefix(e.Last().Use, name+".")
-			if ok && e.Version > 0 && e.Last().Pipeline != "" && !s.madeByAnother(e.Last(), name, c.ID) {
-				out = append(out, upgrade.State{Kernel: kernel, Version: uint32(e.Version), Digest: e.Digest})
-			}
-		}
-	}
-	return out, nil
-}
-
-// madeByAnother reports whether the run that a state comes from is known to have
-// used another plugin under this name: one that was never locked here as this one.
-func (s *session) madeByAnother(from state.Origin, name, id string) bool {
-	store, err := runStore()
-	if err != nil {
-		return false
-	}
-	r, err := store.Get(from.Run)
-	if err != nil {
-		return false
-	}
-	for _, e := range s.launcher.Catalog.Entries() {
-		if e.ID != id {
-			continue
-		}
-		for _, p := range r.Plugins {
-			if p.Name == name && !s.wasLocked(e, p.SHA256) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// wasLocked reports whether an executable is or was one of a plugin here.
-func (s *session) wasLocked(e *catalog.Entry, executable string) bool {
-	if e.Digest == executable {
-		return true
-	}
-	store, scope, err := s.scopeOf(e)
-	if err != nil {
-		return true
-	}
-	_, ok := generationWith(store, scope, e.ID, executable)
-	return ok
 }
 
 // contractGate runs the contract suite, and the fixtures that come with the plugin.

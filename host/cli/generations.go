@@ -42,9 +42,40 @@ type generationList struct {
 	SchemaVersion string               `json:"schema_version"`
 	Lock          string               `json:"lock"`
 	Generations   []install.Generation `json:"generations"`
-	// Probation is what is watched now.
-	Probation []string `json:"probation"`
-	Left      int      `json:"left"`
+	// Probation is what is watched now, and Left the runs to go of what has most of
+	// them; Probations are what came together.
+	Probation  []string    `json:"probation"`
+	Left       int         `json:"left"`
+	Probations []probation `json:"probations"`
+}
+
+// probation is new versions that came together and are watched.
+type probation struct {
+	Plugins []string `json:"plugins"`
+	Changes []string `json:"changes"` // "acme/scaler 1.0.0 -> 1.1.0"
+	Left    int      `json:"left"`    // runs to go
+	Budget  int      `json:"budget"`  // runs that may fail
+	Failed  int      `json:"failed"`  // runs that did
+	Reason  string   `json:"reason,omitempty"`
+}
+
+// String is "acme/scaler on probation for 2 runs more".
+func (p probation) String() string {
+	text := fmt.Sprintf("%s on probation for %s more", strings.Join(p.Plugins, ", "), count(p.Left, "run", "runs"))
+	if p.Budget > 0 {
+		text += fmt.Sprintf(" and %d of %s so far", p.Failed, count(p.Budget, "failure that is allowed", "failures that are allowed"))
+	}
+	return text
+}
+
+// probations are what is watched in a scope.
+func probations(scope *install.Scope) ([]probation, error) {
+	list, err := upgrade.OnProbation(scope)
+	out := []probation{}
+	for _, v := range list {
+		out = append(out, probation{v.Plugins, v.Changes, v.Left, v.Budget, v.Failed, v.Reason})
+	}
+	return out, err
 }
 
 func (a *app) pluginGenerationsCmd() *cobra.Command {
@@ -84,14 +115,18 @@ func (a *app) generations(scope *install.Scope) error {
 	if err != nil {
 		return failed("The generations cannot be read", err)
 	}
-	watched, err := upgrade.OnProbation(scope)
+	watched, err := probations(scope)
 	if err != nil {
 		return failed("The probation cannot be read", err)
 	}
-	return a.result(generationList{
+	out := generationList{
 		SchemaVersion: report.SchemaVersion, Lock: scope.Lock(), Generations: append([]install.Generation{}, list...),
-		Probation: append([]string{}, watched.Plugins...), Left: watched.Left,
-	})
+		Probation: []string{}, Probations: watched,
+	}
+	for _, p := range watched {
+		out.Probation, out.Left = append(out.Probation, p.Plugins...), max(out.Left, p.Left)
+	}
+	return a.result(out)
 }
 
 // WriteJSON writes the list as one JSON document.
@@ -118,8 +153,14 @@ func (g generationList) WriteText(w io.Writer, opt report.Options) error {
 	if err := columns(w, opt, rows); err != nil {
 		return err
 	}
-	if len(g.Probation) > 0 {
-		say(w, opt, "\n%s on probation for %s more; `bulkhead plugin rollback` goes back.", strings.Join(g.Probation, ", "), count(g.Left, "run", "runs"))
+	for i, p := range g.Probations {
+		if i == 0 {
+			fmt.Fprintln(w)
+		}
+		say(w, opt, "%v; `bulkhead plugin rollback` goes back.", p)
+		if p.Reason != "" {
+			say(w, opt, "  so far: %s", p.Reason)
+		}
 	}
 	return nil
 }
@@ -177,8 +218,16 @@ func (a *app) rollback(ctx context.Context, s *session, scope *install.Scope, to
 	for _, c := range lock.Diff(before, now) {
 		out.Changes = append(out.Changes, c.String())
 	}
-	s.auditLog().Append("", audit.Switch{Lock: out.Lock, Generation: generation, Why: "bulkhead plugin rollback", Changes: out.Changes})
+	s.switched(out.Lock, generation, "bulkhead plugin rollback", out.Changes)
 	return a.result(out)
+}
+
+// switched writes into the audit log that a lock file was replaced, unless it says
+// what it said before.
+func (s *session) switched(lock string, generation int, why string, changes []string) {
+	if len(changes) > 0 {
+		s.auditLog().Append("", audit.Switch{Lock: lock, Generation: generation, Why: why, Changes: changes})
+	}
 }
 
 // WriteJSON writes the change as one JSON document.
@@ -203,8 +252,8 @@ func (a *app) pluginPinCmd() *cobra.Command {
 			"first: `bulkhead plugin install NAMESPACE/NAME@1.2.3`, or version = \"1.2.3\" in\n" +
 			"the configuration.",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.inScope(cmd, f, func(_ *session, i *installer.Installer) error {
-				return a.pin(cmd.Context(), i.Scope, args[0], !remove)
+			return a.inScope(cmd, f, func(s *session, i *installer.Installer) error {
+				return a.pin(cmd.Context(), s, i.Scope, args[0], !remove)
 			})
 		},
 	}
@@ -213,7 +262,7 @@ func (a *app) pluginPinCmd() *cobra.Command {
 	return cmd
 }
 
-func (a *app) pin(ctx context.Context, scope *install.Scope, id string, pinned bool) error {
+func (a *app) pin(ctx context.Context, s *session, scope *install.Scope, id string, pinned bool) error {
 	base, _, err := scope.Current()
 	if err != nil {
 		return failed("The lock file cannot be read", err)
@@ -233,6 +282,7 @@ func (a *app) pin(ctx context.Context, scope *install.Scope, id string, pinned b
 	for _, c := range lock.Diff(base, next) {
 		out.Changes = append(out.Changes, c.String())
 	}
+	s.switched(out.Lock, generation, "bulkhead plugin pin "+id, out.Changes)
 	return a.result(pinnedPlugin{out, id, p.Version, pinned})
 }
 

@@ -15,7 +15,7 @@ import (
 
 	"github.com/bulkhead-ml/bulkhead/host/config"
 	"github.com/bulkhead-ml/bulkhead/host/installer"
-	"github.com/bulkhead-ml/bulkhead/internal/durable"
+	"github.com/bulkhead-ml/bulkhead/host/upgrade"
 	"github.com/bulkhead-ml/bulkhead/registry/release"
 )
 
@@ -27,8 +27,8 @@ type change struct {
 	ofUser  bool
 	// settle completes the plan with what save will write.
 	settle func(*installer.Plan)
-	// save writes the wish into the configuration, once the plan is carried out.
-	save func(*installer.Plan) error
+	// edits write the wish into the configuration, together with the lock file.
+	edits func(*installer.Plan) ([]upgrade.Edit, error)
 	// locked refuses every change of the lock file.
 	locked bool
 	gates  gateFlags
@@ -73,11 +73,19 @@ func (a *app) changed(ctx context.Context, s *session, c *change) error {
 		c.settle(plan)
 	}
 	out := newInstallPlan(plan, i.Scope.Lock())
+	if plan.Upgrades() {
+		out.Canary, out.CanaryBudget = c.gates.canary, c.gates.budget
+	}
 	if c.locked && !plan.Same() {
 		return misuse("%s does not hold what the configuration asks for, and --locked changes nothing; run `bulkhead init` and commit the lock file", i.Scope.Lock())
 	}
-	if c.consent.dry || plan.Empty() && c.save == nil {
+	if c.consent.dry || plan.Empty() && c.edits == nil {
 		return c.steps.result(out)
+	}
+	if c.edits != nil {
+		if _, err := c.edits(plan); err != nil { // before anything is fetched
+			return failed("The configuration cannot be changed", err)
+		}
 	}
 	if err := plan.Consent(ctx, policy, a.ask()); err != nil {
 		return refused(err)
@@ -203,7 +211,7 @@ func (c *change) install(s *session, args []string, registry string, prerelease 
 	c.request.Wants = slices.Concat(have, added)
 	if !c.ofUser && len(added) > 0 {
 		c.settle = func(p *installer.Plan) { constrain(added, p) }
-		c.save = func(*installer.Plan) error { return s.declare(added) }
+		c.edits = func(*installer.Plan) ([]upgrade.Edit, error) { return s.declare(added) }
 	}
 	return nil
 }
@@ -237,47 +245,43 @@ func constrain(added []installer.Want, p *installer.Plan) {
 }
 
 // declare adds plugin blocks to the first native file of a configuration.
-func (s *session) declare(added []installer.Want) error {
+func (s *session) declare(added []installer.Want) ([]upgrade.Edit, error) {
 	file, err := nativeFile(s.cfg)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return err
-	}
-	for _, w := range added {
-		block := config.NewPlugin{Name: s.localName(w.ID), Source: w.ID, Version: w.Constraint, Registry: w.Registry, Prerelease: w.Prerelease}
-		if len(s.cfg.Registries) == 1 && s.cfg.Registries[0].Name == w.Registry {
-			block.Registry = ""
+	edits, err := edit(nil, file, func(text []byte) ([]byte, error) {
+		for _, w := range added {
+			block := config.NewPlugin{Name: s.localName(w.ID), Source: w.ID, Version: w.Constraint, Registry: w.Registry, Prerelease: w.Prerelease}
+			if len(s.cfg.Registries) == 1 && s.cfg.Registries[0].Name == w.Registry {
+				block.Registry = ""
+			}
+			var err error
+			if text, err = config.AppendPlugin(file, text, block); err != nil {
+				return nil, err
+			}
 		}
-		if text, err = config.AppendPlugin(file, text, block); err != nil {
-			return err
-		}
-	}
-	return rewrite(file, text)
+		return text, nil
+	})
+	return edits, err
 }
 
-// rewrite replaces a file of the configuration, which stays readable for whom it
-// was and where a link leads to.
-func rewrite(name string, text []byte) error {
-	name, err := filepath.EvalSymlinks(name)
+// edit adds one more change of a file to a list of edits.
+func edit(edits []upgrade.Edit, file string, change func([]byte) ([]byte, error)) ([]upgrade.Edit, error) {
+	full, err := filepath.Abs(file)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	info, err := os.Stat(name)
-	if err != nil {
-		return err
+	n := slices.IndexFunc(edits, func(e upgrade.Edit) bool { return e.File == full })
+	if n < 0 {
+		text, err := os.ReadFile(full)
+		if err != nil {
+			return nil, err
+		}
+		n, edits = len(edits), append(edits, upgrade.Edit{File: full, Before: text, After: text})
 	}
-	temp, err := durable.Temp(filepath.Dir(name), text, nil)
-	if err != nil {
-		return err
-	}
-	if err := os.Chmod(temp, info.Mode().Perm()); err != nil {
-		_ = os.Remove(temp) // what was written is of no use
-		return err
-	}
-	return durable.Rename(temp, name, nil)
+	edits[n].After, err = change(edits[n].After)
+	return edits, err
 }
 
 // nativeFile is the file of a configuration that blocks are added to.
@@ -352,29 +356,28 @@ func (c *change) remove(s *session, ids []string) error {
 	}
 	c.request.Wants = slices.DeleteFunc(have, func(w installer.Want) bool { return slices.Contains(ids, w.ID) })
 	if !c.ofUser {
-		c.save = func(*installer.Plan) error { return undeclare(s.cfg, ids) }
+		c.edits = func(*installer.Plan) ([]upgrade.Edit, error) { return undeclare(s.cfg, ids) }
 	}
 	return nil
 }
 
 // undeclare takes plugin blocks out of the files of a configuration.
-func undeclare(cfg *config.Config, ids []string) error {
+func undeclare(cfg *config.Config, ids []string) (edits []upgrade.Edit, err error) {
 	for _, p := range registryPlugins(cfg) {
 		if !slices.Contains(ids, p.ID) {
 			continue
 		}
 		file := p.Range.File
-		text, err := os.ReadFile(file)
+		edits, err = edit(edits, file, func(text []byte) ([]byte, error) {
+			text, ok, err := config.RemovePlugin(file, text, p.Name)
+			if err == nil && !ok {
+				err = errors.New("the file does not declare it any more")
+			}
+			return text, err
+		})
 		if err != nil {
-			return err
-		}
-		text, ok, err := config.RemovePlugin(file, text, p.Name)
-		if err != nil || !ok {
-			return fmt.Errorf("%s: the block of plugin %q cannot be removed for you: %w", p.Range, p.Name, err)
-		}
-		if err := rewrite(file, text); err != nil {
-			return err
+			return nil, fmt.Errorf("%s: the block of plugin %q cannot be removed for you: %w", p.Range, p.Name, err)
 		}
 	}
-	return nil
+	return edits, nil
 }

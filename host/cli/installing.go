@@ -13,6 +13,7 @@ import (
 	"github.com/bulkhead-ml/bulkhead/host/config"
 	"github.com/bulkhead-ml/bulkhead/host/embedded"
 	"github.com/bulkhead-ml/bulkhead/host/installer"
+	"github.com/bulkhead-ml/bulkhead/host/upgrade"
 	"github.com/bulkhead-ml/bulkhead/internal/durable"
 	"github.com/bulkhead-ml/bulkhead/registry/install"
 	"github.com/bulkhead-ml/bulkhead/registry/release"
@@ -184,6 +185,9 @@ func refused(err error) error {
 	}
 	if unmet, ok := errors.AsType[*installer.UnmetError](err); ok {
 		return &failure{code: ExitErrors, summary: "A registry was not agreed to", err: unmet}
+	}
+	if _, ok := errors.AsType[*upgrade.EditError](err); ok {
+		return failed("The configuration was not changed", err)
 	}
 	return failed("The plugins could not be installed", fmt.Errorf("%w", err))
 }

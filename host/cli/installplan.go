@@ -32,8 +32,10 @@ type installPlan struct {
 	Steps []installStep `json:"steps"`
 	// Replays are recorded runs that were repeated with a new version.
 	Replays []replayed `json:"replays"`
-	// Canary is how many of the next runs watch a new version before it stays.
-	Canary int `json:"canary,omitempty"`
+	// Canary is how many of the next runs watch a new version before it stays, or
+	// will, and CanaryBudget how many of these may fail.
+	Canary       int `json:"canary,omitempty"`
+	CanaryBudget int `json:"canary_budget,omitempty"`
 
 	lockFile string
 }
@@ -101,13 +103,21 @@ func (p installPlan) sum(changed int) string {
 	case changed == 0:
 		return fmt.Sprintf("%s as locked; nothing to do.", count(len(p.Changes), "plugin is", "plugins are"))
 	case !p.Done:
-		return fmt.Sprintf("%s; nothing was changed yet.", count(changed, "change", "changes"))
+		return fmt.Sprintf("%s; nothing was changed yet.", count(changed, "change", "changes")) + p.watch("will watch")
 	}
-	text := fmt.Sprintf("%s made, generation %d in %s.", count(changed, "change", "changes"), p.Generation, report.CleanLine(p.lockFile))
-	if p.Canary > 0 {
-		text += fmt.Sprintf("\nThe next %s watch the new versions; `bulkhead plugin rollback` goes back.", count(p.Canary, "run", "runs"))
+	return fmt.Sprintf("%s made, generation %d in %s.", count(changed, "change", "changes"), p.Generation, report.CleanLine(p.lockFile)) + p.watch("watch")
+}
+
+// watch is the line about the canary; "" without one.
+func (p installPlan) watch(verb string) string {
+	if p.Canary == 0 {
+		return ""
 	}
-	return text
+	may := ""
+	if p.CanaryBudget > 0 {
+		may = fmt.Sprintf(", of which %d may fail", p.CanaryBudget)
+	}
+	return fmt.Sprintf("\nThe next %s %s the new versions%s; `bulkhead plugin rollback` goes back.", count(p.Canary, "run", "runs"), verb, may)
 }
 
 // writeChange writes what happens to one plugin.

@@ -19,6 +19,7 @@ import (
 	"github.com/bulkhead-ml/bulkhead/host/dataplane"
 	"github.com/bulkhead-ml/bulkhead/host/pipeline"
 	"github.com/bulkhead-ml/bulkhead/host/pipeline/edge"
+	"github.com/bulkhead-ml/bulkhead/host/plugin"
 	"github.com/bulkhead-ml/bulkhead/host/sink"
 	"github.com/bulkhead-ml/bulkhead/host/source"
 	"github.com/bulkhead-ml/bulkhead/host/target"
@@ -51,6 +52,7 @@ type work struct {
 // openPipeline loads the configuration at the arguments and binds the pipeline
 // that the user means. Plugins see the machine, unless it is nil.
 func (a *app) openPipeline(ctx context.Context, paths []string, name string, machine *target.Machine) (*work, error) {
+	a.finishCommits()
 	s, err := a.openWatched(ctx, orHere(paths), machine, nil)
 	if err != nil {
 		return nil, err
@@ -175,16 +177,19 @@ func (w *work) sinkNode(s *config.Sink) pipeline.Node {
 // sink is a node that writes a file.
 func (w *work) sink(name, input string, spec sink.Spec) pipeline.Node {
 	w.sinks[name] = spec
-	return pipeline.Node{
-		Name: name, Kind: pipeline.KindSink, Inputs: []string{input}, Sink: &pipeline.Sink{
-			Path: spec.Path,
-			Create: func(ctx context.Context, schema *arrow.Schema) (pipeline.SinkWriter, error) {
-				s, err := sink.Create(ctx, spec, schema, pipeline.Decoder{Kernels: w.engine, Plugin: pipeline.TablesPlugin})
-				if err != nil {
-					return nil, err
-				}
-				return sinkWriter{s}, nil
-			},
+	return pipeline.Node{Name: name, Kind: pipeline.KindSink, Inputs: []string{input}, Sink: w.fileOf(spec)}
+}
+
+// fileOf writes the file of a sink.
+func (w *work) fileOf(spec sink.Spec) *pipeline.Sink {
+	return &pipeline.Sink{
+		Path: spec.Path,
+		Create: func(ctx context.Context, schema *arrow.Schema) (pipeline.SinkWriter, error) {
+			s, err := sink.Create(ctx, spec, schema, pipeline.Decoder{Kernels: w.engine, Plugin: pipeline.TablesPlugin})
+			if err != nil {
+				return nil, err
+			}
+			return sinkWriter{s}, nil
 		},
 	}
 }
@@ -279,7 +284,7 @@ func sharedBatches(size uint64) int {
 // Plan and run take the same.
 func (w *work) options(keep pipeline.Keep, cache cacheChoice) (pipeline.Options, error) {
 	o := pipeline.Options{MaxTableBytes: int64(w.block.MaxMemory), MaxSpillBytes: int64(w.block.MaxSpill), Keep: keep, TempDir: spillDir()}
-	o.EdgeBytes = 4 * w.pipeline.Batch.Bytes
+	o.EdgeBytes, o.Together = 4*w.pipeline.Batch.Bytes, w.together
 	if !w.caches(cache) {
 		return o, nil
 	}
@@ -347,7 +352,8 @@ func (w *work) refused(problems []*pipeline.Problem, diags config.Diagnostics) e
 func brokeDown(p *pipeline.Problem) bool {
 	_, transport := errors.AsType[*dataplane.TransportError](p.Err)
 	_, protocol := errors.AsType[*dataplane.ProtocolError](p.Err)
-	return transport || protocol
+	_, start := errors.AsType[*plugin.StartError](p.Err) // such as one that was changed since it was installed
+	return transport || protocol || start
 }
 
 // diagnostics turns the engine's problems into messages about the user's file.

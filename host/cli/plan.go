@@ -18,9 +18,11 @@ import (
 
 // planned is what `bulkhead plan` prints.
 type planned struct {
-	SchemaVersion string          `json:"schema_version"`
-	Plan          *pipeline.Plan  `json:"plan"`
-	Plugins       []plannedPlugin `json:"plugins"`
+	SchemaVersion string         `json:"schema_version"`
+	Plan          *pipeline.Plan `json:"plan"`
+	// Pilot is there when a sample was run.
+	Pilot   *pipeline.Pilot `json:"pilot,omitempty"`
+	Plugins []plannedPlugin `json:"plugins"`
 	// Off are steps that the configuration leaves out.
 	Off         []plannedOff        `json:"off,omitempty"`
 	Diagnostics []report.Diagnostic `json:"diagnostics"`
@@ -42,24 +44,41 @@ type plannedOff struct {
 }
 
 func (a *app) planCmd() *cobra.Command {
-	var name string
+	var f planFlags
 	cmd := &cobra.Command{
 		Use:   "plan [PATH...]",
 		Short: "Check a pipeline and show what would run, without running it",
 		Long: "Plan opens the sources, checks every column, setting and kernel, and prints the\n" +
 			"order in which kernels would run, what streams and what is kept, what the cache\n" +
-			"has, and what kernels say that they take.",
-		RunE: func(cmd *cobra.Command, args []string) error { return a.plan(cmd.Context(), args, name) },
+			"has, and what kernels say that they take.\n\n" +
+			"With --pilot the beginning of each source goes through the kernels, and rows,\n" +
+			"bytes, time and memory of the whole run are extrapolated in a straight line. It\n" +
+			"writes no file and has no other effect: nothing is granted to the plugins, and\n" +
+			"kernels that do something outside of their output are left out.",
+		Example: "  bulkhead plan\n  bulkhead plan --pilot --pilot-rows 100000 train.bulkhead.hcl",
+		RunE:    func(cmd *cobra.Command, args []string) error { return a.plan(cmd.Context(), args, f) },
 	}
-	cmd.Flags().StringVar(&name, "pipeline", "", "`name` of the pipeline, when there are several")
+	cmd.Flags().StringVar(&f.pipeline, "pipeline", "", "`name` of the pipeline, when there are several")
+	cmd.Flags().BoolVar(&f.pilot, "pilot", false, "run a sample, and estimate rows, bytes, time and memory of each step")
+	cmd.Flags().Int64Var(&f.rows, "pilot-rows", pipeline.DefaultPilotRows, "take so many rows of each source for --pilot")
 	return cmd
 }
 
-func (a *app) plan(ctx context.Context, paths []string, name string) (err error) {
+// planFlags are those of `bulkhead plan`.
+type planFlags struct {
+	pipeline string
+	pilot    bool
+	rows     int64
+}
+
+func (a *app) plan(ctx context.Context, paths []string, f planFlags) (err error) {
+	if f.rows < 1 {
+		return misuse("--pilot-rows %d is no number of rows; give 1 or more", f.rows)
+	}
 	ctx, cancel := a.deadline(ctx)
 	defer cancel()
 	defer func() { err = a.cutShort(ctx, err) }()
-	w, err := a.openPipeline(ctx, paths, name, nil)
+	w, err := a.openPipeline(ctx, paths, f.pipeline, nil)
 	if err != nil {
 		return err
 	}
@@ -78,6 +97,11 @@ func (a *app) plan(ctx context.Context, paths []string, name string) (err error)
 	}
 	for _, off := range w.block.Off {
 		out.Off = append(out.Off, plannedOff{off.Name, off.Reason})
+	}
+	if f.pilot {
+		if out.Pilot, err = w.pilot(ctx, plan, options, f.rows); err != nil {
+			return failed("The sample could not be run", err)
+		}
 	}
 	return a.result(out)
 }
@@ -105,16 +129,20 @@ func (p planned) WriteJSON(w io.Writer) error { return writeJSON(w, p) }
 // WriteText writes the plan for a person, level by level.
 func (p planned) WriteText(w io.Writer, opt report.Options) error {
 	say(w, opt, "pipeline %s", p.Plan.Pipeline)
-	for i, level := range p.Plan.Levels {
+	inputs, pilot := p.inputKinds(), p.pilotTexts()
+	for i, level := range p.byLevel() {
 		fmt.Fprintf(w, "\nstep %d%s\n", i+1, together(len(level)))
-		for _, n := range p.Plan.Nodes {
-			if n.Level == i {
-				say(w, opt, "  %s", nodeText(n))
-				p.more(w, opt, n)
+		for _, n := range level {
+			say(w, opt, "  %s", nodeText(n))
+			for _, line := range []string{notesOf(n, inputs[n.Name]), pilot[n.Name]} {
+				if line != "" {
+					say(w, opt, "      %s", line)
+				}
 			}
 		}
 	}
 	fmt.Fprintln(w)
+	p.piloted(w, opt)
 	for _, off := range p.Off {
 		say(w, opt, "off: %s, %s", off.Name, off.Reason)
 	}
@@ -127,14 +155,29 @@ func (p planned) WriteText(w io.Writer, opt report.Options) error {
 	return nil
 }
 
-// more is what is known of a node beside what it does.
-func (p planned) more(w io.Writer, opt report.Options, n *pipeline.PlannedNode) {
-	var notes []string
+// byLevel are the nodes of each level, in the order of the pipeline.
+func (p planned) byLevel() [][]*pipeline.PlannedNode {
+	out := make([][]*pipeline.PlannedNode, len(p.Plan.Levels))
+	for _, n := range p.Plan.Nodes {
+		out[n.Level] = append(out[n.Level], n)
+	}
+	return out
+}
+
+// inputKinds says of each node how its inputs reach it.
+func (p planned) inputKinds() map[string][]string {
+	out := map[string][]string{}
 	for _, e := range p.Plan.Edges {
-		if note := "input " + string(e.Kind); e.To == n.Name && e.Kind != "" && !slices.Contains(notes, note) {
-			notes = append(notes, note)
+		if note := "input " + string(e.Kind); e.Kind != "" && !slices.Contains(out[e.To], note) {
+			out[e.To] = append(out[e.To], note)
 		}
 	}
+	return out
+}
+
+// notesOf is what is known of a node beside what it does.
+func notesOf(n *pipeline.PlannedNode, inputs []string) string {
+	notes := slices.Clone(inputs)
 	if n.Cache == pipeline.CacheHit {
 		notes = append(notes, "in the cache, does not run")
 	}
@@ -144,9 +187,7 @@ func (p planned) more(w io.Writer, opt report.Options, n *pipeline.PlannedNode) 
 	if e := n.Estimate; e != nil && e.TotalSeconds > 0 {
 		notes = append(notes, "about "+took(time.Duration(e.TotalSeconds*float64(time.Second))))
 	}
-	if len(notes) > 0 {
-		say(w, opt, "      %s", strings.Join(notes, ", "))
-	}
+	return strings.Join(notes, ", ")
 }
 
 func together(n int) string {

@@ -53,6 +53,8 @@ type listedPlugin struct {
 	// Digest that the executable must have; empty when nobody pinned it.
 	Digest string   `json:"digest,omitempty"`
 	Grants []string `json:"grants"`
+	// Probation is how a new version is watched; nil when it is not.
+	Probation *probation `json:"probation,omitempty"`
 }
 
 func (a *app) pluginListCmd() *cobra.Command {
@@ -67,7 +69,9 @@ func (a *app) pluginListCmd() *cobra.Command {
 			defer s.close()
 			out := pluginList{SchemaVersion: report.SchemaVersion, Plugins: []listedPlugin{}, Diagnostics: append([]report.Diagnostic{}, s.notes...)}
 			for _, e := range s.launcher.Catalog.Entries() {
-				out.Plugins = append(out.Plugins, listed(e))
+				p := listed(e)
+				p.Probation = s.probationOf(e)
+				out.Plugins = append(out.Plugins, p)
 			}
 			return a.result(out)
 		},
@@ -94,6 +98,9 @@ func (l pluginList) WriteText(w io.Writer, opt report.Options) error {
 		pin := "unpinned"
 		if p.Digest != "" {
 			pin = "pinned"
+		}
+		if p.Probation != nil {
+			pin += ", on probation for " + count(p.Probation.Left, "run", "runs") + " more"
 		}
 		head := fmt.Sprintf("%s %s, %s, %s", p.Name, cmp.Or(p.Version, "without a version"), p.Origin, pin)
 		writeTerm(w, opt, 0, 40, head, cmp.Or(p.Summary, "no manifest, so no summary and no grants"))

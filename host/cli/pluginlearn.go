@@ -3,15 +3,19 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/grpc"
 
 	"github.com/bulkhead-ml/bulkhead/host/catalog"
 	"github.com/bulkhead-ml/bulkhead/host/doctor"
@@ -39,6 +43,7 @@ type traced struct {
 	recorder   *learn.Recorder
 	wide       bool // grants stand in place of those of the plugin
 	started    atomic.Bool
+	cut        string // why the run ended before its time; "" when it did not
 }
 
 func (a *app) pluginLearnCmd() *cobra.Command {
@@ -130,8 +135,8 @@ func (a *app) pluginLearn(ctx context.Context, l *learnFlags, arg string, given 
 	if err != nil {
 		return err
 	}
-	p := learn.Propose(learn.Run{Asked: e.Manifest.Grants, Given: t.grants, Machine: machine, Seen: t.recorder.Seen(), Doing: doing})
-	return a.learnt(l, e, p, doing)
+	run := learn.Run{Asked: e.Manifest.Grants, Given: t.grants, Machine: machine, Seen: t.recorder.Seen(), Doing: doing, Python: e.Manifest.Runtime != nil}
+	return a.learnt(l, e, learn.Propose(run), t, doing)
 }
 
 // check refuses to write where a manifest is bound to its plugin.
@@ -179,7 +184,7 @@ func (a *app) traceRun(ctx context.Context, s *session, t *traced, machine *targ
 	} else {
 		s.launcher.Machine = machine
 		s.install(t)
-		doing, err = s.exercise(ctx, t.name)
+		doing, err = s.exercise(ctx, t)
 		s.close() // what was refused is told at the end
 	}
 	switch {
@@ -198,7 +203,11 @@ func (a *app) traceCommand(ctx context.Context, t *traced, command []string) err
 	inner := &app{stdout: a.stderr, stderr: a.stderr, args: append(a.inherited(), command...), traced: t}
 	defer inner.close()
 	err := inner.guarded(ctx)
-	if _, printed := errors.AsType[exit](err); printed {
+	code, printed := errors.AsType[exit](err)
+	if printed && command[0] == "run" {
+		t.cut = fmt.Sprintf("bulkhead %s ended with code %d", strings.Join(command, " "), code)
+	}
+	if printed {
 		return nil
 	}
 	return err
@@ -272,28 +281,26 @@ func (s *session) tracedEntries(t *traced) (out []*catalog.Entry) {
 // sampleRules are the rules of the contract that give kernels sample tables.
 var sampleRules = []string{"kernel/rows-add-up", "kernel/empty-table", "kernel/output", "kernel/undo"}
 
+// traceTime is what a traced plugin gets to answer: the host looks at each of its
+// calls that name a file, which takes many times as long as the call.
+const traceTime = 5 * time.Minute
+
 // exercise lets a plugin collect, check and transform.
-func (s *session) exercise(ctx context.Context, name string) (doing string, err error) {
+func (s *session) exercise(ctx context.Context, t *traced) (doing string, err error) {
 	ctx, cancel := s.app.deadline(ctx)
 	defer cancel()
-	p, err := s.doctorPlugin(ctx, name)
+	if s.launcher.CallTimeout == 0 {
+		s.launcher.CallTimeout = traceTime
+	}
+	p, err := s.doctorPlugin(ctx, t.name)
 	if err != nil {
 		return "", failed("The plugin does not start", err)
 	}
-	var did []string
-	collected := doctor.Collect(ctx, []doctor.Plugin{*p}, doctor.DefaultTimeout)
-	if len(p.Description.GetCollectors()) > 0 {
-		did = append(did, "collecting facts of this machine")
-	}
-	if len(p.Description.GetChecks()) > 0 {
-		doctor.Judge(ctx, []doctor.Plugin{*p}, collected, doctor.Options{StartedAt: s.started, Timeout: doctor.DefaultTimeout})
-		did = append(did, "running its checks")
-	}
-	for _, d := range collected.Diagnostics {
-		s.app.warn("%s: %s", d.Summary, d.Detail)
-	}
+	answers := &answers{ClientConnInterface: p.Conn}
+	p.Conn = answers
+	did := s.examine(ctx, p)
 	if len(p.Description.GetKernels()) > 0 {
-		rep := plugintest.RunWith(ctx, s.subject(name), plugintest.Options{Seed: 1, Only: sampleRules})
+		rep := plugintest.RunWith(ctx, s.subject(t.name), plugintest.Options{Seed: 1, Only: sampleRules})
 		if n := rep.Count(plugintest.Failed); n > 0 {
 			s.app.warn("%s of the contract failed, so that the kernels were not seen in full; `bulkhead plugin test` tells more", count(n, "rule", "rules"))
 		}
@@ -302,7 +309,51 @@ func (s *session) exercise(ctx context.Context, name string) (doing string, err 
 	if ctx.Err() != nil {
 		return "", failed("The traced run was cut short", context.Cause(ctx))
 	}
+	if err := answers.failure(); err != nil {
+		t.cut = "the plugin did not answer: " + err.Error()
+	}
 	return joined(did), nil
+}
+
+// examine runs the collectors and checks of a plugin, and says what it did.
+func (s *session) examine(ctx context.Context, p *doctor.Plugin) (did []string) {
+	collected := doctor.Collect(ctx, []doctor.Plugin{*p}, traceTime)
+	if len(p.Description.GetCollectors()) > 0 {
+		did = append(did, "collecting facts of this machine")
+	}
+	if len(p.Description.GetChecks()) > 0 {
+		doctor.Judge(ctx, []doctor.Plugin{*p}, collected, doctor.Options{StartedAt: s.started, Timeout: traceTime})
+		did = append(did, "running its checks")
+	}
+	for _, d := range collected.Diagnostics {
+		s.app.warn("%s: %s", d.Summary, d.Detail)
+	}
+	return did
+}
+
+// answers is the connection to a plugin that notes whether it answered.
+type answers struct {
+	grpc.ClientConnInterface
+
+	mu  sync.Mutex
+	err error
+}
+
+// Invoke passes on, and keeps the first failure.
+func (c *answers) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
+	err := c.ClientConnInterface.Invoke(ctx, method, args, reply, opts...)
+	if err != nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.err = cmp.Or(c.err, err)
+	}
+	return err
+}
+
+func (c *answers) failure() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
 }
 
 func joined(did []string) string {

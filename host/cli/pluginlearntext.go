@@ -12,6 +12,7 @@ import (
 	"github.com/bulkhead-ml/bulkhead/host/catalog"
 	"github.com/bulkhead-ml/bulkhead/host/learn"
 	"github.com/bulkhead-ml/bulkhead/host/report"
+	"github.com/bulkhead-ml/bulkhead/registry/manifest"
 )
 
 // lesson is what `bulkhead plugin learn` prints.
@@ -20,22 +21,44 @@ type lesson struct {
 	Plugin        string `json:"plugin"`
 	// Doing is what the plugin was run for.
 	Doing string `json:"doing"`
+	// CutShort says why the run ended before its time: what came after was not seen.
+	CutShort string `json:"cut_short,omitempty"`
 	// Written is the manifest that was changed.
 	Written string `json:"written,omitempty"`
 	learn.Proposal
 }
 
 // learnt prints a proposal, and writes it where that was asked for.
-func (a *app) learnt(l *learnFlags, e *catalog.Entry, p learn.Proposal, doing string) error {
-	out := lesson{SchemaVersion: report.SchemaVersion, Plugin: e.Name, Doing: doing, Proposal: p}
+func (a *app) learnt(l *learnFlags, e *catalog.Entry, p learn.Proposal, t *traced, doing string) error {
+	out := lesson{SchemaVersion: report.SchemaVersion, Plugin: e.Name, Doing: doing, CutShort: t.cut, Proposal: p}
 	if l.write {
-		name, err := writeGrants(e, slices.Concat(p.Grants, p.NotHere))
+		name, err := writeGrants(e, out.manifest(e.Manifest.Grants))
 		if err != nil {
 			return failed("The manifest could not be written", err)
 		}
 		out.Written = name
 	}
 	return a.result(out)
+}
+
+// manifest are the grants to write. A run that was cut short says nothing of those that
+// were not used.
+func (l lesson) manifest(asked []manifest.Grant) []manifest.Grant {
+	out := slices.Concat(l.Grants, l.NotHere)
+	if l.CutShort == "" {
+		return out
+	}
+	for _, g := range asked {
+		if !slices.ContainsFunc(out, func(have manifest.Grant) bool { return have.String() == g.String() }) {
+			out = append(out, g)
+		}
+	}
+	return out
+}
+
+// more reports whether a run with what is proposed may show more.
+func (l lesson) more() bool {
+	return slices.ContainsFunc(l.Refused, func(r learn.Refusal) bool { return r.Grant != "" })
 }
 
 // WriteJSON writes the proposal as one JSON document.
@@ -58,6 +81,14 @@ func (l lesson) WriteText(w io.Writer, opt report.Options) error {
 	}
 	if l.Lost > 0 {
 		fmt.Fprintf(w, "\n%s of files could not be recorded; the proposal may lack some\n", count(l.Lost, "use", "uses"))
+	}
+	if l.CutShort != "" {
+		fmt.Fprintln(w)
+		say(w, opt, "The run was cut short: %s. The proposal may lack grants, and --write keeps those of the manifest that were not used.", report.CleanLine(l.CutShort))
+	}
+	if l.more() {
+		fmt.Fprintln(w)
+		say(w, opt, "What it was refused it may look into: run it again with these grants, until nothing new is refused.")
 	}
 	if l.Written != "" {
 		_, err := fmt.Fprintf(w, "\nwritten to %s\n", report.CleanLine(l.Written))
@@ -88,6 +119,9 @@ func (l lesson) writeRefused(w io.Writer, opt report.Options) {
 			text = "proposed"
 		}
 		writeColumns(w, opt, "  "+report.CleanLine(r.What), fmt.Sprintf("%s (%s)", text, count(r.Count, "time", "times")))
+	}
+	if l.More > 0 {
+		fmt.Fprintf(w, "  and %d more, which are not listed\n", l.More)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bulkhead-ml/bulkhead/host/catalog"
 	"github.com/bulkhead-ml/bulkhead/host/report"
 	"github.com/bulkhead-ml/bulkhead/registry/archive"
 	"github.com/bulkhead-ml/bulkhead/registry/release"
@@ -104,16 +105,11 @@ func (a *app) pluginPack(ctx context.Context, p *packFlags, dir string) error {
 
 // packOne stages, asks and packs a plugin for one platform.
 func (a *app) packOne(ctx context.Context, p *packFlags, s staging.Source, out *packReport) error {
-	// Beside the archive and not in /tmp, of which a sandbox has its own: a script's
-	// environment could not be shown there.
-	temp, err := os.MkdirTemp(filepath.Dir(p.file("", "", "")), ".bulkhead-pack-")
+	temp, err := p.stage(s)
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(temp)
-	if temp, err = filepath.Abs(temp); err != nil {
-		return err
-	}
 	staged, err := s.Stage(temp, p.version)
 	if err != nil {
 		return err
@@ -137,6 +133,27 @@ func (a *app) packOne(ctx context.Context, p *packFlags, s staging.Source, out *
 	}
 	out.Archives = append(out.Archives, row)
 	return nil
+}
+
+// stage makes a directory for the files of one archive: beside the archive, or else
+// beside the plugin, and if possible not in /tmp, of which a sandbox has its own: the
+// packages of a script could not be shown there.
+func (p *packFlags) stage(s staging.Source) (string, error) {
+	var errs []error
+	for _, hidden := range []bool{false, true} {
+		for _, dir := range []string{filepath.Dir(p.file("", "", "")), filepath.Dir(s.Dir)} {
+			abs, err := filepath.Abs(dir)
+			if err != nil || catalog.Hidden(abs) != hidden {
+				continue
+			}
+			temp, err := os.MkdirTemp(abs, ".bulkhead-pack-")
+			if err == nil {
+				return temp, nil
+			}
+			errs = append(errs, err)
+		}
+	}
+	return "", errors.Join(errs...)
 }
 
 // file is where an archive goes.

@@ -4,11 +4,13 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -101,7 +103,7 @@ func (a *app) pluginTest(ctx context.Context, t *testFlags, args []string) error
 	}
 	// A plugin that does not start at all is told as such, once.
 	if _, err := s.launcher.Start(ctx, name); err != nil {
-		return failed("The plugin does not start", err)
+		return t.notStarted(ctx, name, err)
 	}
 	return a.tested(ctx, t, plugintest.RunWith(ctx, s.subject(name), t.options))
 }
@@ -116,17 +118,14 @@ func (a *app) listRules(t *testFlags, executable string) error {
 // tested prints the outcome and ends with its code.
 func (a *app) tested(ctx context.Context, t *testFlags, rep plugintest.Report) error {
 	if ctx.Err() != nil {
-		return ctx.Err()
+		return context.Cause(ctx)
 	}
 	out := contract{
 		SchemaVersion: report.SchemaVersion, Tool: tool(), Report: rep,
 		Passed: rep.Count(plugintest.Passed), Failed: rep.Count(plugintest.Failed), Skipped: rep.Count(plugintest.Skipped),
 	}
-	if t.badge != "" {
-		write := func(w io.Writer) error { _, err := w.Write(rep.Badge()); return err }
-		if err := writeFile(t.badge, write); err != nil {
-			return failed("The badge could not be written", err)
-		}
+	if err := t.writeBadge(rep); err != nil {
+		return err
 	}
 	if err := a.result(out); err != nil {
 		return err
@@ -137,6 +136,28 @@ func (a *app) tested(ctx context.Context, t *testFlags, rep plugintest.Report) e
 	return nil
 }
 
+// notStarted tells why a plugin does not start.
+func (t *testFlags) notStarted(ctx context.Context, name string, err error) error {
+	told := failed("The plugin does not start", err)
+	if ctx.Err() != nil { // nobody knows whether it would have
+		return told
+	}
+	if err := t.writeBadge(plugintest.NotStarted(name, err)); err != nil {
+		return errors.Join(told, err)
+	}
+	return told
+}
+
+// writeBadge writes the image, where one is wanted. That of a run before must not stay
+// when the plugin does not even start.
+func (t *testFlags) writeBadge(rep plugintest.Report) error {
+	if t.badge == "" {
+		return nil
+	}
+	err := writeFile(t.badge, func(w io.Writer) error { _, err := w.Write(rep.Badge()); return err })
+	return failed("The badge could not be written", err)
+}
+
 // suiteDrain is what an instance gets to end, at the end of a rule. The rules ask
 // how soon it does; on a machine that is busy an idle one may need this long.
 const suiteDrain = plugin.DefaultDrainTimeout
@@ -145,6 +166,9 @@ const suiteDrain = plugin.DefaultDrainTimeout
 func (s *session) subject(name string) plugintest.Subject {
 	return plugintest.Subject{Name: name, Start: func(ctx context.Context, machine string) (*plugintest.Plugin, error) {
 		l := suiteLauncher(s.launcher)
+		if l.Trace != nil { // what it looks for is what it would look for here
+			l.Machine = s.launcher.Machine
+		}
 		if machine != "" {
 			m, err := target.At(machine, "/project", nil)
 			if err != nil {
@@ -156,10 +180,25 @@ func (s *session) subject(name string) plugintest.Subject {
 		if err != nil {
 			return nil, err
 		}
-		stop := func() error { return l.Close(context.WithoutCancel(ctx)) }
+		stop := func() error { return stopIn(ctx, l) }
 		return &plugintest.Plugin{Conn: r.Conn(), Target: r.Target, PID: r.PID(), Shared: sharedTransform(l, r), Stop: stop}, nil
 	}}
 }
+
+// stopIn ends an instance. When the suite itself was ended, nobody waits for what is in
+// hand.
+func stopIn(ctx context.Context, l *catalog.Launcher) error {
+	closing := context.WithoutCancel(ctx)
+	if ctx.Err() != nil {
+		var cancel context.CancelFunc
+		closing, cancel = context.WithTimeout(closing, abandonTime)
+		defer cancel()
+	}
+	return l.Close(closing)
+}
+
+// abandonTime is what an instance gets to end when the suite was interrupted.
+const abandonTime = 300 * time.Millisecond
 
 // suiteLauncher starts one instance as a host's launcher does.
 func suiteLauncher(of *catalog.Launcher) *catalog.Launcher {

@@ -138,6 +138,28 @@ func (s *session) watch(ctx context.Context, instead map[string]catalog.Installa
 	return back
 }
 
+// probationOf is how a plugin is watched; nil when it is not, or when that cannot
+// be found out.
+func (s *session) probationOf(e *catalog.Entry) *probation {
+	if e.ID == "" {
+		return nil
+	}
+	_, scope, err := s.scopeOf(e)
+	if err != nil {
+		return nil
+	}
+	list, err := probations(scope)
+	if err != nil {
+		s.app.warn("%v", err)
+	}
+	for _, p := range list {
+		if slices.Contains(p.Plugins, e.ID) {
+			return &p
+		}
+	}
+	return nil
+}
+
 // timed reports whether the user bounds the time of plugins.
 func (s *session) timed() bool {
 	if s.callTimeout() > 0 {

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bulkhead-ml/bulkhead/host/report"
+	"github.com/bulkhead-ml/bulkhead/internal/scratch"
 	"github.com/bulkhead-ml/bulkhead/registry/archive"
 	"github.com/bulkhead-ml/bulkhead/registry/files"
 	"github.com/bulkhead-ml/bulkhead/registry/keys"
@@ -82,17 +83,16 @@ func (s signer) describeArchive(ctx context.Context, file string) (_ *pluginv1.D
 		return nil, err
 	}
 	defer f.Close()
-	temp, err := os.MkdirTemp("", "bulkhead-sign-")
+	temp, err := scratch.New("sign")
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(temp)
-	dir := filepath.Join(temp, "plugin")
+	defer func() { err = errors.Join(err, temp.Close()) }()
+	dir := filepath.Join(temp.Path, "plugin")
 	u, err := archive.Unpack(ctx, f, dir, archive.Limits{})
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, archive.Remove(dir)) }()
 	session, name, err := s.openPlugin(ctx, filepath.Join(dir, u.Manifest.Executable))
 	if err != nil {
 		return nil, err

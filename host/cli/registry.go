@@ -10,7 +10,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"slices"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -38,7 +37,7 @@ func (a *app) registryCmd() *cobra.Command {
 	}
 	cmd.AddCommand(
 		a.registryTrustCmd(), a.registryForgetCmd(), a.registryListCmd(), a.registrySearchCmd(),
-		a.registryInitCmd(), a.registryAddPublisherCmd(), a.registryRevokePublisherCmd(), a.registryRotateCmd(), a.registryRefreshCmd(),
+		a.registryInitCmd(), a.registryAddPublisherCmd(), a.registryRevokePublisherCmd(), a.registryRotateCmd(), a.registryExpiryCmd(), a.registryRefreshCmd(),
 		a.registryPublishCmd(), a.registryYankCmd(), a.registryServeCmd(), a.registryMirrorCmd(), a.registryVerifyCmd(), a.registryKeysCmd(),
 	)
 	return cmd
@@ -184,61 +183,6 @@ func (a *app) expiries(ctx context.Context, src files.Source) error {
 	return a.done("the registry %s is fresh; its timestamp is good until %s", look.Name, look.Expires["timestamp"].Format("2006-01-02 15:04 MST"))
 }
 
-func (a *app) registryRotateCmd() *cobra.Command {
-	var o ownerFlags
-	var given []string
-	var threshold int
-	cmd := &cobra.Command{
-		Use: "rotate ROLE", Short: "Give a role other keys, or sign it anew before it expires", Args: exactly(1, "one of root, targets, snapshot and timestamp"),
-		Long: "Rotate replaces the keys of root, targets, snapshot or timestamp by those of\n" +
-			"--key, and makes a new root that says so. It needs the keys of the root, those\n" +
-			"of the role if there still are any, and those of snapshot and timestamp. Without\n" +
-			"--key the role keeps its keys and is signed anew.\n\n" +
-			"A publisher's keys are replaced with add-publisher.",
-		Example: "  bulkhead registry keys generate acme-timestamp-2\n  bulkhead registry rotate timestamp --key acme-timestamp-2",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if !slices.Contains(keyRoles[:4], args[0]) {
-				return misuse("%q cannot be rotated: the roles are root, targets, snapshot and timestamp; a publisher's keys are changed with add-publisher, and the log keeps its key", args[0])
-			}
-			if len(given) == 0 && cmd.Flags().Changed("threshold") {
-				return misuse("--threshold is one of new keys; give all keys that the role shall have with --key, old ones too")
-			}
-			def, err := o.role(given, threshold)
-			if err != nil {
-				return err
-			}
-			return a.change(cmd.Context(), &o, func(r *repo.Repo, _ *keys.Chain, _ files.Store) error {
-				if err := r.Rotate(cmd.Context(), args[0], def); err != nil {
-					return err
-				}
-				return a.done("the role %s is signed by %s now", args[0], keysText(def))
-			})
-		},
-	}
-	o.register(cmd.Flags())
-	roleFlags(cmd, &given, &threshold)
-	return cmd
-}
-
-// roleFlags are the keys and the threshold of a role.
-func roleFlags(cmd *cobra.Command, given *[]string, threshold *int) {
-	f := cmd.Flags()
-	f.StringArrayVar(given, "key", nil, "public `key`: its line, a file with it, or the name of a key here; repeat for more")
-	f.IntVar(threshold, "threshold", 1, "`number` of the keys that must sign")
-}
-
-func (k *keyFlags) role(given []string, threshold int) (repo.Role, error) {
-	public, err := k.publicKeys(given)
-	return repo.Role{Keys: public, Threshold: threshold}, err
-}
-
-func keysText(def repo.Role) string {
-	if len(def.Keys) == 0 {
-		return "the same keys as before"
-	}
-	return fmt.Sprintf("%d of %s", def.Threshold, count(len(def.Keys), "key", "keys"))
-}
-
 func (a *app) registryAddPublisherCmd() *cobra.Command {
 	var o ownerFlags
 	var given []string
@@ -309,7 +253,8 @@ type auditReport struct {
 	SchemaVersion string            `json:"schema_version"`
 	Name          string            `json:"name"`
 	LogKey        string            `json:"log_key"`
-	RootDigest    string            `json:"root_sha256"` // of the first root
+	FormerLogs    []string          `json:"former_log_keys,omitempty"` // the oldest first
+	RootDigest    string            `json:"root_sha256"`               // of the first root
 	Sound         bool              `json:"sound"`
 	Publishers    []listedPublisher `json:"publishers"`
 	Releases      int               `json:"releases"`
@@ -334,7 +279,7 @@ func newAuditReport(r *repo.Report) auditReport {
 		Targets: r.Targets, Bytes: r.Bytes, Records: r.Records, Problems: r.Problems,
 	}
 	if o := r.Overview; o != nil {
-		out.Name, out.LogKey, out.RootDigest = o.Name, o.LogKey, digestText(o.Root)
+		out.Name, out.LogKey, out.FormerLogs, out.RootDigest = o.Name, o.LogKey, o.FormerLogs, digestText(o.Root)
 		for _, p := range o.Publishers {
 			out.Publishers = append(out.Publishers, listedPublisher{Namespace: p.Namespace, Threshold: p.Threshold, KeyIDs: p.KeyIDs, Version: p.Version})
 		}

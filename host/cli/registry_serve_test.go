@@ -51,7 +51,7 @@ func TestRegistryServe(t *testing.T) {
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
-	kill := time.AfterFunc(time.Minute, func() { _ = server.Process.Kill() })
+	kill := time.AfterFunc(5*time.Minute, func() { _ = server.Process.Kill() })
 	defer kill.Stop()
 	lines := bufio.NewReader(stderr)
 	line, err := lines.ReadString('\n')

@@ -109,7 +109,7 @@ func (a *app) registryInit(ctx context.Context, o *initFlags, address string) er
 	defer chain.Close()
 	roles, made, err := a.initRoles(o, chain)
 	if err != nil {
-		return failed("The registry has no keys", err)
+		return signingError("The registry has no keys", err)
 	}
 	created, err := repo.Init(ctx, store, repo.InitOptions{
 		Options: repo.Options{Keys: chain}, Name: o.name, Log: roles["log"].Keys[0], Roles: without(roles, "log"), Expiry: expiry,

@@ -112,9 +112,12 @@ func (a *app) registryVerifyCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			shown := a.steps(false)
+			o.Progress = shown.auditing
 			found, err := repo.Verify(cmd.Context(), src, o)
+			shown.done()
 			if err != nil {
-				return registryError(err)
+				return signingError("The registry could not be audited", err)
 			}
 			if err := a.result(newAuditReport(found)); err != nil {
 				return err
@@ -168,7 +171,10 @@ func (a *app) registryMirror(ctx context.Context, src files.Source, to string, f
 	if f.root == "" || f.logKey == "" {
 		a.warn("the registry's own root and log key are believed; give --root and --log-key to compare them with what its owner handed out")
 	}
+	shown := a.steps(false)
+	o.Progress = shown.auditing
 	found, err := repo.Mirror(ctx, src, dst, o)
+	shown.done()
 	if err != nil && found != nil && !found.Sound() {
 		if err := a.result(newAuditReport(found)); err != nil {
 			return err

@@ -36,10 +36,13 @@ type replayed struct {
 	// Reason of one that was skipped or failed.
 	Reason string `json:"reason,omitempty"`
 	// Nodes that came out differently, Metrics with the old value and the new one,
-	// and Tables row by row, where both could be had.
-	Nodes   []string       `json:"nodes,omitempty"`
-	Metrics []metricChange `json:"metrics,omitempty"`
-	Tables  []tableChange  `json:"tables,omitempty"`
+	// and Tables row by row, where both could be had. Unsteady are those of the nodes
+	// that differ from run to run with the old version, too, so that nothing follows
+	// from them.
+	Nodes    []string       `json:"nodes,omitempty"`
+	Unsteady []string       `json:"unsteady,omitempty"`
+	Metrics  []metricChange `json:"metrics,omitempty"`
+	Tables   []tableChange  `json:"tables,omitempty"`
 }
 
 // metricChange is a metric that differs; a value is empty where there is none.
@@ -56,8 +59,8 @@ type replays struct{ list []replayed }
 // replayGate repeats the latest runs that used a plugin in its locked version with
 // the new one. Differences are told and refuse nothing; a run that fails with the
 // new version only does.
-func (s *session) replayGate(ctx context.Context, c *upgrade.Candidate, g gateFlags, all *replays) (string, error) {
-	found, err := s.recordedWith(c.ID, g.replay)
+func (s *session) replayGate(ctx context.Context, c *upgrade.Candidate, g gateFlags, ofUser bool, all *replays) (string, error) {
+	found, err := s.recordedWith(c, g.replay, ofUser)
 	if err != nil {
 		return "", err
 	}
@@ -96,21 +99,21 @@ func replaySum(counts map[string]int) string {
 	return fmt.Sprintf("%s: %s", count(total, "recorded run", "recorded runs"), strings.Join(parts, ", "))
 }
 
-// recordedWith lists the latest runs of this project that went well and used a
-// plugin in the version that is locked.
-func (s *session) recordedWith(id string, most int) (out []*runs.Record, err error) {
+// recordedWith lists the latest runs that went well and used a plugin in the
+// version that is locked: those of this project, or of any for a plugin of the
+// user.
+func (s *session) recordedWith(c *upgrade.Candidate, most int, ofUser bool) (out []*runs.Record, err error) {
 	store, err := runStore()
-	if err != nil || s.cfg == nil {
+	if err != nil || !ofUser && s.cfg == nil || c.Before.Executable == "" {
 		return nil, err
 	}
 	list, err := store.List(runs.Filter{Status: runs.OK})
 	if err != nil {
 		s.app.log.Warn("some runs cannot be read, and are not repeated", "error", err)
 	}
-	digests := s.digestsOf(id)
 	for _, r := range list {
-		used := slices.ContainsFunc(r.Plugins, func(p runs.Plugin) bool { return slices.Contains(digests, p.SHA256) })
-		if len(out) == most || !used || r.RerunOf != "" || !s.ofProject(r) {
+		used := slices.ContainsFunc(r.Plugins, func(p runs.Plugin) bool { return p.SHA256 == c.Before.Executable })
+		if len(out) == most || !used || r.RerunOf != "" || !ofUser && !s.ofProject(r) {
 			continue
 		}
 		full, err := store.Get(r.ID) // a list has no nodes
@@ -121,16 +124,6 @@ func (s *session) recordedWith(id string, most int) (out []*runs.Record, err err
 		out = append(out, full)
 	}
 	return out, nil
-}
-
-// digestsOf are the executables of a plugin of a registry that is locked now.
-func (s *session) digestsOf(id string) (out []string) {
-	for _, e := range s.launcher.Catalog.Entries() {
-		if e.ID == id {
-			out = append(out, e.Digest)
-		}
-	}
-	return out
 }
 
 // ofProject reports whether a run was one of this configuration.
@@ -148,12 +141,12 @@ func (s *session) ofProject(r *runs.Record) bool {
 // needed to judge.
 func (s *session) replay(ctx context.Context, c *upgrade.Candidate, old *runs.Record) replayed {
 	out := replayed{Run: old.ID, Pipeline: old.Pipeline, Plugin: c.ID, Old: c.From, New: c.To, Outcome: skippedOutcome}
-	dir, err := os.MkdirTemp(spillDir(), "replay-")
+	dir, remove, err := replayDir(spillDir())
 	if err != nil {
 		out.Reason = err.Error()
 		return out
 	}
-	defer os.RemoveAll(dir)
+	defer remove()
 	p := &replay{session: s, candidate: c, old: old, dir: dir, out: &out}
 	if p.resolved, err = repeatable(old); err == nil {
 		err = p.run(ctx)
@@ -200,6 +193,21 @@ func (p *replay) run(ctx context.Context) error {
 	}
 	p.out.Outcome = differsOutcome
 	return p.tables(ctx)
+}
+
+// unsteady finds nodes that the old version does not repeat.
+func (p *replay) unsteady(again *runs.Record) error {
+	before, after := comparableRuns(p.old, again, false)
+	compared, err := runs.Compare(before, after)
+	if err != nil {
+		return err
+	}
+	for _, ch := range compared.Changes {
+		if ch.Area == runs.AreaResult && slices.Contains(p.out.Nodes, ch.Subject) && !slices.Contains(p.out.Unsteady, ch.Subject) {
+			p.out.Unsteady = append(p.out.Unsteady, ch.Subject)
+		}
+	}
+	return nil
 }
 
 // results takes over what differs.
@@ -278,9 +286,8 @@ func (p *replay) repeat(ctx context.Context, name string, withNew bool, save str
 // exchanged are the plugins of the run with the new version of this one.
 func (p *replay) exchanged() []runs.Plugin {
 	out := slices.Clone(p.old.Plugins)
-	digests := p.session.digestsOf(p.candidate.ID)
 	for i := range out {
-		if slices.Contains(digests, out[i].SHA256) {
+		if out[i].SHA256 == p.candidate.Before.Executable {
 			out[i].Version, out[i].SHA256 = p.candidate.To, p.candidate.Installation.Executable
 		}
 	}
@@ -294,8 +301,14 @@ func (p *replay) tables(ctx context.Context) error {
 		dir     string
 		withNew bool
 	}{{before, false}, {after, true}} {
-		if now, err := p.repeat(ctx, filepath.Base(one.dir)+"-record", one.withNew, one.dir); err != nil || now.Status != runs.OK {
+		now, err := p.repeat(ctx, filepath.Base(one.dir)+"-record", one.withNew, one.dir)
+		if err != nil || now.Status != runs.OK {
 			return fmt.Errorf("the tables could not be compared: %s", whyFailed(now, err))
+		}
+		if !one.withNew {
+			if err := p.unsteady(now); err != nil {
+				return err
+			}
 		}
 	}
 	for _, node := range p.out.Nodes {

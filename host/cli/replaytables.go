@@ -40,11 +40,12 @@ type tableChange struct {
 type columnChange struct {
 	Name string `json:"name"`
 	Rows int64  `json:"rows"` // that differ
-	// Of numbers: the largest difference, and the largest relative to the larger of
-	// both values; absent for others.
+	// Of pairs of finite numbers: the largest difference, and the largest relative to
+	// the larger of both values; absent where there are none.
 	MaxAbsolute *float64 `json:"max_absolute,omitempty"`
 	MaxRelative *float64 `json:"max_relative,omitempty"`
-	// Classes are the most frequent changes of other values.
+	// Classes are the most frequent changes of other values, also to and from a
+	// missing one, NaN and infinity.
 	Classes []classChange `json:"classes,omitempty"`
 }
 
@@ -159,7 +160,6 @@ type tableComparison struct {
 type columnComparison struct {
 	columnChange
 	old, new int // indices
-	numbers  bool
 	pairs    map[classChange]int64
 }
 
@@ -171,7 +171,7 @@ func newTableComparison(node string, old, now []string) *tableComparison {
 			c.change.Gone = append(c.change.Gone, name)
 			continue
 		}
-		c.columns = append(c.columns, &columnComparison{columnChange: columnChange{Name: name}, old: i, new: j, numbers: true, pairs: map[classChange]int64{}})
+		c.columns = append(c.columns, &columnComparison{columnChange: columnChange{Name: name}, old: i, new: j, pairs: map[classChange]int64{}})
 	}
 	for _, name := range now {
 		if !slices.Contains(old, name) {
@@ -223,17 +223,21 @@ func (c *tableComparison) row(a, b []string) (differs bool) {
 // add takes two values that differ.
 func (c *columnComparison) add(old, now string) {
 	c.Rows++
-	x, errX := strconv.ParseFloat(old, 64)
-	y, errY := strconv.ParseFloat(now, 64)
-	if errX == nil && errY == nil {
+	x, isX := finite(old)
+	y, isY := finite(now)
+	if isX && isY {
 		c.MaxAbsolute = largest(c.MaxAbsolute, math.Abs(x-y))
 		c.MaxRelative = largest(c.MaxRelative, math.Abs(x-y)/max(math.Abs(x), math.Abs(y)))
-	} else {
-		c.numbers = false
+		return
 	}
 	if pair := (classChange{Old: short(old), New: short(now)}); len(c.pairs) < maxClassPairs || c.pairs[pair] > 0 {
 		c.pairs[pair]++
 	}
+}
+
+func finite(text string) (float64, bool) {
+	x, err := strconv.ParseFloat(text, 64)
+	return x, err == nil && !math.IsNaN(x) && !math.IsInf(x, 0)
 }
 
 // short is the beginning of a value that is shown.
@@ -265,10 +269,7 @@ func (c *tableComparison) finish() tableChange {
 		if col.Rows == 0 {
 			continue
 		}
-		if !col.numbers {
-			col.MaxAbsolute, col.MaxRelative = nil, nil
-			col.Classes = mostFrequent(col.pairs)
-		}
+		col.Classes = mostFrequent(col.pairs)
 		c.change.Columns = append(c.change.Columns, col.columnChange)
 	}
 	return c.change

@@ -38,13 +38,13 @@ func TestCompareTables(t *testing.T) {
 	tests := map[string]struct{ suffix, old, now, want string }{
 		"numbers":       {".csv", "x,y\n1,2\n3,4\n5,6\n", "x,y\n1,2\n3,4.5\n5,5\n", "n: 2 of 3 rows differ | y: 2 rows, by at most 1 (relative 0.167)"},
 		"zero":          {".csv", "x\n0\n", "x\n-2\n", "n: 1 of 1 row differs | x: 1 row, by at most 2 (relative 1)"},
-		"not a number":  {".csv", "x\nNaN\n1\n", "x\n1\n1\n", "n: 1 of 2 rows differ | x: 1 row"},
-		"infinite":      {".csv", "x\n+Inf\n", "x\n1\n", "n: 1 of 1 row differs | x: 1 row, by at most 1.8e+308"},
+		"not a number":  {".csv", "x\nNaN\n1\n", "x\n1\n1\n", `n: 1 of 2 rows differ | x: 1 row, "NaN" -> "1" 1 time`},
+		"infinite":      {".csv", "x\n+Inf\n", "x\n1\n", `n: 1 of 1 row differs | x: 1 row, "+Inf" -> "1" 1 time`},
 		"classes":       {".csv", "c\nyes\nno\nno\n\n", "c\nno\nyes\nyes\nyes\n", `n: 3 of 3 rows differ, 4 rows instead of 3 | c: 3 rows, "no" -> "yes" 2 times, "yes" -> "no" 1 time`},
-		"mixed":         {".csv", "c\n1\n2\n", "c\n\"\"\n3\n", `n: 2 of 2 rows differ | c: 2 rows, "1" -> "" 1 time, "2" -> "3" 1 time`},
+		"mixed":         {".csv", "c\n1\n2\n", "c\n\"\"\n3\n", `n: 2 of 2 rows differ | c: 2 rows, by at most 1 (relative 0.333), "1" -> "" 1 time`},
 		"fewer rows":    {".csv", "x\n1\n2\n3\n", "x\n1\n", "n: 0 of 1 row differs, 1 row instead of 3"},
 		"other columns": {".csv", "a,b\n1,2\n", "b,c\n2,3\n", "n: 0 of 1 row differs, columns that are gone: a, columns that are new: c"},
-		"other order":   {".csv", "a,b\n1,2\n", "b,a\n2,1\n", "n: 0 of 1 row differs"},
+		"other order":   {".csv", "a,b\n1,2\n", "b,a\n2,1\n", "n: 0 of 1 row differs; what it learnt, a type or the order of columns is another"},
 		"lines":         {".jsonl", "{\"x\":1,\"v\":[1,2]}\n{\"x\":2,\"v\":[3]}\n", "{\"v\":[1,2],\"x\":1}\n{\"x\":2.5,\"v\":[4]}\n", `n: 1 of 2 rows differ | v: 1 row, "[3]" -> "[4]" 1 time | x: 1 row, by at most 0.5 (relative 0.2)`},
 		"no rows":       {".jsonl", "", "{\"x\":1}\n", "n: 0 of 0 rows differ, 1 row instead of 0, columns that are new: x"},
 	}

@@ -20,6 +20,9 @@ func (r replayed) write(w io.Writer, opt report.Options) {
 	for _, t := range r.Tables {
 		t.write(w, opt)
 	}
+	if len(r.Unsteady) > 0 {
+		say(w, opt, "  nothing follows from %s: with %s it differs from run to run, too", strings.Join(r.Unsteady, ", "), r.Old)
+	}
 	if len(r.Tables) == 0 && len(r.Nodes) > 0 {
 		say(w, opt, "  came out differently: %s", strings.Join(r.Nodes, ", "))
 	}
@@ -45,10 +48,18 @@ func (t tableChange) write(w io.Writer, opt report.Options) {
 			text += fmt.Sprintf(", columns that are %s: %s", names.verb, strings.Join(names.list, ", "))
 		}
 	}
+	if t.same() {
+		text += "; what it learnt, a type or the order of columns is another"
+	}
 	say(w, opt, "  %s: %s", t.Node, text)
 	for _, c := range t.Columns {
 		say(w, opt, "    %s: %s", c.Name, c.text())
 	}
+}
+
+// same reports whether the rows are written alike.
+func (t tableChange) same() bool {
+	return t.Differing == 0 && t.OldRows == t.NewRows && len(t.Gone)+len(t.Added) == 0
 }
 
 // text says how a column differs.

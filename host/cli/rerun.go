@@ -130,6 +130,7 @@ func (a *app) rerunCmd() *cobra.Command {
 func (a *app) rerun(ctx context.Context, ref string, f runFlags, sinks bool) error {
 	ctx, cancel := a.deadline(ctx)
 	defer cancel()
+	a.finishCommits()
 	store, err := runStore()
 	if err != nil {
 		return err

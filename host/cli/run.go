@@ -128,7 +128,7 @@ func (w *work) perform(ctx context.Context, f runFlags, stream *eventStream) err
 		StartedAt: w.session.started, Nodes: []report.Node{}, Plugins: []report.Plugin{}, Diagnostics: []report.Diagnostic{},
 	}
 	if !f.noFlight {
-		if err := w.preflight(ctx, &rep); err != nil {
+		if err := w.preflight(ctx, &rep, stream); err != nil {
 			return err
 		}
 	}
@@ -153,7 +153,7 @@ func (w *work) perform(ctx context.Context, f runFlags, stream *eventStream) err
 
 // preflight diagnoses this machine with what the pipeline asks for. Errors
 // refuse the run, in the first second instead of the sixth hour.
-func (w *work) preflight(ctx context.Context, rep *report.Run) error {
+func (w *work) preflight(ctx context.Context, rep *report.Run, stream *eventStream) error {
 	if len(w.block.Preflight) == 0 {
 		return nil
 	}
@@ -165,6 +165,7 @@ func (w *work) preflight(ctx context.Context, rep *report.Run) error {
 	if err != nil {
 		return err
 	}
+	ended := stream.preflight(w)
 	diagnosis, err := w.session.diagnose(ctx, &examination{}, doctor.Options{
 		Target: report.Target{Kind: report.TargetMachine}, Selection: chosen, Timeout: w.session.app.share(),
 	})
@@ -172,6 +173,7 @@ func (w *work) preflight(ctx context.Context, rep *report.Run) error {
 		return err
 	}
 	w.judge(rep, diagnosis)
+	ended(rep)
 	return nil
 }
 
@@ -223,7 +225,9 @@ func (w *work) execute(ctx context.Context, rep *report.Run, f runFlags, stream 
 	if err != nil {
 		return err
 	}
+	w.takeBackEarlier(ctx)
 	record := w.record(plan, f.noRecord)
+	options.Effects = record.effects()
 	progress := w.session.app.progress(plan)
 	events := fanOut(progress.events(), told.events(), record.events())
 	if stream != nil {
@@ -284,7 +288,7 @@ func (w *work) result(ctx context.Context, rep *report.Run, result *pipeline.Res
 		w.count(n)
 	}
 	for _, s := range result.Sinks {
-		rep.Sinks = append(rep.Sinks, report.Sink{Node: s.Node, Path: s.Path, Rows: s.Rows, Bytes: s.Bytes, SHA256: s.SHA256})
+		rep.Sinks = append(rep.Sinks, report.Sink{Node: s.Node, Path: s.Path, Rows: s.Rows, Bytes: s.Bytes, SHA256: s.SHA256, Replaced: s.Replaced})
 	}
 	for _, u := range result.Undone {
 		undone := report.Undone{Node: u.Node}

@@ -218,7 +218,7 @@ func (r *recorder) end(result *pipeline.Result, rep report.Run) {
 			r.source(&record.Sources[i], result)
 		}
 		for _, s := range result.Sinks {
-			record.Sinks = append(record.Sinks, runs.Sink{Node: s.Node, Path: s.Path, SHA256: "sha256:" + s.SHA256, Rows: s.Rows, Bytes: s.Bytes})
+			record.Sinks = append(record.Sinks, runs.Sink{Node: s.Node, Path: s.Path, SHA256: "sha256:" + s.SHA256, Rows: s.Rows, Bytes: s.Bytes, Replaced: s.Replaced})
 		}
 	})
 	if err != nil {

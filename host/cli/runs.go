@@ -24,10 +24,10 @@ func (a *app) runsCmd() *cobra.Command {
 			"default ~/.local/state/bulkhead/runs), or where " + runs.DirVariable + " says.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return misuse("choose what to do: %s list, show, metrics, compare or remove", cmd.CommandPath())
+			return misuse("choose what to do: %s list, show, metrics, compare, undo or remove", cmd.CommandPath())
 		},
 	}
-	cmd.AddCommand(a.runsListCmd(), a.runsShowCmd(), a.runsMetricsCmd(), a.runsCompareCmd(), a.runsRemoveCmd())
+	cmd.AddCommand(a.runsListCmd(), a.runsShowCmd(), a.runsMetricsCmd(), a.runsCompareCmd(), a.runsUndoCmd(), a.runsRemoveCmd())
 	return cmd
 }
 
@@ -77,6 +77,7 @@ func (a *app) runsListCmd() *cobra.Command {
 }
 
 func (a *app) runsList(f runs.Filter) error {
+	a.finishCommits()
 	store, err := runStore()
 	if err != nil {
 		return err
@@ -128,6 +129,7 @@ func (a *app) runsShowCmd() *cobra.Command {
 		Use: "show RUN", Short: "Show everything that is known of a run",
 		Args: exactly(1, "one run, by its id or the beginning of it"),
 		RunE: func(_ *cobra.Command, args []string) error {
+			a.finishCommits()
 			store, err := runStore()
 			if err != nil {
 				return err

@@ -37,6 +37,7 @@ func (r runRecord) WriteText(w io.Writer, opt report.Options) error {
 		return err
 	}
 	r.reasons(w, opt)
+	r.owed(w, opt)
 	r.files(w, opt)
 	r.metrics(w, opt)
 	return nil
@@ -73,6 +74,20 @@ func (r runRecord) reasons(w io.Writer, opt report.Options) {
 	}
 }
 
+// owed are side effects that are still there.
+func (r runRecord) owed(w io.Writer, opt report.Options) {
+	for _, e := range r.Owed {
+		text := fmt.Sprintf("%s did something outside of the pipeline that is still to be taken back", e.Node)
+		if e.Problem != "" {
+			text += ": " + e.Problem
+		}
+		say(w, opt, "%s", text)
+	}
+	if len(r.Owed) > 0 {
+		say(w, opt, "`bulkhead runs undo %s` takes it back.", r.Short())
+	}
+}
+
 // files are the sources, the sinks and the plugins.
 func (r runRecord) files(w io.Writer, opt report.Options) {
 	fmt.Fprintln(w)
@@ -81,6 +96,9 @@ func (r runRecord) files(w io.Writer, opt report.Options) {
 	}
 	for _, s := range r.Sinks {
 		say(w, opt, "wrote  %s  %s", s.Path, shortDigest(s.SHA256))
+		if s.Replaced > 0 {
+			say(w, opt, "       %s that the format does not have became null", count(int(s.Replaced), "value", "values"))
+		}
 	}
 	for _, p := range r.Plugins {
 		say(w, opt, "plugin %s %s  %s  %s", p.Name, p.Version, cmp.Or(p.Level, "not started"), shortDigest(p.SHA256))

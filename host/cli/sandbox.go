@@ -4,8 +4,10 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -38,9 +40,9 @@ func (a *app) sandboxStatusCmd() *cobra.Command {
 			"outside, and says which levels stand.",
 		Args: exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			exe, err := os.Executable()
+			exe, err := ownBinary()
 			if err != nil {
-				return failed("The host does not find its own binary", err)
+				return err
 			}
 			levels, err := selftest.Probe(cmd.Context(), exe)
 			if err != nil {
@@ -49,6 +51,18 @@ func (a *app) sandboxStatusCmd() *cobra.Command {
 			return a.result(sandboxStatus{SchemaVersion: report.SchemaVersion, Default: sandbox.DefaultFloor, Levels: levels, Runtimes: containerRuntimes()})
 		},
 	}
+}
+
+// ownBinary is the program to start behind walls: the host itself.
+func ownBinary() (string, error) {
+	exe, err := os.Executable()
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w: there is no /proc here; mount it first: mount -t proc proc /proc", err)
+	}
+	if err != nil {
+		return "", failed("The host does not find its own binary", err)
+	}
+	return exe, nil
 }
 
 // sandboxStatus is what `bulkhead sandbox status` prints.
@@ -121,9 +135,9 @@ func (a *app) selftest(ctx context.Context, only []string, level string) error {
 	if err := knownAttacks(only); err != nil {
 		return err
 	}
-	exe, err := os.Executable()
+	exe, err := ownBinary()
 	if err != nil {
-		return failed("The host does not find its own binary", err)
+		return err
 	}
 	options := selftest.Options{Executable: exe, Only: only, Progress: a.selftestProgress()}
 	if level != "" {

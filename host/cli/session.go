@@ -55,6 +55,9 @@ func (a *app) openWith(ctx context.Context, paths []string, machine *target.Mach
 	if err := s.load(ctx, paths); err != nil {
 		return nil, err
 	}
+	if err := s.recovered(ctx, paths); err != nil {
+		return nil, err
+	}
 	floor, floors, err := s.floors()
 	if err != nil {
 		return nil, err

@@ -13,6 +13,7 @@ import (
 
 	"github.com/bulkhead-ml/bulkhead/host/report"
 	"github.com/bulkhead-ml/bulkhead/host/upgrade"
+	"github.com/bulkhead-ml/bulkhead/registry/repo"
 	"github.com/bulkhead-ml/bulkhead/registry/trust"
 )
 
@@ -74,6 +75,24 @@ func (p *steps) fetching(e trust.Event) {
 		text += fmt.Sprintf(" %s of %s", bytesText(e.Bytes), bytesText(e.Total))
 	}
 	p.draw(text)
+}
+
+// auditing tells how far an audit or a copy of a registry is, now and then.
+func (p *steps) auditing(e repo.Progress) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if time.Since(p.shown) < 100*time.Millisecond {
+		return
+	}
+	p.shown = time.Now()
+	text := fmt.Sprintf("%s %d", e.Step, e.Done)
+	if e.Total > 0 {
+		text += fmt.Sprintf(" of %d", e.Total)
+	}
+	if e.Size > 0 {
+		text += fmt.Sprintf(", %s of %s", bytesText(e.Bytes), bytesText(e.Size))
+	}
+	p.draw(text + " " + e.Name) // which may be cut off
 }
 
 // draw shows a line where somebody watches.

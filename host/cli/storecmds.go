@@ -5,7 +5,6 @@ package cli
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -75,112 +74,6 @@ func (c collected) WriteText(w io.Writer, opt report.Options) error {
 	return err
 }
 
-// verified is what `bulkhead plugin verify` prints.
-type verified struct {
-	SchemaVersion string           `json:"schema_version"`
-	Plugins       []verifiedPlugin `json:"plugins"`
-}
-
-type verifiedPlugin struct {
-	ID      string `json:"id"`
-	Version string `json:"version"`
-	H1      string `json:"h1"`
-	// Known is how the digest is known: signed, logged, unpacked.
-	Known  []string `json:"known"`
-	Status string   `json:"status"` // ok, damaged, missing or repaired
-	Detail string   `json:"detail,omitempty"`
-}
-
-func (a *app) pluginVerifyCmd() *cobra.Command {
-	var f scopeFlags
-	var repair bool
-	cmd := &cobra.Command{
-		Use: "verify", Short: "Check every file of the installed plugins against the lock file", Args: exactly(0, "no arguments"),
-		Long: "Verify reads every file of every locked plugin and compares it with the lock\n" +
-			"file. It ends with code 2 when one is missing or was changed; --repair fetches\n" +
-			"those again and keeps the changed ones aside.",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.inScope(cmd, f, func(_ *session, i *installer.Installer) error { return a.verifyPlugins(cmd.Context(), i, repair) })
-		},
-	}
-	f.register(cmd)
-	cmd.Flags().BoolVar(&repair, "repair", false, "fetch again what is missing or was changed")
-	return cmd
-}
-
-func (a *app) verifyPlugins(ctx context.Context, i *installer.Installer, repair bool) error {
-	current, _, err := i.Scope.Current()
-	if err != nil {
-		return failed("The lock file cannot be read", err)
-	}
-	out, bad := verified{SchemaVersion: report.SchemaVersion, Plugins: []verifiedPlugin{}}, false
-	for _, p := range current.Plugins {
-		row := verifyPlugin(ctx, i, p)
-		if row.Status != "ok" && repair {
-			if err := i.Repair(ctx, p); err != nil {
-				row.Detail += "; it could not be repaired: " + err.Error()
-			} else {
-				row.Status = "repaired"
-			}
-		}
-		bad = bad || row.Status == "damaged" || row.Status == "missing"
-		out.Plugins = append(out.Plugins, row)
-	}
-	if err := a.result(out); err != nil {
-		return err
-	}
-	if bad {
-		return exit(ExitErrors)
-	}
-	return nil
-}
-
-// verifyPlugin reads all files of one plugin.
-func verifyPlugin(ctx context.Context, i *installer.Installer, p lock.Plugin) verifiedPlugin {
-	row := verifiedPlugin{ID: p.ID, Version: p.Version, Known: []string{}, Status: "ok"}
-	pl, ok := i.Here(p)
-	if !ok {
-		row.Status, row.Detail = "missing", "the lock file has nothing for "+release.Host()
-		return row
-	}
-	row.H1, row.Known = pl.H1, append(row.Known, pl.Known...)
-	err := i.Store.Verify(ctx, pl.H1)
-	_, missing := errors.AsType[*install.MissingError](err)
-	switch {
-	case missing:
-		row.Status, row.Detail = "missing", err.Error()
-	case err != nil:
-		row.Status, row.Detail = "damaged", err.Error()
-	}
-	return row
-}
-
-// WriteJSON writes the outcome as one JSON document.
-func (v verified) WriteJSON(w io.Writer) error { return writeJSON(w, v) }
-
-// WriteText writes a line for each plugin.
-func (v verified) WriteText(w io.Writer, opt report.Options) error {
-	bad := 0
-	for _, p := range v.Plugins {
-		text := fmt.Sprintf("%s %s, %s", p.ID, p.Version, strings.Join(p.Known, ", "))
-		if p.Detail != "" {
-			text += ": " + p.Detail
-		}
-		writeTerm(w, opt, 0, 10, p.Status, text)
-		if p.Status == "damaged" || p.Status == "missing" {
-			bad++
-		}
-	}
-	var err error
-	switch {
-	case len(v.Plugins) == 0:
-		_, err = fmt.Fprintln(w, "No plugin of a registry is installed here.")
-	case bad > 0:
-		_, err = fmt.Fprintf(w, "\n%s not what the lock file says; `bulkhead plugin verify --repair` fetches again.\n", count(bad, "plugin is", "plugins are"))
-	}
-	return err
-}
-
 // lockedPlatforms is what `bulkhead plugin lock` prints.
 type lockedPlatforms struct {
 	SchemaVersion string   `json:"schema_version"`
@@ -208,7 +101,7 @@ func (a *app) pluginLockCmd() *cobra.Command {
 					return misuse("--platform: %w", err)
 				}
 			}
-			return a.inScope(cmd, f, func(_ *session, i *installer.Installer) error { return a.lockPlatforms(cmd.Context(), i, platforms) })
+			return a.inScope(cmd, f, func(s *session, i *installer.Installer) error { return a.lockPlatforms(cmd.Context(), s, i, platforms) })
 		},
 	}
 	f.register(cmd)
@@ -216,7 +109,7 @@ func (a *app) pluginLockCmd() *cobra.Command {
 	return cmd
 }
 
-func (a *app) lockPlatforms(ctx context.Context, i *installer.Installer, platforms []string) error {
+func (a *app) lockPlatforms(ctx context.Context, s *session, i *installer.Installer, platforms []string) error {
 	base, _, err := i.Scope.Current()
 	if err != nil {
 		return failed("The lock file cannot be read", err)
@@ -227,7 +120,9 @@ func (a *app) lockPlatforms(ctx context.Context, i *installer.Installer, platfor
 			return refused(err)
 		}
 	}
-	if _, err := i.Scope.Switch(ctx, base, next, "bulkhead plugin lock "+strings.Join(platforms, " ")); err != nil {
+	why := "bulkhead plugin lock " + strings.Join(platforms, " ")
+	generation, err := i.Scope.Switch(ctx, base, next, why)
+	if err != nil {
 		return failed("The lock file could not be changed", err)
 	}
 	slices.Sort(platforms)
@@ -235,6 +130,7 @@ func (a *app) lockPlatforms(ctx context.Context, i *installer.Installer, platfor
 	for _, c := range lock.Diff(base, next) {
 		out.Changes = append(out.Changes, c.String())
 	}
+	s.switched(out.Lock, generation, why, out.Changes)
 	return a.result(out)
 }
 

@@ -5,6 +5,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -118,11 +119,19 @@ func (t trustedRegistry) WriteText(w io.Writer, _ report.Options) error {
 }
 
 func (a *app) registryForgetCmd() *cobra.Command {
-	return &cobra.Command{
-		Use: "forget NAME", Short: "Trust a registry no more", Args: exactly(1, "the name of a registry"),
+	var seen bool
+	cmd := &cobra.Command{
+		Use: "forget NAME", Short: "Trust a registry no more, or forget what was seen of it", Args: exactly(1, "the name of a registry"),
 		Long: "Forget removes a registry that `bulkhead registry trust` added. What was\n" +
-			"installed from it stays, and gets no more upgrades.",
+			"installed from it stays, and gets no more upgrades.\n\n" +
+			"With --seen the registry stays trusted, and what was seen of it is forgotten: its\n" +
+			"metadata and the checkpoint of its log, which show when a registry goes back or\n" +
+			"its log forks. Do that only when its owner has told you, by another way than\n" +
+			"the registry, why it was refused. The evidence of a fork is kept.",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if seen {
+				return a.withSession(cmd, func(s *session) error { return a.forgetSeen(cmd.Context(), s, args[0]) })
+			}
 			trusted, err := trustStore()
 			if err != nil {
 				return err
@@ -133,6 +142,24 @@ func (a *app) registryForgetCmd() *cobra.Command {
 			return a.result(registryList{SchemaVersion: report.SchemaVersion, Registries: listedRegistries(cmd.Context(), nil)})
 		},
 	}
+	cmd.Flags().BoolVar(&seen, "seen", false, "go on to trust it, and forget what was seen of it")
+	return cmd
+}
+
+// forgetSeen makes a registry one that was never asked.
+func (a *app) forgetSeen(ctx context.Context, s *session, name string) error {
+	registries, err := s.registries(ctx)
+	if err != nil {
+		return err
+	}
+	evidence, err := registries.Forget(ctx, name)
+	if err != nil {
+		return failed("Nothing was forgotten", err)
+	}
+	if evidence != "" {
+		return a.done("what was seen of the registry %s is forgotten; the evidence of the fork is in %s", name, evidence)
+	}
+	return a.done("what was seen of the registry %s is forgotten", name)
 }
 
 // registryList is what `bulkhead registry list` prints.
@@ -242,13 +269,13 @@ func (a *app) registrySearch(ctx context.Context, s *session, name, text string)
 	}
 	ids, err := registries.Plugins(ctx, name)
 	if err := a.inPart(len(ids), err); err != nil {
-		return refused(err)
+		return unsearchable(err)
 	}
 	out := foundPlugins{SchemaVersion: report.SchemaVersion, Plugins: []foundPlugin{}}
 	for _, id := range ids {
 		list, err := registries.Releases(ctx, name, id)
 		if err != nil {
-			return refused(err)
+			return unsearchable(err)
 		}
 		if len(list) == 0 || !strings.Contains(strings.ToLower(id.String()+" "+list[0].Summary), text) {
 			continue
@@ -261,6 +288,14 @@ func (a *app) registrySearch(ctx context.Context, s *session, name, text string)
 		out.Plugins = append(out.Plugins, p)
 	}
 	return a.result(out)
+}
+
+// unsearchable is the failure of a search.
+func unsearchable(err error) error {
+	if _, unmet := errors.AsType[*installer.UnmetError](err); unmet {
+		return refused(err)
+	}
+	return failed("The registry cannot be searched", err)
 }
 
 // WriteJSON writes what was found as one JSON document.

@@ -5,8 +5,10 @@ package cli_test
 import (
 	"bufio"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,7 +28,7 @@ import (
 func init() {
 	commands["times"], commands["count"], commands["killrun"] = cmdTimes, cmdCount, cmdKillRun
 	commands["registry"], commands["publish"] = cmdRegistry, cmdPublish
-	commands["tamperinstalled"], commands["forget"] = cmdTamperInstalled, cmdForget
+	commands["tamperinstalled"], commands["forget"], commands["halfway"] = cmdTamperInstalled, cmdForget, cmdHalfway
 }
 
 // cmdRegistry makes a registry in the directory reg, trusts it for all projects,
@@ -156,6 +158,30 @@ func cmdTamperInstalled(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	_, err = f.Write([]byte{0})
 	ts.Check(errors.Join(err, f.Close()))
+}
+
+// cmdHalfway makes a project look as if the host had died that changed its lock
+// file, before it changed the configuration: halfway CONFIGURATION BEFORE
+func cmdHalfway(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 2, "halfway CONFIGURATION BEFORE")
+	read := func(name string) []byte {
+		text, err := os.ReadFile(ts.MkAbs(name))
+		ts.Check(err)
+		return text
+	}
+	after, before := read(args[0]), read(args[1])
+	journal, err := json.Marshal(map[string]any{
+		"version": 1, "lock": fmt.Sprintf("%x", sha256.Sum256(read("bulkhead.lock.hcl"))),
+		"edits": []any{map[string]any{"file": ts.MkAbs(args[0]), "before": fmt.Sprintf("%x", sha256.Sum256(before)), "after": after}},
+	})
+	ts.Check(err)
+	scopes, err := filepath.Glob(filepath.Join(ts.Getenv("XDG_DATA_HOME"), "bulkhead", "scopes", "*", "scope.json"))
+	ts.Check(err)
+	if len(scopes) != 1 {
+		ts.Fatalf("%d scopes", len(scopes))
+	}
+	ts.Check(os.WriteFile(filepath.Join(filepath.Dir(scopes[0]), "upgrade.json"), journal, 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), before, 0o644))
 }
 
 // cmdForget takes a version out of the store: forget VERSION

@@ -112,7 +112,7 @@ else echo '{"findings": []}'; fi`, 1, 1, 0},
 func TestTimeLimit(t *testing.T) {
 	started := time.Now()
 	s := score(t, script(t, "sleep 60 & wait"), Options{Limit: 200 * time.Millisecond, Jobs: 1})
-	if took := time.Since(started); took > 20*time.Second {
+	if took := time.Since(started); took > 50*time.Second {
 		t.Errorf("took %s", took)
 	}
 	if s.Recall != 0 || s.FalseAlarms != 1 || !strings.Contains(s.Machines[0].Error, "no answer in 200ms") {

@@ -3,6 +3,7 @@
 package dataplane_test
 
 import (
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -24,7 +25,7 @@ type openings struct {
 func (o *openings) Transform(stream grpc.BidiStreamingServer[pluginv1.TransformRequest, pluginv1.TransformResponse]) error {
 	for {
 		r, err := stream.Recv()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

@@ -243,12 +243,21 @@ func contractNoGoroutineIsLeftBehind(t *testing.T, serve server) {
 			t.Errorf("error %v", err)
 		}
 	}
+	connected(t, k)
 	call()
 	before := settled()
 	for range 10 {
 		call()
 	}
 	wantSettled(t, before)
+}
+
+// connected has a first call, which is what makes a connection.
+func connected(t *testing.T, k dataplane.Kernel) {
+	t.Helper()
+	if _, err := k.Validate(t.Context(), dataplane.Open{Kernel: "hang", Schema: schema}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // wantSettled waits until no more goroutines run than before, and two.

@@ -274,6 +274,7 @@ func contractRecordingLeavesNoGoroutineBehind(t *testing.T, serve server) {
 		defer cancel()
 		_, _ = k.Transform(ctx, dataplane.Open{Kernel: "hang", Schema: schema}, nil, input(100, 60_000, nil), ignore)
 	}
+	connected(t, k)
 	call()
 	before := settled()
 	for range 10 {

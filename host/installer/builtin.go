@@ -46,7 +46,7 @@ func Builtin(ctx context.Context, store *install.Store, r embedded.Registry, hos
 	if err == nil && len(current.Plugins) > 0 && i.complete(current.Plugins) {
 		return scope, nil
 	}
-	if i.Registries, err = embeddedRegistries(r, scope); err != nil {
+	if i, err = OfHost(store, r, host); err != nil {
 		return nil, err
 	}
 	ids, err := i.Registries.Plugins(ctx, builtinName)
@@ -70,6 +70,20 @@ func Builtin(ctx context.Context, store *install.Store, r embedded.Registry, hos
 		return i.beaten(err)
 	}
 	return scope, err
+}
+
+// OfHost is the installer of the plugins of the embedded registry, which knows that
+// registry and no other.
+func OfHost(store *install.Store, r embedded.Registry, host Installer) (*Installer, error) {
+	scope, err := BuiltinScope(store, r)
+	if err != nil {
+		return nil, err
+	}
+	registries, err := embeddedRegistries(r, scope)
+	if err != nil {
+		return nil, err
+	}
+	return &Installer{Registries: registries, Store: store, Scope: scope, Host: host.Host, Protocols: host.Protocols}, nil
 }
 
 // beaten is the scope when another host of the same build installed its plugins

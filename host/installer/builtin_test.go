@@ -160,3 +160,43 @@ func TestBuiltinThatIsDamaged(t *testing.T) {
 		}
 	}
 }
+
+// A plugin of the host whose files were changed is repaired from the host itself,
+// without any network.
+func TestOfHostRepairs(t *testing.T) {
+	ctx, r := t.Context(), embed(t, "alpha")
+	store, host := install.Open(t.TempDir()), Installer{Host: "0.1.0", Protocols: []int{1}}
+	if _, err := Builtin(ctx, store, r, host); err != nil {
+		t.Fatal(err)
+	}
+	i, err := OfHost(store, r, host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	current, _, err := i.Scope.Current()
+	if err != nil || len(current.Plugins) != 1 {
+		t.Fatalf("%+v, %v", current, err)
+	}
+	p := current.Plugins[0]
+	here, _ := i.Here(p)
+	dir, err := i.Directory(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(dir, "run-alpha")
+	if err := os.Chmod(name, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, []byte("another program"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Verify(ctx, here.H1); err == nil {
+		t.Fatal("the change is not seen")
+	}
+	if err := i.Repair(ctx, p); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Verify(ctx, here.H1); err != nil {
+		t.Error(err)
+	}
+}

@@ -15,5 +15,5 @@ func (r *Registries) Forget(ctx context.Context, name string) (evidence string, 
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.refreshed, c.freshness = false, nil
-	return c.Client.Forget(ctx)
+	return c.Forget(ctx)
 }

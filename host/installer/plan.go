@@ -258,6 +258,11 @@ func (i *Installer) choose(p *Plan, c solve.Choice, wants []Want) error {
 	return nil
 }
 
+// Upgrades reports whether another version takes the place of one that is locked.
+func (p *Plan) Upgrades() bool {
+	return slices.ContainsFunc(p.Changes, func(c Change) bool { return c.Kind == Upgrade || c.Kind == Downgrade })
+}
+
 // Same reports whether the lock file stays as it is.
 func (p *Plan) Same() bool { return len(lock.Diff(p.Base, p.Next)) == 0 }
 

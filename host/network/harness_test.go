@@ -194,7 +194,7 @@ func (w *world) answer() (door.Reply, *net.UnixConn) {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() { _ = conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(2 * time.Minute))
 	return reply, conn.(*net.UnixConn)
 }
 
@@ -224,7 +224,7 @@ func (w *world) ended() error {
 	select {
 	case err := <-w.served:
 		return err
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		w.t.Fatal("Serve did not end")
 		return nil
 	}
@@ -285,7 +285,7 @@ func leakFree(t *testing.T) {
 	goroutines, fds := runtime.NumGoroutine(), openDescriptors()
 	t.Cleanup(func() {
 		var g, f int
-		for range 200 {
+		for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
 			if g, f = runtime.NumGoroutine(), openDescriptors(); g <= goroutines && f <= fds {
 				return
 			}
@@ -322,7 +322,7 @@ func roundTrip(t *testing.T, c net.Conn, text string) {
 // closedSoon wants the far end of c to end it.
 func closedSoon(t *testing.T, c net.Conn) {
 	t.Helper()
-	_ = c.SetReadDeadline(time.Now().Add(5 * time.Second))
+	_ = c.SetReadDeadline(time.Now().Add(time.Minute))
 	if _, err := io.Copy(io.Discard, c); errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Fatal("the connection stays open")
 	}

@@ -4,6 +4,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -113,7 +114,7 @@ func (p *Plan) fly(ctx context.Context, kernels Kernels, o Options, rows int64, 
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	if _, stopped := err.(*Problem); err != nil && !stopped {
+	if _, stopped := errors.AsType[*Problem](err); err != nil && !stopped {
 		return nil, err
 	}
 	f.result = result

@@ -4,6 +4,7 @@ package runs
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -71,7 +72,7 @@ func TestOwedEffects(t *testing.T) {
 		if got := owedNodes(t, s, other.ID()); got != c.ended {
 			t.Errorf("%s: after its end it owes %q", name, got)
 		}
-		if is := other.Did(effectOf("z", true)); is != ErrEnded {
+		if is := other.Did(effectOf("z", true)); !errors.Is(is, ErrEnded) {
 			t.Errorf("%s: an effect after the end: %v", name, is)
 		}
 	}

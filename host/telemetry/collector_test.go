@@ -175,5 +175,5 @@ func (l *logged) String() string {
 
 // quick are limits that make a test short.
 func quick() Limits {
-	return Limits{Interval: 10 * time.Millisecond, MetricInterval: time.Hour, Request: 2 * time.Second, Retry: 3 * time.Second, Close: 3 * time.Second}
+	return Limits{Interval: 10 * time.Millisecond, MetricInterval: time.Hour, Request: 30 * time.Second, Retry: time.Minute, Close: time.Minute}
 }

@@ -34,11 +34,11 @@ func (r *run) commit(ctx context.Context, why string) error {
 	}
 	if len(watched) == 0 {
 		r.tell(Event{Step: Canary, Status: Skipped, Detail: "no new version is put on probation"})
-		return nil
+		return r.unedited
 	}
-	r.out.Canary = r.Canary
+	r.out.Canary, r.out.Budget = r.Canary, r.Budget
 	r.tell(Event{Step: Canary, Status: Begun, Detail: fmt.Sprintf("the next %d runs watch %s", r.Canary, strings.Join(idsOf(watched), ", "))})
-	return nil
+	return r.unedited
 }
 
 // watched are the plugins that go on probation.
@@ -71,12 +71,36 @@ func (r *run) switchTo(ctx context.Context, watched []watched, why string) (int,
 	if err := r.fail(FailSwitch); err != nil {
 		return 0, err
 	}
-	generation, err := r.Installer.Commit(ctx, r.plan, why)
-	if err != nil {
-		return r.unswitched(p, err)
+	return r.edited(func() (int, error) {
+		generation, err := r.Installer.Commit(ctx, r.plan, why)
+		if err != nil {
+			return r.unswitched(p, err)
+		}
+		r.record(generation, why)
+		return generation, nil
+	})
+}
+
+// edited makes a switch with the edits of the configuration that belong to it. A
+// host that dies in between leaves a journal, and the next one finishes it.
+func (r *run) edited(change func() (int, error)) (int, error) {
+	var edits []Edit
+	if r.Edits != nil {
+		var err error
+		if edits, err = r.Edits(r.plan); err != nil {
+			return 0, err
+		}
 	}
-	r.record(generation, why)
-	return generation, nil
+	e, err := begin(r.Installer.Scope, r.plan.Next, edits, r.Fail)
+	if err != nil {
+		return 0, err
+	}
+	defer e.end()
+	generation, err := change()
+	if err == nil {
+		r.unedited = e.apply()
+	}
+	return generation, err
 }
 
 // unswitched finds out what a switch that failed has come to. Behind its rename

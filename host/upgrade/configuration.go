@@ -16,23 +16,43 @@ import (
 // contractTime bounds the contract suite of one plugin.
 const contractTime = 10 * time.Minute
 
-// State is a fitted state that the locked version made.
-type State struct {
-	Kernel  string // without the plugin's name
-	Version uint32
-	Digest  string
-}
-
 // configuration checks the user's configuration against all candidates at once,
-// and whether the states of their predecessors load.
+// and whether the states of their predecessors load. What takes no time is found
+// out first.
 func (r *run) configuration(ctx context.Context) error {
-	for _, c := range r.candidates {
-		if err := r.states(c); err != nil {
+	kept := make([][]State, len(r.candidates))
+	var said []string
+	for i, c := range r.candidates {
+		var err error
+		if kept[i], err = r.kept(c); err != nil {
 			return fmt.Errorf("%s %s: %w", c.ID, c.To, err)
 		}
+		told, err := r.judge(c, versions(c, kept[i]))
+		if err != nil {
+			return err
+		}
+		said = append(said, told...)
 	}
-	if r.Gates.Bind == nil {
+	if err := r.bind(ctx); err != nil {
+		return err
+	}
+	for i, c := range r.candidates {
+		told, err := r.load(ctx, c, kept[i])
+		if err != nil {
+			return err
+		}
+		said = append(said, told...)
+	}
+	if r.Gates.Bind == nil && len(said) == 0 {
 		return skip("there is no configuration")
+	}
+	return done(strings.Join(said, "; "))
+}
+
+// bind checks the configuration.
+func (r *run) bind(ctx context.Context) error {
+	if r.Gates.Bind == nil {
+		return nil
 	}
 	described := map[string]*pluginv1.DescribeResponse{}
 	for _, c := range r.candidates {
@@ -43,43 +63,16 @@ func (r *run) configuration(ctx context.Context) error {
 	return r.Gates.Bind(ctx, described)
 }
 
-// states compares the versions of states that old and new know: first what they
-// say of themselves, then what is really kept.
-func (r *run) states(c *Candidate) error {
-	if c.Kind == installer.Install || r.LoseStates {
-		return nil
+// judge refuses lost states, or tells of them when that is what is wanted.
+func (r *run) judge(c *Candidate, lost []string) (told []string, err error) {
+	if len(lost) == 0 {
+		return nil, nil
 	}
-	now := map[string]*pluginv1.KernelDescription{}
-	for _, k := range c.New.GetKernels() {
-		now[k.GetName()] = k
+	if r.LoseStates {
+		return []string{fmt.Sprintf("%s %s loses %s", c.ID, c.To, listed(lost))}, nil
 	}
-	var lost []string
-	for _, k := range c.Old.GetKernels() {
-		if k.GetFits() && !loads(now[k.GetName()], k.GetStateVersion()) {
-			lost = append(lost, fmt.Sprintf("%s (version %d)", k.GetName(), k.GetStateVersion()))
-		}
-	}
-	if r.Gates.States != nil {
-		kept, err := r.Gates.States(c)
-		if err != nil {
-			return err
-		}
-		for _, s := range kept {
-			if !loads(now[s.Kernel], s.Version) {
-				lost = append(lost, fmt.Sprintf("%s, kept as %.19s (version %d)", s.Kernel, s.Digest, s.Version))
-			}
-		}
-	}
-	if len(lost) > 0 {
-		return errors.New("states that were made by " + c.From + " do not load in it: " + strings.Join(lost, ", ") +
-			"; fit again after the upgrade and say --lose-states, or stay at " + c.From)
-	}
-	return nil
-}
-
-// loads reports whether a kernel takes a state of a version.
-func loads(k *pluginv1.KernelDescription, version uint32) bool {
-	return k != nil && version >= k.GetMinStateVersion() && version <= k.GetStateVersion()
+	return nil, errors.New(c.ID + " " + c.To + ": states that were made by " + c.From + " do not load in it: " + listed(lost) +
+		"; fit again after the upgrade and say --lose-states, or stay at " + c.From)
 }
 
 // contract runs the contract suite over the candidate.

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bulkhead-ml/bulkhead/host/installer"
 	"github.com/bulkhead-ml/bulkhead/registry/archive"
 	"github.com/bulkhead-ml/bulkhead/registry/install"
 	"github.com/bulkhead-ml/bulkhead/registry/trust"
@@ -28,9 +29,10 @@ const (
 	childEnv  = "BULKHEAD_TEST_UPGRADE" // places, as JSON
 	killEnv   = "BULKHEAD_TEST_KILL"    // the number of the step, from 1
 	hurryEnv  = "BULKHEAD_TEST_MEET"    // a file to wait for before the switch
+	editEnv   = "BULKHEAD_TEST_EDIT"    // a file of the configuration to edit
 	stepMark  = "killed before:"        // begins what a child says before it dies
 	diedOfIt  = 137
-	childTime = time.Minute
+	childTime = 5 * time.Minute
 )
 
 // child upgrades the project to the newest version.
@@ -47,6 +49,9 @@ func child() int {
 	i.Store.Fail = fail
 	i.Registries.Progress = func(e trust.Event) { _ = fail(fmt.Sprintf("progress %+v", e)) }
 	m := machine(i)
+	if file := os.Getenv(editEnv); file != "" {
+		m.Edits = func(*installer.Plan) ([]Edit, error) { return []Edit{{file, []byte(before), []byte(after)}}, nil }
+	}
 	m.Fail = func(step string) error {
 		if step == FailSwitch {
 			meet()
@@ -69,7 +74,7 @@ func fatal(err error) int {
 }
 
 // killer ends this process for good before a step, as the system does when there
-// is no memory left.
+// is no memory left. With -1 it lists the steps.
 func killer() func(string) error {
 	at, _ := strconv.Atoi(os.Getenv(killEnv))
 	var mu sync.Mutex
@@ -77,6 +82,9 @@ func killer() func(string) error {
 	return func(step string) error {
 		mu.Lock()
 		defer mu.Unlock()
+		if at < 0 {
+			fmt.Fprintln(os.Stderr, step)
+		}
 		if n++; n == at {
 			fmt.Fprintln(os.Stderr, stepMark, step)
 			self, _ := os.FindProcess(os.Getpid())
@@ -157,7 +165,7 @@ func (l *lab) consistent(where string) (upgraded bool) {
 			l.t.Errorf("%s: generation %d: %v", where, g.Number, err)
 		}
 	}
-	if on, err := OnProbation(scope); err != nil || (len(on.Plugins) > 0) != (v == "1.1.0") {
+	if on, err := OnProbation(scope); err != nil || (len(on) > 0) != (v == "1.1.0") {
 		l.t.Errorf("%s: %s is locked, and %+v is on probation: %v", where, v, on, err)
 	}
 	return v == "1.1.0"

@@ -10,11 +10,12 @@
 //	smoke          the candidate starts in its sandbox without secrets and says
 //	               what it is, several times
 //	configuration  the user's configuration fits its settings, and the states that
-//	               its predecessor made load in it
+//	               its predecessor made load in it: see States
 //	contract       it keeps the contract that every plugin keeps
 //	replay         recorded runs are repeated with the old and the new version, and
 //	               their outputs compared
-//	switch         the lock file is replaced by one rename
+//	switch         the lock file is replaced by one rename, and the configuration is
+//	               edited where that belongs to the change: see Edits
 //	canary         the next runs watch the new version; it is promoted, or the scope
 //	               goes back by itself
 //
@@ -22,6 +23,29 @@
 // see: a step that fails, and a host that dies, leave the old version; what was
 // fetched stays in the store until it is collected. The switch is atomic. The store
 // keeps the candidates for as long as their upgrade goes on.
+//
+// # States
+//
+// First the versions of states are compared: those that old and new version say of
+// themselves, and those that are kept. Then the candidate loads what is kept, the
+// newest States of them: each in a transform of no rows, which is the smallest call
+// that loads a state, with the columns that it was learnt from, as far as it says
+// them, and with the settings that its node has now, those that it had, and the
+// defaults, until one does. What the candidate refuses in all of these, or dies of,
+// and its predecessor takes in one of them, is lost: the change is refused with the
+// kernel, the digest and the reason, unless LoseStates goes on and tells. What
+// neither of them takes, what there is no time for, and states of kernels that act
+// outside of their output are told and refuse nothing.
+//
+// # Edits
+//
+// An installation declares a plugin in the configuration, and a removal takes that
+// back. The edits are made behind the switch; before it, the file upgrade.json of
+// the scope's directory has them with the digest of the new lock file. A host that
+// dies in between leaves that file, and the next command finishes: where the lock
+// file is the new one, every file that is still what it was becomes what it was to
+// be; where it is not, nothing was edited and nothing is. A file that somebody
+// changed meanwhile stays. While a host is at work it holds a lock on upgrade.lock.
 //
 // # Canary
 //

@@ -27,8 +27,9 @@ type Candidate struct {
 	// locked now; Old is nil for a plugin that is installed for the first time, and
 	// when that version does not start.
 	New, Old *pluginv1.DescribeResponse
-	// Installation is how a catalog starts it.
-	Installation catalog.Installation
+	// Installation is how a catalog starts it, and Before how it starts the version
+	// that is locked now; that has no Executable where there is none here.
+	Installation, Before catalog.Installation
 }
 
 // Gates are what only the caller can check of candidates. A nil gate is skipped.
@@ -45,7 +46,7 @@ type Gates struct {
 	Contract func(ctx context.Context, c *Candidate) (string, error)
 	// Replay repeats recorded runs and says how their outputs compare.
 	Replay func(ctx context.Context, c *Candidate) (string, error)
-	// States finds fitted states that the locked version made.
+	// States finds fitted states that the locked version made, the newest first.
 	States func(c *Candidate) ([]State, error)
 }
 
@@ -59,8 +60,16 @@ type Machine struct {
 	Canary int
 	// Budget is how many failures a canary survives.
 	Budget int
+	// States is how many kept states of each plugin the new version loads on trial,
+	// the newest first; LoadTime is the time for those of one plugin, by default
+	// three minutes. What there is no time for is told and not tried.
+	States   int
+	LoadTime time.Duration
 	// LoseStates goes on although states of the old version do not load any more.
 	LoseStates bool
+	// Edits are the changes of the configuration that belong to a plan; nil makes
+	// none. They are asked for right before the switch.
+	Edits func(*installer.Plan) ([]Edit, error)
 	// By is who consented to the grants, for the audit log: "user", "policy ci.hcl".
 	By string
 	// Fail stands before every step that changes the disk, for tests.
@@ -71,10 +80,13 @@ type Machine struct {
 type Outcome struct {
 	Generation int
 	Canary     int // runs that watch it
+	Budget     int // failures of these that it survives
 	Events     []Event
 }
 
-// Run makes the change that was planned and consented to.
+// Run makes the change that was planned and consented to. The error is a *GateError
+// when a candidate did not pass, and nothing was changed; an *EditError when all was
+// changed but the configuration; the cause of ctx when that has ended.
 func (m *Machine) Run(ctx context.Context, p *installer.Plan, why string) (Outcome, error) {
 	r := &run{Machine: m, plan: p}
 	r.tell(Event{Step: Plan, Status: Done, Detail: summary(p)})
@@ -92,6 +104,7 @@ type run struct {
 	candidates []*Candidate
 	lease      *install.Lease // keeps the candidates from being collected
 	out        Outcome
+	unedited   error // *EditError, or nil
 }
 
 func (r *run) tell(e Event) {
@@ -210,9 +223,25 @@ func (r *run) candidate() error {
 		if err != nil {
 			return err
 		}
-		r.candidates = append(r.candidates, &Candidate{Change: c, Dir: dir, Installation: r.installation(entry, c.Platform(), dir)})
+		r.candidates = append(r.candidates, &Candidate{
+			Change: c, Dir: dir, Installation: r.installation(entry, c.Platform(), dir), Before: r.before(c),
+		})
 	}
 	return nil
+}
+
+// before is how the version is started that a change takes the place of.
+func (r *run) before(c installer.Change) catalog.Installation {
+	p, ok := r.plan.Base.Lookup(c.ID)
+	key, _ := locked(p)
+	if !ok || key == "" || c.From == c.To {
+		return catalog.Installation{}
+	}
+	dir, err := r.Installer.Directory(p)
+	if err != nil {
+		return catalog.Installation{}
+	}
+	return r.installation(p, key, dir)
 }
 
 // installation is how a catalog starts a locked plugin.

@@ -57,7 +57,7 @@ func TestUpgrade(t *testing.T) {
 	if out.Generation != 2 || out.Canary != 3 {
 		t.Errorf("generation %d, canary %d", out.Generation, out.Canary)
 	}
-	if v, err := OnProbation(l.scope()); err != nil || v.Left != 3 || !slices.Equal(v.Changes, []string{"acme/times 1.0.0 -> 1.1.0"}) {
+	if v, err := OnProbation(l.scope()); err != nil || len(v) != 1 || v[0].Left != 3 || !slices.Equal(v[0].Changes, []string{"acme/times 1.0.0 -> 1.1.0"}) {
 		t.Errorf("on probation %+v, %v", v, err)
 	}
 }
@@ -111,7 +111,7 @@ func TestGates(t *testing.T) {
 				t.Errorf("the last event is %+v", last)
 			}
 			l.locks("1.0.0")
-			if v, err := OnProbation(l.scope()); err != nil || len(v.Plugins) > 0 {
+			if v, err := OnProbation(l.scope()); err != nil || len(v) > 0 {
 				t.Errorf("on probation %+v, %v", v, err)
 			}
 			if test.mode == "crash" {

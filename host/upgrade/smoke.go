@@ -48,41 +48,47 @@ func (r *run) smoke(ctx context.Context, c *Candidate) error {
 
 // describe starts a plugin in a process of its own and asks what it offers.
 func (r *run) describe(ctx context.Context, i catalog.Installation) (*pluginv1.DescribeResponse, error) {
-	cat, err := catalog.Open(nil, nil, nil)
+	running, stop, err := r.start(ctx, ctx, i)
 	if err != nil {
 		return nil, err
+	}
+	defer stop()
+	return running.Description, nil
+}
+
+// start starts a plugin in a process of its own, which ends with stop or with life.
+func (r *run) start(ctx, life context.Context, i catalog.Installation) (running *catalog.Running, stop func(), err error) {
+	cat, err := catalog.Open(nil, nil, nil)
+	if err != nil {
+		return nil, nil, err
 	}
 	name, err := cat.AddCandidate(i)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	l := r.Gates.Launcher(cat)
 	l.CacheDir = "" // nothing remembered counts here
-	l.Lifetime = ctx
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
+	life, kill := context.WithCancel(life)
+	l.Lifetime = life
+	stop = func() {
+		closing, cancel := context.WithTimeout(context.WithoutCancel(life), closeTime)
 		defer cancel()
-		_ = l.Close(ctx) // one that does not end is killed with ctx
-	}()
-	running, err := l.Start(ctx, name)
-	if err != nil {
-		return nil, err
+		_ = l.Close(closing) // one that does not end is killed
+		kill()
 	}
-	return running.Description, nil
+	if running, err = l.Start(ctx, name); err != nil {
+		stop()
+		return nil, nil, err
+	}
+	return running, stop, nil
 }
 
 // old is what the locked version says of itself, nil when it does not start.
 func (r *run) old(ctx context.Context, c *Candidate) *pluginv1.DescribeResponse {
-	before, ok := r.plan.Base.Lookup(c.ID)
-	key, _ := locked(before)
-	if !ok || key == "" || c.From == c.To {
+	if c.Before.Executable == "" {
 		return nil
 	}
-	dir, err := r.Installer.Directory(before)
-	if err != nil {
-		return nil
-	}
-	d, err := r.describe(ctx, r.installation(before, key, dir))
+	d, err := r.describe(ctx, c.Before)
 	if err != nil {
 		return nil
 	}

@@ -37,8 +37,10 @@ type Verdict struct {
 	// "acme/scaler 1.0.0 -> 1.1.0".
 	Plugins, Changes []string
 	Left             int // runs to go
-	Promoted         bool
-	RolledBack       bool
+	// Budget is how many runs may fail, and Failed how many did.
+	Budget, Failed int
+	Promoted       bool
+	RolledBack     bool
 	// Generation is the current one after going back, Lock the path of the lock
 	// file.
 	Generation int
@@ -180,7 +182,7 @@ func passed(list []*probation, now *lock.File, out *[]Verdict) []*probation {
 }
 
 func (p *probation) verdict(now *lock.File) Verdict {
-	v := Verdict{Left: p.Left, Reason: p.reason()}
+	v := Verdict{Left: p.Left, Budget: p.Budget, Failed: len(p.Failures), Reason: p.reason()}
 	for _, w := range p.inForce(now) {
 		v.Plugins, v.Changes = append(v.Plugins, w.ID), append(v.Changes, w.String())
 	}
@@ -260,29 +262,22 @@ func (w *Watch) log(e audit.Switch) {
 	}
 }
 
-// OnProbation is what is watched in a scope; a zero Verdict when nothing is.
-func OnProbation(scope *install.Scope) (out Verdict, err error) {
+// OnProbation is what is watched in a scope, one Verdict for the plugins of each
+// switch that has not been judged yet.
+func OnProbation(scope *install.Scope) (out []Verdict, err error) {
 	list, err := record{scope: scope}.read()
 	if err != nil || len(list) == 0 {
-		return out, err
+		return nil, err
 	}
 	now, _, err := scope.Current()
 	if err != nil {
-		return out, err
+		return nil, err
 	}
-	var reasons []string
 	for _, p := range list {
-		v := p.verdict(now)
-		if len(v.Plugins) == 0 {
-			continue
-		}
-		out.Plugins, out.Changes = append(out.Plugins, v.Plugins...), append(out.Changes, v.Changes...)
-		out.Left = max(out.Left, v.Left)
-		if v.Reason != "" {
-			reasons = append(reasons, v.Reason)
+		if v := p.verdict(now); len(v.Plugins) > 0 {
+			out = append(out, v)
 		}
 	}
-	out.Reason = strings.Join(reasons, "; ")
 	return out, nil
 }
 

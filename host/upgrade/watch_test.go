@@ -127,7 +127,7 @@ func TestCountsNeitherWay(t *testing.T) {
 	if v, err := w.End(t.Context(), died); v != nil || err != nil {
 		t.Errorf("the end of an abandoned run: %+v, %v", v, err)
 	}
-	if v, err := OnProbation(s.scope); err != nil || v.Left != 2 || v.Reason != "" {
+	if v, err := OnProbation(s.scope); err != nil || len(v) != 1 || v[0].Left != 2 || v[0].Reason != "" {
 		t.Errorf("%+v, %v", v, err)
 	}
 	if w, err := Begin(t.Context(), s.scope, "b", []string{"acme/other"}, nil); err != nil || w.held != nil {
@@ -190,7 +190,7 @@ func TestHostsSideBySide(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if v, err := OnProbation(s.scope); err != nil || v.Left != 92 {
+	if v, err := OnProbation(s.scope); err != nil || len(v) != 1 || v[0].Left != 92 {
 		t.Errorf("%+v, %v", v, err)
 	}
 }

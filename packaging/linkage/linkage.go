@@ -67,7 +67,7 @@ func Check(executable, goarch string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", executable, err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	err = errors.Join(checkKind(f, t), checkLibraries(f), checkVersions(f), checkBinding(f), checkNVML(f))
 	if err != nil {
 		return fmt.Errorf("%s: %w", executable, err)

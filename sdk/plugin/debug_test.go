@@ -59,7 +59,7 @@ func TestServesReattached(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-	case <-time.After(5 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("it does not end")
 	}
 	if _, err := os.Stat(filepath.Dir(at.Address)); !os.IsNotExist(err) {

@@ -108,6 +108,11 @@ func TestDrainWaits(t *testing.T) {
 				t.Fatalf("Drain did not wait: %v", err)
 			case <-time.After(50 * time.Millisecond):
 			}
+			for began := time.Now(); time.Since(began) < time.Minute; time.Sleep(time.Millisecond) { // until it drains
+				if _, err := pluginv1.NewPluginServiceClient(conn).Describe(t.Context(), &pluginv1.DescribeRequest{}); err != nil {
+					break
+				}
+			}
 			if err := call(conn); status.Code(err) != codes.Unavailable {
 				t.Errorf("a new call while draining: %v", err)
 			}

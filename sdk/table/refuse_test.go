@@ -194,7 +194,7 @@ func TestGetIsQuickToRefuse(t *testing.T) {
 	if _, err := l.Get(src, 1, GetOptions{}); err == nil {
 		t.Error("it is accepted")
 	}
-	if took := time.Since(began); took > 2*time.Second {
+	if took := time.Since(began); took > time.Minute {
 		t.Errorf("it takes %v", took)
 	}
 }

@@ -6,8 +6,12 @@
 //
 //	plain     nothing
 //	other     it gives other numbers
+//	dice      it gives other numbers each time
 //	renamed   the setting "factor" is called "by"
-//	states    it does not load states of earlier versions
+//	states    it does not load states of earlier versions, and says so
+//	forgets   it does not load them, and says that it does
+//	dwells    it takes for ever to load one
+//	dies      it dies when it loads one
 //	crash     it dies at its start
 //	third     it dies in the third batch of a table that has a column "reading"
 //	panics    it panics there
@@ -24,6 +28,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"time"
@@ -112,8 +117,11 @@ func (k *times) Transform(_ context.Context, in *kernel.Reader, out *kernel.Writ
 			return 0, diag.Errorf("Number above 3", "%g is too large for this version.", v)
 		}
 		x := v * k.factor
-		if mode == "other" && v > 2 {
+		switch {
+		case mode == "other" && v > 2:
 			x += 0.5
+		case mode == "dice":
+			x += rand.Float64()
 		}
 		sum += x
 		return x, nil
@@ -168,6 +176,13 @@ func (k *centre) Save() ([]byte, error) {
 }
 
 func (k *centre) Load(state []byte) error {
+	switch mode {
+	case "dies":
+		fmt.Fprintln(os.Stderr, "fatal error: a state")
+		os.Exit(2)
+	case "dwells":
+		select {}
+	}
 	if len(state) != 12 || string(state[:4]) != stateHead() {
 		return errors.New("this is no state of centre")
 	}
@@ -188,7 +203,12 @@ func stateVersion() uint32 {
 	return 1
 }
 
-func stateHead() string { return "ctr" + string(rune('0'+stateVersion())) }
+func stateHead() string {
+	if mode == "forgets" {
+		return "CTR1"
+	}
+	return "ctr" + string(rune('0'+stateVersion()))
+}
 
 var collector = fact.Collector{
 	Name: "times", Summary: "Tells a fact of its own",

@@ -5,46 +5,11 @@ package cli
 import (
 	"bytes"
 	"fmt"
-	"os"
-	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/bulkhead-ml/bulkhead/host/report"
 )
-
-// A configuration that a command changes stays readable for whom it was, and stays
-// where a link leads to.
-func TestRewriteKeepsModeAndLink(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("modes and links are others there")
-	}
-	dir := t.TempDir()
-	real, link := filepath.Join(dir, "real.hcl"), filepath.Join(dir, "bulkhead.hcl")
-	if err := os.WriteFile(real, []byte("old"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(real, 0o664); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink("real.hcl", link); err != nil {
-		t.Fatal(err)
-	}
-	if err := rewrite(link, []byte("new")); err != nil {
-		t.Fatal(err)
-	}
-	info, err := os.Lstat(link)
-	if err != nil || info.Mode()&os.ModeSymlink == 0 {
-		t.Errorf("the link is gone: %v %v", info, err)
-	}
-	if info, err = os.Stat(real); err != nil || info.Mode().Perm() != 0o664 {
-		t.Errorf("mode %v, %v", info, err)
-	}
-	if text, err := os.ReadFile(real); err != nil || string(text) != "new" {
-		t.Errorf("%q, %v", text, err)
-	}
-}
 
 // A pre-release asks for itself and what follows, since its minor does not.
 func TestMinor(t *testing.T) {
