@@ -37,10 +37,18 @@ func TestACrashInTheProductIsNoFailedImport(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := module(t, "numpy", "__version__ = '2'\ndef arange(n):\n  "+c.body)
-			o.Deadline = 2 * time.Second
-			got := facts(t, importOf(t, "numpy"), o)
-			if i := string(got[ImportAddress].Value); !strings.Contains(i, `"ok":true`) {
-				t.Errorf("the import: %s", i)
+			var got map[string]fact.Fact
+			imported := false
+			// What hangs takes all the time that there is, and the import a part of it.
+			for limit := 2 * time.Second; !imported && limit < 2*time.Minute; limit *= 2 {
+				if o.Deadline = 2 * time.Minute; name == "hangs" {
+					o.Deadline = limit
+				}
+				got = facts(t, importOf(t, "numpy"), o)
+				imported = strings.Contains(string(got[ImportAddress].Value), `"ok":true`)
+			}
+			if !imported {
+				t.Errorf("the import: %s", got[ImportAddress].Value)
 			}
 			if f := got[TensorAddress]; c.tensor != "" && !strings.Contains(string(f.Value), c.tensor) || !strings.Contains(f.Unknown, c.unknown) || (f.Unknown == "") != (c.unknown == "") {
 				t.Errorf("the product: %s %q", f.Value, f.Unknown)
@@ -87,19 +95,19 @@ func TestSafePathIsKept(t *testing.T) {
 		t.Skip("this Python is older than the flag")
 	}
 	o.Env["PYTHONSAFEPATH"] = "1"
-	p := Probe{Address: ImportAddress, Deadline: 20 * time.Second, run: importing("/env", python(t), "fine", t.TempDir())}
+	p := Probe{Address: ImportAddress, Deadline: 2 * time.Minute, run: importing("/env", python(t), "fine", t.TempDir())}
 	if got := try[Import](t, p, o)[ImportAddress]; !got.OK {
 		t.Errorf("%+v", got)
 	}
 }
 
 func TestADeadlineIsOnlyShortened(t *testing.T) {
-	p := Probe{Address: "probe.cloud", Deadline: time.Second, run: func(ctx context.Context, _ *Options) []fact.Fact {
+	p := Probe{Address: "probe.cloud", Deadline: time.Hour, run: func(ctx context.Context, _ *Options) []fact.Fact {
 		end, _ := ctx.Deadline()
-		return []fact.Fact{{Address: "probe.cloud", Unknown: time.Until(end).Round(100 * time.Millisecond).String()}}
+		return []fact.Fact{{Address: "probe.cloud", Unknown: time.Until(end).Round(10 * time.Minute).String()}}
 	}}
-	for _, o := range []Options{{Deadline: time.Hour}, {}} {
-		if got := facts(t, p, o)["probe.cloud"].Unknown; got != "1s" {
+	for _, o := range []Options{{Deadline: 24 * time.Hour}, {}} {
+		if got := facts(t, p, o)["probe.cloud"].Unknown; got != "1h0m0s" {
 			t.Errorf("with %v the deadline is in %s", o.Deadline, got)
 		}
 	}
@@ -147,7 +155,7 @@ func engineOf(t *testing.T, answer http.HandlerFunc, within time.Duration) Docke
 	begin := time.Now()
 	p := Probe{Address: DockerAddress, Deadline: within, run: askEngine(filepath.Join(dir, "s"))}
 	got := try[Docker](t, p, Options{})[DockerAddress]
-	if took := time.Since(begin); took > within+time.Second {
+	if took := time.Since(begin); took > within+time.Minute {
 		t.Errorf("it took %v, with a deadline of %v", took, within)
 	}
 	return got
@@ -168,7 +176,7 @@ func TestHostileEngines(t *testing.T) {
 		want   string
 	}{
 		"silent":   {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, false, "in time"},
-		"drops":    {func(w http.ResponseWriter, _ *http.Request) { w.(http.Flusher).Flush(); time.Sleep(5 * time.Second) }, false, "in time"},
+		"drops":    {func(w http.ResponseWriter, r *http.Request) { w.(http.Flusher).Flush(); <-r.Context().Done() }, false, "in time"},
 		"endless":  {endless, false, "larger than"},
 		"long":     {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(long) }, true, ""},
 		"deep":     {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(strings.Repeat("[", 1<<20))) }, false, "no container engine"},
@@ -179,7 +187,11 @@ func TestHostileEngines(t *testing.T) {
 		"made up": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(520) }, false, "HTTP status 520"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := engineOf(t, c.answer, 2*time.Second)
+			within := 2 * time.Minute
+			if c.want == "in time" {
+				within = 2 * time.Second
+			}
+			got := engineOf(t, c.answer, within)
 			if got.OK != c.ok || !strings.Contains(got.Error, c.want) || len(got.Version) > maxWord {
 				t.Errorf("%+v", got)
 			}

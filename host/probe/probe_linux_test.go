@@ -83,7 +83,7 @@ func TestImportBehindAllWalls(t *testing.T) {
 }
 
 func importOf(t *testing.T, name string) Probe {
-	return Probe{Address: "probe.import[x]", Title: "import " + name, Deadline: 20 * time.Second, run: importing("/env", python(t), name, "")}
+	return Probe{Address: "probe.import[x]", Title: "import " + name, Deadline: 2 * time.Minute, run: importing("/env", python(t), name, "")}
 }
 
 func TestImport(t *testing.T) {
@@ -116,7 +116,7 @@ func TestImportHasADeadline(t *testing.T) {
 	o.Deadline = 300 * time.Millisecond
 	begin := time.Now()
 	got := try[Import](t, importOf(t, "slow"), o)[ImportAddress]
-	if got.OK || !strings.Contains(got.Error, "in time") || time.Since(begin) > 5*time.Second {
+	if got.OK || !strings.Contains(got.Error, "in time") || time.Since(begin) > time.Minute {
 		t.Errorf("after %v: %+v", time.Since(begin), got)
 	}
 }
@@ -143,7 +143,7 @@ func TestProductOfNumpy(t *testing.T) {
 }
 
 func TestDriverWithoutOne(t *testing.T) {
-	p := Probe{Address: DriverAddress, Deadline: 20 * time.Second, run: driver(python(t))}
+	p := Probe{Address: DriverAddress, Deadline: 2 * time.Minute, run: driver(python(t))}
 	got := try[Driver](t, p, Options{Home: "/root"})[DriverAddress]
 	if _, err := os.Stat("/dev/nvidiactl"); err == nil {
 		t.Skip("this machine has a driver")
@@ -182,7 +182,7 @@ func TestEngine(t *testing.T) {
 		"/version": `{"Version": "28.2.2", "ApiVersion": "1.50"}`,
 		"/info":    `{"Runtimes": {"runc": {}, "nvidia": {}}, "DefaultRuntime": "nvidia", "Driver": "overlay2", "CgroupDriver": "systemd", "CgroupVersion": "2", "DockerRootDir": "/var/lib/docker", "Warnings": ["a\u001b[31mb"]}`,
 	})
-	p := Probe{Address: DockerAddress, Deadline: 20 * time.Second, run: askEngine(socket)}
+	p := Probe{Address: DockerAddress, Deadline: 2 * time.Minute, run: askEngine(socket)}
 	got := try[Docker](t, p, Options{})[DockerAddress]
 	if !got.OK || got.Version != "28.2.2" || got.API != "1.50" || strings.Join(got.Runtimes, " ") != "nvidia runc" || got.CgroupDriver != "systemd" {
 		t.Errorf("%+v", got)
@@ -193,7 +193,7 @@ func TestEngine(t *testing.T) {
 }
 
 func TestEngineThatIsNotThere(t *testing.T) {
-	p := Probe{Address: DockerAddress, Deadline: 5 * time.Second, run: askEngine("/nowhere/docker.sock")}
+	p := Probe{Address: DockerAddress, Deadline: 2 * time.Minute, run: askEngine("/nowhere/docker.sock")}
 	if got := try[Docker](t, p, Options{})[DockerAddress]; got.OK || !strings.Contains(got.Error, "no such file") {
 		t.Errorf("%+v", got)
 	}
@@ -218,8 +218,7 @@ func TestReach(t *testing.T) {
 	if got := reach(context.Background(), secure.URL, o); got.OK || got.Stage != "tls" || !strings.Contains(got.Error, "certificate") {
 		t.Errorf("a certificate from nobody: %+v", got)
 	}
-	server.Close()
-	if got := reach(context.Background(), server.URL, o); got.OK || got.Stage != "connect" {
+	if got := reach(context.Background(), "http://127.0.0.1:1", o); got.OK || got.Stage != "connect" {
 		t.Errorf("a closed port: %+v", got)
 	}
 }
@@ -270,7 +269,7 @@ func TestCloud(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	p := Probe{Address: CloudAddress, Deadline: 20 * time.Second, run: askCloud("aws", metadata["aws"], strings.TrimPrefix(server.URL, "http://"))}
+	p := Probe{Address: CloudAddress, Deadline: 2 * time.Minute, run: askCloud("aws", metadata["aws"], strings.TrimPrefix(server.URL, "http://"))}
 	if got := try[Cloud](t, p, Options{})[CloudAddress]; !got.OK || got.InstanceType != "p5.48xlarge" {
 		t.Errorf("%+v", got)
 	}

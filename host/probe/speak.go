@@ -140,17 +140,23 @@ type early struct {
 
 func (e *early) Read(p []byte) (int, error) { return e.reader.Read(p) }
 
+// lent is a connection that outlives its use by a client: net/http gives one up
+// when the processor is so busy that it does not hear of its own writing in time.
+type lent struct{ net.Conn }
+
+// Close leaves the connection to the next request.
+func (lent) Close() error { return nil }
+
 // exchange sends the requests one after the other.
 func exchange(conn net.Conn, t talk) said {
-	used := false
+	uses := 0
 	transport := &http.Transport{
 		DisableCompression: true, MaxResponseHeaderBytes: 64 << 10,
 		DialContext: func(context.Context, string, string) (net.Conn, error) {
-			if used {
+			if uses++; uses > len(t.Asks) {
 				return nil, errors.New("the server closed the connection")
 			}
-			used = true
-			return conn, nil
+			return lent{conn}, nil
 		},
 	}
 	if t.Proxy != "" && t.TLS == "" {
