@@ -187,7 +187,7 @@ func TestLeftoversGo(t *testing.T) {
 	if list, err := s.List(Filter{}); err != nil || len(list) != 1 {
 		t.Error(list, err)
 	}
-	if _, err := s.Get("3"); !is[*NotFoundError](err) {
+	if _, err := s.Get("33333333"); !is[*NotFoundError](err) {
 		t.Error(err)
 	}
 }

@@ -114,7 +114,7 @@ func folded(attempts []error) (out []string) {
 }
 
 // stepProc is the look for a /proc in which programs can be verified.
-const stepProc = "proc"
+const stepProc = "host-proc"
 
 // failedAt reports whether an attempt failed at a step.
 func failedAt(attempts []error, name string) bool {
