@@ -3,6 +3,7 @@
 package fact
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -99,12 +100,12 @@ func TargetFromProto(p *pluginv1.Target) *Target {
 
 // ReadFile reads a file of at most MaxFileBytes.
 func (t *Target) ReadFile(name string) ([]byte, error) {
-	f, resolved, err := t.open(name)
+	f, resolved, size, err := t.open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	data, err := readBounded(f)
+	data, err := readBounded(f, size)
 	t.has(resolved, data, err)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", name, err)
@@ -112,12 +113,15 @@ func (t *Target) ReadFile(name string) ([]byte, error) {
 	return data, nil
 }
 
-func readBounded(f io.Reader) ([]byte, error) {
-	data, err := io.ReadAll(io.LimitReader(f, MaxFileBytes+1))
-	if err == nil && len(data) > MaxFileBytes {
+// readBounded reads a file that seems to have so many bytes: those of /proc say 0.
+func readBounded(f io.Reader, size int64) ([]byte, error) {
+	var data bytes.Buffer
+	data.Grow(int(min(max(size, 0), MaxFileBytes)) + bytes.MinRead)
+	_, err := data.ReadFrom(io.LimitReader(f, MaxFileBytes+1))
+	if err == nil && data.Len() > MaxFileBytes {
 		err = ErrTooLarge
 	}
-	return data, err
+	return data.Bytes(), err
 }
 
 // ReadText reads a small file and trims the space around it; "" when it cannot
@@ -135,7 +139,7 @@ func (t *Target) ReadText(name string) string {
 // directory, or of a file of /proc or /sys, leaves no trace, so that no facts are
 // kept then: use List, and ReadFile.
 func (t *Target) Open(name string) (*os.File, error) {
-	f, resolved, err := t.open(name)
+	f, resolved, _, err := t.open(name)
 	if err == nil && t.inputs != nil && (isDir(f) || t.inputs.timeless(resolved)) {
 		t.inputs.forget(resolved + " was opened, and what is read of it leaves no trace")
 	}
@@ -147,17 +151,17 @@ func isDir(f *os.File) bool {
 	return err != nil || info.IsDir()
 }
 
-func (t *Target) open(name string) (*os.File, string, error) {
+func (t *Target) open(name string) (f *os.File, resolved string, size int64, err error) {
 	resolved, info, err := t.find(name)
 	if err != nil {
-		return nil, "", err
+		return nil, "", 0, err
 	}
 	if !info.Mode().IsRegular() && !info.IsDir() {
-		return nil, "", &fs.PathError{Op: "open", Path: name, Err: fmt.Errorf("not a regular file (%s)", info.Mode().Type())}
+		return nil, "", 0, &fs.PathError{Op: "open", Path: name, Err: fmt.Errorf("not a regular file (%s)", info.Mode().Type())}
 	}
 	t.looked(resolved, info, nil, false)
-	f, err := openFile(t.host(resolved))
-	return f, resolved, t.rename(err, name)
+	f, err = openFile(t.host(resolved))
+	return f, resolved, info.Size(), t.rename(err, name)
 }
 
 // ReadDir lists a directory in name order.
@@ -180,7 +184,7 @@ func (t *Target) ReadDir(name string) ([]fs.DirEntry, error) {
 // in name order, and whether there are more. Which are left out the system
 // decides.
 func (t *Target) List(name string, most int) (entries []fs.DirEntry, more bool, err error) {
-	f, resolved, err := t.open(name)
+	f, resolved, _, err := t.open(name)
 	if err != nil {
 		t.wantList(name, err)
 		return nil, false, err

@@ -40,7 +40,7 @@ func readAtOnce(name string) ([]byte, error) {
 		return nil, &os.PathError{Op: "open", Path: name, Err: err}
 	}
 	defer unix.Close(fd)
-	return readBounded(descriptor(fd))
+	return readBounded(descriptor(fd), 0)
 }
 
 // descriptor reads without Go's poller, which would wait.
