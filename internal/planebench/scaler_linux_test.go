@@ -273,9 +273,10 @@ func plainTrip(b *testing.B, conn *grpc.ClientConn, batches []arrow.RecordBatch)
 	}
 }
 
-// rounds is how many round trips are timed together: that of one is about the
-// time in which Go wakes the goroutine of the benchmark.
-const rounds = 20
+// rounds is how many round trips are timed together: the first finds the other end
+// asleep, and that of one is about the time in which Go wakes the goroutine of the
+// benchmark.
+const rounds = 100
 
 // BenchmarkRoundTrip compares a batch of 64 KiB, 8 columns of 1,024 rows, that is
 // scaled with an empty unary call of go-plugin. Goal: at most 0.5x.
