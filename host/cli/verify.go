@@ -16,6 +16,7 @@ import (
 	"github.com/bulkhead-ml/bulkhead/host/report"
 	"github.com/bulkhead-ml/bulkhead/registry/install"
 	"github.com/bulkhead-ml/bulkhead/registry/lock"
+	"github.com/bulkhead-ml/bulkhead/registry/manifest"
 	"github.com/bulkhead-ml/bulkhead/registry/release"
 	"github.com/bulkhead-ml/bulkhead/sdk/handshake"
 	"github.com/bulkhead-ml/bulkhead/sdk/version"
@@ -145,8 +146,29 @@ func verifyPlugin(ctx context.Context, i *installer.Installer, p lock.Plugin) ve
 		row.Status, row.Detail = "missing", err.Error()
 	case err != nil:
 		row.Status, row.Detail = "damaged", err.Error()
+	default:
+		if err := named(i.Store, p, pl.H1); err != nil {
+			row.Status, row.Detail = "damaged", err.Error()
+		}
 	}
 	return row
+}
+
+// named compares what the lock file calls a plugin with what its files say: the
+// digests alone would not tell that somebody wrote another version beside them.
+func named(store *install.Store, p lock.Plugin, h1 string) error {
+	dir, err := store.Dir(h1)
+	if err != nil {
+		return err
+	}
+	m, err := manifest.Load(dir)
+	if err != nil {
+		return err
+	}
+	if id, err := release.ParseID(p.ID); err != nil || m.Name != id.Name || m.Version != p.Version {
+		return fmt.Errorf("the lock file names %s %s, and its files are those of %s %s; take the lock file back from version control, or remove the plugin and install it again", p.ID, p.Version, m.Name, m.Version)
+	}
+	return nil
 }
 
 // WriteJSON writes the outcome as one JSON document.
