@@ -81,7 +81,7 @@ proto: tools ## Generate Go code from the .proto files.
 
 bench: build ## Print the speed of this build, side by side with others.
 	$(GO) test -run '^$$' -bench . -benchtime 20x ./host/sandbox ./host/plugin ./host/cli
-	$(GO) test -run '^$$' -bench . -benchtime 1x ./internal/planebench
+	$(GO) test -run '^$$' -bench . ./internal/planebench
 	$(GO) test -run '^$$' -bench . ./registry/solve ./registry/lock ./registry/install ./registry/trust
 
 FUZZTIME ?= 10s
