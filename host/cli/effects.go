@@ -114,16 +114,8 @@ func (a *app) openToUndo(ctx context.Context, old *runs.Record) (*session, error
 	if err != nil {
 		return nil, failed("The machine cannot be examined", err)
 	}
-	s, err := a.openWatched(ctx, configOf(old), machine, nil)
-	if err != nil {
-		return nil, err
-	}
-	instead := s.earlier(old)
-	if len(instead) == 0 {
-		return s, nil
-	}
-	s.close()
-	return a.openWatched(ctx, configOf(old), machine, instead)
+	s, _, err := a.openAsOf(ctx, old, machine)
+	return s, err
 }
 
 // takeBack takes back what a run owes, the last thing first. Settings that are secret
@@ -188,7 +180,10 @@ func (w *work) takeBackEarlier(ctx context.Context) {
 	if err != nil || w.recordsIn != "" || w.rerunOf != "" {
 		return // nothing is recorded, or this run is a repetition, to which nothing is granted
 	}
-	earlier, _ := store.List(runs.Filter{Pipeline: w.pipeline.Name, Status: runs.Interrupted})
+	earlier, err := store.List(runs.Filter{Pipeline: w.pipeline.Name, Status: runs.Interrupted, Effects: true})
+	if err != nil {
+		w.unreadable(err)
+	}
 	for _, r := range earlier {
 		if sameFiles(r.Files, w.configFiles()) {
 			w.takeBackRun(ctx, store, r.ID)
@@ -204,8 +199,12 @@ func sameFiles(a, b []runs.File) bool {
 // takeBackRun takes back what one run owes, unless it was tried before.
 func (w *work) takeBackRun(ctx context.Context, store *runs.Store, id string) {
 	u, err := store.Undo(id)
+	if _, busy := errors.AsType[*runs.RunningError](err); busy {
+		return // somebody else is at it
+	}
 	if err != nil {
-		return // somebody else is at it, or its record cannot be read
+		w.unreadable(err)
+		return
 	}
 	defer func() { _ = u.Close() }() // it only unlocks
 	u.Record.Owed = slices.DeleteFunc(u.Record.Owed, func(e runs.Effect) bool { return e.Problem != "" })
@@ -218,6 +217,12 @@ func (w *work) takeBackRun(ctx context.Context, store *runs.Store, id string) {
 		}
 		w.session.notes = append(w.session.notes, d)
 	}
+}
+
+// unreadable tells that what an earlier run did outside may be there still.
+func (w *work) unreadable(err error) {
+	w.session.notes = append(w.session.notes, report.Diagnostic{Severity: report.Warning, Summary: "What an earlier run did outside cannot be read",
+		Detail: fmt.Sprintf("%v. It was not taken back; `bulkhead runs list` shows the runs, and `bulkhead runs remove RUN` forgets one.", err)})
 }
 
 // undoResult is what `bulkhead runs undo` prints.

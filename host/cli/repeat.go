@@ -21,13 +21,17 @@ import (
 	"github.com/bulkhead-ml/bulkhead/host/runs"
 	"github.com/bulkhead-ml/bulkhead/host/sink"
 	"github.com/bulkhead-ml/bulkhead/host/source"
+	"github.com/bulkhead-ml/bulkhead/host/target"
 )
 
 // repeat runs what a record says. What the run prints is not shown: the
 // comparison is.
 func (a *app) repeat(ctx context.Context, old *runs.Record, resolved resolvedRun, f runFlags, sinks bool) (*work, error) {
 	quiet := a.quietly(old, resolved)
-	s, err := quiet.openAsOf(ctx, old)
+	s, instead, err := quiet.openAsOf(ctx, old, nil)
+	for _, id := range slices.Sorted(maps.Keys(instead)) {
+		quiet.warn("the run used %s %s, which was replaced since; it is repeated with that version", id, instead[id].Version)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -46,22 +50,18 @@ func (a *app) quietly(old *runs.Record, resolved resolvedRun) *app {
 	return &quiet
 }
 
-// openAsOf opens a session with the plugins of a run, also where others have
-// replaced them since.
-func (a *app) openAsOf(ctx context.Context, old *runs.Record) (*session, error) {
-	s, err := a.openWatched(ctx, configOf(old), nil, nil)
-	if err != nil {
-		return nil, err
+// openAsOf opens a session with the plugins of a run, also with those that others
+// have replaced since, which it returns.
+func (a *app) openAsOf(ctx context.Context, old *runs.Record, machine *target.Machine) (s *session, instead map[string]catalog.Installation, err error) {
+	if s, err = a.openWatched(ctx, configOf(old), machine, nil); err != nil {
+		return nil, nil, err
 	}
-	instead := s.earlier(old)
-	if len(instead) == 0 {
-		return s, nil
+	if instead = s.earlier(old); len(instead) == 0 {
+		return s, nil, nil
 	}
 	s.close()
-	for _, id := range slices.Sorted(maps.Keys(instead)) {
-		a.warn("the run used %s %s, which was replaced since; it is repeated with that version", id, instead[id].Version)
-	}
-	return a.openWatched(ctx, configOf(old), nil, instead)
+	s, err = a.openWatched(ctx, configOf(old), machine, instead)
+	return s, instead, err
 }
 
 // repetition is how a run is repeated.

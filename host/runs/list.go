@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -20,6 +21,8 @@ type Filter struct {
 	Since time.Time
 	// Limit is how many of the latest are returned.
 	Limit int
+	// Effects leaves out runs that did nothing outside of their outputs, unread.
+	Effects bool
 }
 
 func (f Filter) matches(r *Record) bool {
@@ -33,6 +36,9 @@ func (s *Store) List(f Filter) ([]*Record, error) {
 	ids, err := s.ids()
 	var out []*Record
 	for _, id := range ids {
+		if f.Effects && !s.hasEffects(id) {
+			continue
+		}
 		r, readErr := s.load(id)
 		switch {
 		case errors.Is(readErr, fs.ErrNotExist): // it is being begun, or was removed
@@ -49,6 +55,12 @@ func (s *Store) List(f Filter) ([]*Record, error) {
 		out = out[:f.Limit]
 	}
 	return out, err
+}
+
+// hasEffects reports whether a run wrote down an effect, taken back or not.
+func (s *Store) hasEffects(id string) bool {
+	_, err := os.Lstat(filepath.Join(s.dir, id, effectsName))
+	return err == nil
 }
 
 // States are the digests of the states that the kept runs made or used: what a
