@@ -121,11 +121,21 @@ func (p *passage) slot() *slot {
 		return p.building
 	}
 	size := p.out.SlotBytes() + 8*table.MaxRows
-	for (len(p.slots)+2)*size > p.space.Size() {
+	for {
+		if s := p.begin(size); s != nil {
+			return s
+		}
 		before := len(p.slots)
 		if !slices.ContainsFunc(p.slots, p.returning) || p.await(func() bool { return len(p.slots) < before }) != nil {
 			return nil
 		}
+	}
+}
+
+// begin takes a slot; nil when there is no room for it.
+func (p *passage) begin(size int) *slot {
+	if (len(p.slots)+2)*size > p.space.Size() {
+		return nil
 	}
 	at, ok := p.space.Take(size)
 	if !ok {

@@ -89,11 +89,22 @@ func (p *passage) write(batch arrow.RecordBatch, from lineage) error {
 	}
 	n = p.trace(&m, s.at, n, from)
 	s.sent = true
-	if err := p.space.Shrink(s.at, n); err != nil {
+	if err := p.trim(s, n); err != nil {
 		return err
 	}
 	p.flying[s.at] = s
 	return p.lane.conn.Send(m)
+}
+
+// trim gives back what a batch of n bytes left of its slot. A large one leaves no
+// place that another slot would fit into, and a smaller place than its slot when it
+// comes back: so it keeps all.
+func (p *passage) trim(s *slot, n int) error {
+	if n > len(s.data)/2 {
+		return nil
+	}
+	s.data = s.data[:n:n]
+	return p.space.Shrink(s.at, n)
 }
 
 // trace adds the origins of rows, behind the n bytes of the batch when they are
