@@ -68,7 +68,7 @@ func (b *inbox) recv() (*pluginv1.TransformResponse, error) {
 // from the stream, up to the result and the end of the stream.
 func (x *crossing) receive(box *inbox, out *output) (*pluginv1.Result, error) {
 	for !x.ended {
-		m, err := x.conn.Receive()
+		m, err := x.next()
 		switch {
 		case err == nil:
 			err = x.take(m, box, out)
@@ -128,7 +128,7 @@ func (x *crossing) heard(i item, out *output) (*pluginv1.Result, error) {
 // output was sent before it.
 func (x *crossing) rest(result *pluginv1.Result, box *inbox, out *output) error {
 	for !x.ended {
-		m, ok, err := x.conn.Poll()
+		m, ok, err := x.poll()
 		if err != nil {
 			return broken("transform", "%v", err)
 		}
@@ -177,6 +177,50 @@ func (x *crossing) take(m arena.Message, box *inbox, out *output) error {
 	return broken("transform", "a message of kind %d on its lane", m.Kind)
 }
 
+// next waits for the next message of the lane.
+func (x *crossing) next() (arena.Message, error) {
+	if m := x.early; m != nil {
+		x.early = nil
+		return *m, nil
+	}
+	return x.conn.Receive()
+}
+
+// poll is next without waiting.
+func (x *crossing) poll() (m arena.Message, ok bool, err error) {
+	if m := x.early; m != nil {
+		x.early = nil
+		return *m, true, nil
+	}
+	return x.conn.Poll()
+}
+
+// long is how many bytes take so long to look at that the sender need not wait for
+// the end of it.
+const long = 256 << 10
+
+// letGo lets go of input batches that the plugin is done with, before an output
+// batch of n bytes is handed on: the sender may be waiting for their memory.
+func (x *crossing) letGo(n int) error {
+	for n >= long && x.early == nil {
+		m, ok, err := x.conn.Poll()
+		switch {
+		case err != nil:
+			return broken("transform", "%v", err)
+		case !ok:
+			return nil
+		case m.Kind != arena.Done || m.Call != x.lane.call:
+			x.early = &m
+		default:
+			err = asBroken("transform", x.done(m.Seq))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // asBroken makes a breach of contract of an error that says so in words.
 func asBroken(op string, err error) error {
 	if _, ok := errors.AsType[*ProtocolError](err); ok || err == nil {
@@ -214,6 +258,9 @@ func (x *crossing) batch(m arena.Message, box *inbox, out *output) error {
 		return broken("transform", "output batch %d: %v", x.call.metrics.BatchesOut, err)
 	}
 	defer batch.Release()
+	if err := x.letGo(len(data)); err != nil {
+		return err
+	}
 	x.out.Blank(block.data[:len(data)]) // the next plugin sees this memory, gaps and all
 	return out.batch(batch, origins)
 }

@@ -21,10 +21,11 @@ type crossing struct {
 	*lane
 	call   *call
 	input  *table.Layout
-	out    *table.Layout // nil before the output has columns
-	number uint64        // of Open.lane
-	ended  bool          // the plugin said that its output has ended
-	told   bool          // the result was told
+	out    *table.Layout  // nil before the output has columns
+	number uint64         // of Open.lane
+	ended  bool           // the plugin said that its output has ended
+	told   bool           // the result was told
+	early  *arena.Message // the next message, read before its time
 
 	mu      sync.Mutex
 	pending map[uint64]passenger // input batches that the plugin may read

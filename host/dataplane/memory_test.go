@@ -69,59 +69,70 @@ func shifting(_ *act, _ context.Context, in *kernel.Reader, out *kernel.Writer) 
 }
 
 // contractUntouchedColumns: what a kernel passes on is what it was given, with
-// and without pools on either side.
+// and without pools on either side, in small batches and in large ones.
 func contractUntouchedColumns(t *testing.T, serve server) {
 	k := serve(t, dataplane.Options{}, acting("shift", shifting))
 	for _, pools := range [][2]bool{{false, false}, {true, false}, {false, true}, {true, true}} {
-		open := dataplane.Open{Kernel: "shift", Schema: mixed(0, 1).Schema(), RowWise: true}
-		if pools[0] {
-			open.From = dataplane.NewPool(3)
+		for rows, count := range map[int]int{500: 40, 40_000: 8} {
+			open := dataplane.Open{Kernel: "shift", Schema: mixed(0, 1).Schema(), RowWise: true}
+			if pools[0] {
+				open.From = dataplane.NewPool(3)
+			}
+			if pools[1] {
+				open.Into = dataplane.NewPool(3)
+			}
+			row := 0
+			o, err := k.Transform(t.Context(), open, nil, mixedBatches(t, open.From, rows, count), taking(func(b arrow.RecordBatch) error {
+				defer func() { row += int(b.NumRows()) }()
+				return shifted(b, row)
+			}))
+			if err != nil || o.Failed() || row != rows*count {
+				t.Errorf("%v, %d rows a batch: %d rows, %s", pools, rows, row, said(o, err))
+			}
+			drained(t, open.From)
+			drained(t, open.Into)
 		}
-		if pools[1] {
-			open.Into = dataplane.NewPool(3)
-		}
-		row := 0
-		in := func(yield func(arrow.RecordBatch, error) bool) {
-			for i := range 40 {
-				b := mixed(i*500, 500)
-				if pools[0] {
-					lies, err := open.From.Put(t.Context(), b)
-					if err != nil {
-						t.Error(err)
-						return
-					}
-					b.Release()
-					b = lies
-				}
-				goOn := yield(b, nil)
-				b.Release()
-				if !goOn {
+	}
+}
+
+// mixedBatches are count batches of so many rows, that lie in a pool when there is one.
+func mixedBatches(t *testing.T, pool *dataplane.Pool, rows, count int) dataplane.Batches {
+	return func(yield func(arrow.RecordBatch, error) bool) {
+		for i := range count {
+			b := mixed(i*rows, rows)
+			if pool != nil {
+				lies, err := pool.Put(t.Context(), b)
+				if err != nil {
+					t.Error(err)
 					return
 				}
+				b.Release()
+				b = lies
+			}
+			goOn := yield(b, nil)
+			b.Release()
+			if !goOn {
+				return
 			}
 		}
-		o, err := k.Transform(t.Context(), open, nil, in, taking(func(b arrow.RecordBatch) error {
-			want := mixed(row, int(b.NumRows()))
-			for i := 1; i < 5; i++ {
-				if !array.Equal(b.Column(i), want.Column(i)) {
-					return fmt.Errorf("column %d from row %d on is %v", i, row, b.Column(i))
-				}
-			}
-			for i := range b.Column(0).Len() {
-				x := b.Column(0).(*array.Float64)
-				if v := row + i; x.IsNull(i) != (v%7 == 0) || x.IsValid(i) && x.Value(i) != float64(v+1) {
-					return fmt.Errorf("row %d is %v", v, x.Value(i))
-				}
-			}
-			row += int(b.NumRows())
-			return nil
-		}))
-		if err != nil || o.Failed() || row != 20_000 {
-			t.Errorf("%v: %d rows, %s", pools, row, said(o, err))
-		}
-		drained(t, open.From)
-		drained(t, open.Into)
 	}
+}
+
+// shifted insists that a batch is what shifting makes of the rows from row on.
+func shifted(b arrow.RecordBatch, row int) error {
+	want := mixed(row, int(b.NumRows()))
+	for i := 1; i < 5; i++ {
+		if !array.Equal(b.Column(i), want.Column(i)) {
+			return fmt.Errorf("column %d from row %d on is %v", i, row, b.Column(i))
+		}
+	}
+	x := b.Column(0).(*array.Float64)
+	for i := range x.Len() {
+		if v := row + i; x.IsNull(i) != (v%7 == 0) || x.IsValid(i) && x.Value(i) != float64(v+1) {
+			return fmt.Errorf("row %d is %v", v, x.Value(i))
+		}
+	}
+	return nil
 }
 
 // drained insists that nothing lies in a pool, and closes it.
