@@ -114,36 +114,59 @@ func (b building) Allocate(n int) []byte {
 	return arena.Shared.Allocate(n)
 }
 
-// slot is the one that the next batch is built in; nil when there is none. One
-// slot's worth of the arena is always left to batches that are copied into it.
+// slot is the one that the next batch is built in; nil when there is none.
 func (p *passage) slot() *slot {
-	if p.building != nil || p.out == nil || p.over || p.await(func() bool { return p.granted }) != nil {
-		return p.building
+	if s := p.building; s != nil && (len(s.live) > 0 || len(s.data) >= p.likely()) {
+		return s
 	}
-	size := p.out.SlotBytes() + 8*table.MaxRows
-	for {
-		if s := p.begin(size); s != nil {
-			return s
-		}
+	if p.out == nil || p.over || p.await(func() bool { return p.granted }) != nil {
+		return nil
+	}
+	for p.abandon(); !p.begin(); {
 		before := len(p.slots)
 		if !slices.ContainsFunc(p.slots, p.returning) || p.await(func() bool { return len(p.slots) < before }) != nil {
 			return nil
 		}
 	}
+	return p.building
 }
 
-// begin takes a slot; nil when there is no room for it.
-func (p *passage) begin(size int) *slot {
-	if (len(p.slots)+2)*size > p.space.Size() {
-		return nil
+// abandon gives back a slot in which nothing was built.
+func (p *passage) abandon() {
+	if s := p.building; s != nil {
+		p.building, s.sent = nil, true
+		_ = p.settle(s) // a slot that is taken can be given
+	}
+}
+
+// begin takes a slot, and reports false when there is no room for it. A third of the
+// arena is always left to batches that are copied into it.
+func (p *passage) begin() bool {
+	share := p.space.Size() / 3 * 2
+	size := min(p.likely(), share)
+	for _, s := range p.slots {
+		share -= len(s.data)
+	}
+	if size > share {
+		return false
 	}
 	at, ok := p.space.Take(size)
 	if !ok {
-		return nil
+		return false
 	}
-	s := &slot{at: at, data: p.memory[at : at+size : at+size], next: p.out.HeaderBytes()}
-	p.slots, p.building = append(p.slots, s), s
-	return s
+	p.building = &slot{at: at, data: p.memory[at : at+size : at+size], next: p.out.HeaderBytes()}
+	p.slots = append(p.slots, p.building)
+	return true
+}
+
+// likely is how much memory the next batch takes: most are about as large as those
+// before.
+func (p *passage) likely() int {
+	most := p.out.SlotBytes() + 8*table.MaxRows
+	if p.largest == 0 {
+		return most
+	}
+	return min(most, p.largest+p.largest/8+arena.Page)
 }
 
 // returning reports whether a slot comes back when the host has copied it.

@@ -24,6 +24,7 @@ type writing struct {
 	flying   map[int]*slot // output batches that the host has not copied, by place
 	slots    []*slot       // that arrays were built in and may still be
 	building *slot
+	largest  int // bytes of the largest batch of late
 }
 
 // grant takes an output arena; without a file the one that is there.
@@ -88,7 +89,7 @@ func (p *passage) write(batch arrow.RecordBatch, from lineage) error {
 		m.Same = same.seq
 	}
 	n = p.trace(&m, s.at, n, from)
-	s.sent = true
+	s.sent, p.largest = true, max(n, p.largest-p.largest/64)
 	if err := p.trim(s, n); err != nil {
 		return err
 	}
