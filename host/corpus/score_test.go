@@ -110,11 +110,7 @@ else echo '{"findings": []}'; fi`, 1, 1, 0},
 
 // A tool that hangs ends with its children at the limit.
 func TestTimeLimit(t *testing.T) {
-	started := time.Now()
-	s := score(t, script(t, "sleep 60 & wait"), Options{Limit: 200 * time.Millisecond, Jobs: 1})
-	if took := time.Since(started); took > 50*time.Second {
-		t.Errorf("took %s", took)
-	}
+	s := score(t, script(t, "sleep 36000 & wait"), Options{Limit: 200 * time.Millisecond, Jobs: 1})
 	if s.Recall != 0 || s.FalseAlarms != 1 || !strings.Contains(s.Machines[0].Error, "no answer in 200ms") {
 		t.Errorf("%+v", s)
 	}

@@ -47,7 +47,7 @@ func Load(dir fs.FS, name string) (*Machine, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := b.archive(name, own); err != nil {
+	if err := b.archive(own); err != nil {
 		return nil, named(err, name)
 	}
 	if err := b.describe(); err != nil {
@@ -147,7 +147,7 @@ func isRecipe(name string) bool {
 }
 
 // archive adds one archive to the machine.
-func (b *builder) archive(name string, files map[string]Section) error {
+func (b *builder) archive(files map[string]Section) error {
 	if s, ok := files["include"]; ok {
 		if err := b.include(lines(s.Line, s.Data)); err != nil {
 			return err
@@ -195,7 +195,7 @@ func (b *builder) part(name string) error {
 	if err != nil {
 		return fmt.Errorf("the part %s: %w", name, reason(err))
 	}
-	return named(b.archive(file, files), file)
+	return named(b.archive(files), file)
 }
 
 // reason drops the place of an error that the caller's place stands for.

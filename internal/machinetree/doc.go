@@ -64,7 +64,7 @@
 // Statements at the start of a line, their properties indented:
 //
 //	interpreter /usr version=3.12.3 [managed=yes] [headers=no]
-//	standalone DIR version=3.12.3        an installation of uv or pyenv
+//	standalone DIR version=3.12.3 [loader=PATH]   an installation of uv or pyenv
 //	conda DIR version=3.11.9             with conda-meta
 //	venv DIR version=3.12.3 [home=/usr/bin] [system=yes] [uv=0.5.1]
 //	site DIR                             what follows is installed there

@@ -74,7 +74,7 @@ func (p *python) use(name string) error {
 // environment makes an interpreter or an environment, into which what follows
 // is installed.
 func (p *python) environment(kind, prefix string, rest []string) error {
-	o, err := options(rest, "version", "managed", "headers", "home", "system", "uv", "prompt")
+	o, err := options(rest, "version", "managed", "headers", "home", "system", "uv", "prompt", "loader")
 	if err != nil {
 		return err
 	}
@@ -104,7 +104,7 @@ func (p *python) environment(kind, prefix string, rest []string) error {
 func (p *python) install(prefix string, o map[string]string) error {
 	dir := path.Join(prefix, "lib/python"+p.minor)
 	errs := []error{
-		p.tree.file(path.Join(prefix, "bin/python"+p.minor), library{machine: p.machine, needed: []string{"libc.so.6"}}.bytes()),
+		p.tree.file(path.Join(prefix, "bin/python"+p.minor), library{machine: p.machine, needed: []string{"libc.so.6"}, interp: o["loader"]}.bytes()),
 		p.tree.link(path.Join(prefix, "bin/python3"), "python"+p.minor),
 		p.tree.text(path.Join(dir, "os.py"), "# os.py\n"),
 		p.tree.dir(path.Join(dir, "lib-dynload")),

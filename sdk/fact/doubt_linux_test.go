@@ -55,7 +55,8 @@ func TestTimesOf(t *testing.T) {
 func TestTimesThatTellTooLittle(t *testing.T) {
 	root := inputTree(t)
 	info := mustLstat(t, filepath.Join(root, "a/b/file"))
-	id, _ := identityOf(info)
+	n := nodeOf(info)
+	id, _ := n.identity()
 	for name, look := range map[string]func(*Target){
 		"content": func(t *Target) { t.ReadText("/a/b/file") },
 		"list":    func(t *Target) { _, _ = t.ReadDir("/a") },

@@ -2,19 +2,7 @@
 
 package fact
 
-import (
-	"io/fs"
-	"syscall"
-)
-
-// identityOf reads the identity of what was looked at.
-func identityOf(info fs.FileInfo) (identity, bool) {
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return identity{}, false
-	}
-	return identityFrom(st), true
-}
+import "syscall"
 
 // identityAt looks at a path itself. It is lstat(2) alone, since it is asked
 // thousands of times.

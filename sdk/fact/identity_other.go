@@ -4,14 +4,7 @@
 
 package fact
 
-import (
-	"errors"
-	"io/fs"
-)
-
-// identityOf fails: nothing here tells of every change of a file, so no facts
-// are kept.
-func identityOf(fs.FileInfo) (identity, bool) { return identity{}, false }
+import "errors"
 
 func identityAt(string) (identity, error) {
 	return identity{}, errors.New("files have no identity on this system")

@@ -109,7 +109,7 @@ func (in *inputs) timeless(name string) bool {
 
 // looked records what a path itself is. With passing, a directory counts by its
 // type alone.
-func (t *Target) looked(name string, info fs.FileInfo, err error, passing bool) {
+func (t *Target) looked(name string, n *node, err error, passing bool) {
 	if t.inputs == nil {
 		return
 	}
@@ -120,18 +120,18 @@ func (t *Target) looked(name string, info fs.FileInfo, err error, passing bool) 
 	case err != nil:
 		t.inputs.forget(err.Error())
 		return
-	case info.Mode()&fs.ModeSymlink != 0:
+	case n.mode()&fs.ModeSymlink != 0:
 		text, err := os.Readlink(t.host(name))
 		t.linked(name, text, err)
 		return
 	}
-	id, ok := identityOf(info)
+	id, ok := n.identity()
 	if !ok {
 		t.inputs.forget("files have no identity on this system")
 		return
 	}
 	times := timesNone
-	if !passing || !info.IsDir() {
+	if !passing || !n.mode().IsDir() {
 		times = t.timesOn(id.device, name)
 	}
 	switch times {
@@ -199,13 +199,15 @@ type entry struct {
 // Info describes the file itself, a link as a link.
 func (e entry) Info() (fs.FileInfo, error) {
 	info, err := e.DirEntry.Info()
-	e.target.looked(e.path, info, err, false)
+	n := nodeOf(info)
+	e.target.looked(e.path, &n, err, false)
 	return info, err
 }
 
 // noted makes the entries of a directory leave inputs.
 func (t *Target) noted(dir string, entries []fs.DirEntry) []fs.DirEntry {
 	if t.inputs == nil {
+		t.memory.listed(dir, entries)
 		return entries
 	}
 	out := make([]fs.DirEntry, len(entries))

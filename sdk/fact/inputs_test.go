@@ -50,7 +50,8 @@ func inputTree(t *testing.T) string {
 }
 
 func TestInputs(t *testing.T) {
-	if _, ok := identityOf(mustLstat(t, t.TempDir())); !ok {
+	n := nodeOf(mustLstat(t, t.TempDir()))
+	if _, ok := n.identity(); !ok {
 		t.Skip("no facts are kept on this system")
 	}
 	for _, tt := range []struct {

@@ -4,6 +4,11 @@
 
 package fact
 
-import "os"
+import (
+	"io"
+	"os"
+)
 
 func openFile(name string) (*os.File, error) { return os.Open(name) }
+
+func openReader(name string) (io.ReadCloser, error) { return os.Open(name) }

@@ -3,9 +3,7 @@
 package fact
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -53,10 +51,8 @@ type Target struct {
 	// ProcessDir tells another one, as of a host that raised its own; else 0.
 	OpenFiles int64
 
-	links   sync.Map // directory → resolved directory
-	missing sync.Map // directories that are not there, with the error
-
-	times sync.Map // device → timesKind
+	memory memory
+	times  sync.Map // device → timesKind
 	// inputs records what is asked; nil records nothing.
 	inputs *inputs
 	traced bool
@@ -74,9 +70,6 @@ const MaxFileBytes = 16 << 20
 
 // MaxKernelLog bounds Target.KernelLog, in bytes.
 const MaxKernelLog = 1 << 20
-
-// maxLinks is the length of a chain of symbolic links that Linux follows too.
-const maxLinks = 40
 
 // ErrTooLarge is returned by ReadFile for a file over MaxFileBytes.
 var ErrTooLarge = errors.New("file is larger than a collector reads")
@@ -98,72 +91,6 @@ func TargetFromProto(p *pluginv1.Target) *Target {
 	return t
 }
 
-// ReadFile reads a file of at most MaxFileBytes.
-func (t *Target) ReadFile(name string) ([]byte, error) {
-	f, resolved, size, err := t.open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := readBounded(f, size)
-	t.has(resolved, data, err)
-	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", name, err)
-	}
-	return data, nil
-}
-
-// readBounded reads a file that seems to have so many bytes: those of /proc say 0.
-func readBounded(f io.Reader, size int64) ([]byte, error) {
-	var data bytes.Buffer
-	data.Grow(int(min(max(size, 0), MaxFileBytes)) + bytes.MinRead)
-	_, err := data.ReadFrom(io.LimitReader(f, MaxFileBytes+1))
-	if err == nil && data.Len() > MaxFileBytes {
-		err = ErrTooLarge
-	}
-	return data.Bytes(), err
-}
-
-// ReadText reads a small file and trims the space around it; "" when it cannot
-// be read.
-func (t *Target) ReadText(name string) string {
-	data, err := t.ReadFile(name)
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(data))
-}
-
-// Open opens a regular file or a directory for reading. Devices, sockets and
-// pipes are refused, since reading one may block or act. What is read of a
-// directory, or of a file of /proc or /sys, leaves no trace, so that no facts are
-// kept then: use List, and ReadFile.
-func (t *Target) Open(name string) (*os.File, error) {
-	f, resolved, _, err := t.open(name)
-	if err == nil && t.inputs != nil && (isDir(f) || t.inputs.timeless(resolved)) {
-		t.inputs.forget(resolved + " was opened, and what is read of it leaves no trace")
-	}
-	return f, err
-}
-
-func isDir(f *os.File) bool {
-	info, err := f.Stat()
-	return err != nil || info.IsDir()
-}
-
-func (t *Target) open(name string) (f *os.File, resolved string, size int64, err error) {
-	resolved, info, err := t.find(name)
-	if err != nil {
-		return nil, "", 0, err
-	}
-	if !info.Mode().IsRegular() && !info.IsDir() {
-		return nil, "", 0, &fs.PathError{Op: "open", Path: name, Err: fmt.Errorf("not a regular file (%s)", info.Mode().Type())}
-	}
-	t.looked(resolved, info, nil, false)
-	f, err = openFile(t.host(resolved))
-	return f, resolved, info.Size(), t.rename(err, name)
-}
-
 // ReadDir lists a directory in name order.
 func (t *Target) ReadDir(name string) ([]fs.DirEntry, error) {
 	resolved, err := t.Resolve(name)
@@ -172,8 +99,9 @@ func (t *Target) ReadDir(name string) ([]fs.DirEntry, error) {
 		return nil, err
 	}
 	if t.inputs != nil {
-		info, err := os.Lstat(t.host(resolved))
-		t.looked(resolved, info, err, false)
+		var n node
+		err := t.lookAt(resolved, &n)
+		t.looked(resolved, &n, err, false)
 	}
 	entries, err := os.ReadDir(t.host(resolved))
 	t.lists(resolved, entries, err)
@@ -184,10 +112,15 @@ func (t *Target) ReadDir(name string) ([]fs.DirEntry, error) {
 // in name order, and whether there are more. Which are left out the system
 // decides.
 func (t *Target) List(name string, most int) (entries []fs.DirEntry, more bool, err error) {
-	f, resolved, _, err := t.open(name)
+	var n node
+	resolved, err := t.readable(name, &n)
 	if err != nil {
 		t.wantList(name, err)
 		return nil, false, err
+	}
+	f, err := openFile(t.host(resolved))
+	if err != nil {
+		return nil, false, t.rename(err, name)
 	}
 	defer f.Close()
 	entries, err = f.ReadDir(most + 1)
@@ -205,38 +138,62 @@ func (t *Target) List(name string, most int) (entries []fs.DirEntry, more bool, 
 
 // Stat describes what name leads to.
 func (t *Target) Stat(name string) (fs.FileInfo, error) {
-	resolved, info, err := t.find(name)
-	if err == nil {
-		t.looked(resolved, info, nil, false)
+	var n node
+	resolved, err := t.find(name, &n)
+	if err != nil {
+		return nil, err
 	}
-	return info, err
+	t.looked(resolved, &n, nil, false)
+	info, err := os.Lstat(t.host(resolved))
+	return info, t.rename(err, name)
+}
+
+// Regular tells the size of a regular file that name leads to; false for what is
+// none. It is Stat for those who ask of thousands.
+func (t *Target) Regular(name string) (size int64, regular bool, err error) {
+	var n node
+	resolved, err := t.find(name, &n)
+	if err != nil {
+		return 0, false, err
+	}
+	t.looked(resolved, &n, nil, false)
+	return n.size(), n.mode().IsRegular(), nil
 }
 
 // Lstat describes name itself, a link as a link.
 func (t *Target) Lstat(name string) (fs.FileInfo, error) {
-	dir, err := t.Resolve(path.Dir(clean(name)))
+	self, err := t.self(name)
 	if err != nil {
-		t.want(name, err)
 		return nil, err
 	}
-	self := path.Join(dir, path.Base(clean(name)))
 	info, err := os.Lstat(t.host(self))
-	t.looked(self, info, err, false)
+	n := nodeOf(info)
+	t.looked(self, &n, err, false)
 	return info, t.rename(err, name)
 }
 
-// Readlink returns the text of a link.
-func (t *Target) Readlink(name string) (string, error) {
-	dir, err := t.Resolve(path.Dir(clean(name)))
+// self is the place of a name whose last part may be a link.
+func (t *Target) self(name string) (string, error) {
+	up, base := split(clean(name))
+	dir, err := t.Resolve(up)
 	if err != nil {
 		t.want(name, err)
 		return "", err
 	}
-	self := path.Join(dir, path.Base(clean(name)))
+	return join(dir, base), nil
+}
+
+// Readlink returns the text of a link.
+func (t *Target) Readlink(name string) (string, error) {
+	self, err := t.self(name)
+	if err != nil {
+		return "", err
+	}
 	link, err := os.Readlink(t.host(self))
 	if t.inputs != nil && err != nil {
-		info, err := os.Lstat(t.host(self))
-		t.looked(self, info, err, false)
+		var n node
+		err := t.lookAt(self, &n)
+		t.looked(self, &n, err, false)
 	} else {
 		t.linked(self, link, err)
 	}
@@ -245,7 +202,8 @@ func (t *Target) Readlink(name string) (string, error) {
 
 // Exists reports whether name leads to something.
 func (t *Target) Exists(name string) bool {
-	_, _, err := t.find(name)
+	var n node
+	_, err := t.find(name, &n)
 	return err == nil
 }
 
@@ -254,20 +212,24 @@ func (t *Target) Exists(name string) bool {
 func (t *Target) Glob(pattern string) []string {
 	t.wantGlob(pattern)
 	matches := []string{"/"}
-	for part := range strings.SplitSeq(strings.Trim(clean(pattern), "/"), "/") {
+	for rest, more := strings.Trim(clean(pattern), "/"), true; more; {
+		var part string
+		part, rest, more = strings.Cut(rest, "/")
 		var next []string
 		for _, dir := range matches {
-			next = append(next, t.globOne(dir, part)...)
+			next = append(next, t.globOne(dir, part, more)...)
 		}
 		matches = next
 	}
 	return matches
 }
 
-func (t *Target) globOne(dir, part string) []string {
+// globOne lists what matches a part of a pattern in a directory. With more to
+// come, what is not there is remembered as directories are.
+func (t *Target) globOne(dir, part string, more bool) []string {
 	if !strings.ContainsAny(part, `*?[\`) {
 		name := path.Join(dir, part)
-		if _, err := t.Lstat(name); err != nil {
+		if !t.globbed(name, more) {
 			return nil
 		}
 		return []string{name}
@@ -284,6 +246,17 @@ func (t *Target) globOne(dir, part string) []string {
 	}
 	slices.Sort(out)
 	return out
+}
+
+func (t *Target) globbed(name string, more bool) bool {
+	if more {
+		budget := maxLinks
+		_, err := t.parent(name, &budget, new(node))
+		t.want(name, err)
+		return err == nil
+	}
+	_, err := t.Lstat(name)
+	return err == nil
 }
 
 // Statfs tells the size of the file system that holds name: from the recorded
@@ -307,95 +280,3 @@ func (t *Target) statfs(name string) (Usage, bool) {
 	}
 	return statfs(t.host(resolved))
 }
-
-// Resolve follows every link in name and returns the machine's own path of
-// what it leads to, which exists.
-func (t *Target) Resolve(name string) (string, error) {
-	budget := maxLinks
-	resolved, _, err := t.resolve(clean(name), &budget)
-	t.want(name, err)
-	return resolved, err
-}
-
-// find is Resolve with the description of what was found.
-func (t *Target) find(name string) (string, fs.FileInfo, error) {
-	budget := maxLinks
-	resolved, info, err := t.resolve(clean(name), &budget)
-	if err == nil && info == nil {
-		info, err = os.Lstat(t.host(resolved))
-		t.looked(resolved, info, err, true)
-		err = t.rename(err, name)
-	}
-	t.want(name, err)
-	return resolved, info, err
-}
-
-// resolve also returns the description of what it found, unless the answer was
-// remembered: directories are, since every file below asks for them again.
-func (t *Target) resolve(name string, budget *int) (string, fs.FileInfo, error) {
-	if name == "/" {
-		return "/", nil, nil
-	}
-	if done, ok := t.links.Load(name); ok {
-		return done.(string), nil, nil
-	}
-	dir, err := t.parent(path.Dir(name), budget)
-	if err != nil {
-		return "", nil, err
-	}
-	self := path.Join(dir, path.Base(name))
-	info, err := os.Lstat(t.host(self))
-	t.looked(self, info, err, true)
-	if err != nil {
-		return "", nil, t.rename(err, name)
-	}
-	if info.Mode()&fs.ModeSymlink != 0 {
-		return t.follow(self, budget)
-	}
-	if info.IsDir() {
-		t.links.Store(name, self)
-	}
-	return self, info, nil
-}
-
-// parent is resolve for a directory. One that is missing is remembered too: the
-// libraries of one package look for each other in the same few of those.
-func (t *Target) parent(name string, budget *int) (string, error) {
-	if err, ok := t.missing.Load(name); ok {
-		return "", err.(error)
-	}
-	dir, _, err := t.resolve(name, budget)
-	if errors.Is(err, fs.ErrNotExist) {
-		t.missing.Store(name, err)
-	}
-	return dir, err
-}
-
-func (t *Target) follow(name string, budget *int) (string, fs.FileInfo, error) {
-	if *budget--; *budget < 0 {
-		return "", nil, &fs.PathError{Op: "resolve", Path: name, Err: errors.New("too many symbolic links")}
-	}
-	link, err := os.Readlink(t.host(name))
-	if err != nil {
-		return "", nil, t.rename(err, name)
-	}
-	link = filepath.ToSlash(link)
-	if !path.IsAbs(link) {
-		link = path.Join(path.Dir(name), link)
-	}
-	return t.resolve(clean(link), budget)
-}
-
-func (t *Target) host(name string) string {
-	return filepath.Join(t.Root, filepath.FromSlash(name))
-}
-
-// rename puts the machine's own path into an error instead of the view's.
-func (t *Target) rename(err error, name string) error {
-	if pe, ok := errors.AsType[*fs.PathError](err); ok {
-		return &fs.PathError{Op: pe.Op, Path: name, Err: pe.Err}
-	}
-	return err
-}
-
-func clean(name string) string { return path.Clean("/" + filepath.ToSlash(name)) }

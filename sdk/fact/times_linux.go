@@ -3,7 +3,6 @@
 package fact
 
 import (
-	"io"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -39,25 +38,7 @@ func readAtOnce(name string) ([]byte, error) {
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: name, Err: err}
 	}
-	defer unix.Close(fd)
-	return readBounded(descriptor(fd), 0)
-}
-
-// descriptor reads without Go's poller, which would wait.
-type descriptor int
-
-// Read reads once, again after a signal.
-func (d descriptor) Read(p []byte) (int, error) {
-	for {
-		n, err := unix.Read(int(d), p)
-		switch {
-		case err == unix.EINTR:
-		case err != nil:
-			return 0, err
-		case n == 0:
-			return 0, io.EOF
-		default:
-			return n, nil
-		}
-	}
+	f := descriptor(fd)
+	defer func() { _ = f.Close() }() // it was only read
+	return readWhole(f, 0)
 }

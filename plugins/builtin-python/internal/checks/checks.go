@@ -23,7 +23,7 @@ import (
 // All lists the checks of this plugin.
 func All() []check.Check {
 	return []check.Check{
-		venvBroken, externallyManaged, moduleShadowed, userSiteShadows,
+		venvBroken, loaderMissing, externallyManaged, moduleShadowed, userSiteShadows,
 		dependencyConflict, requiresPython, duplicateDistribution,
 		recordTorn, fileClobbered, numpyABI,
 		torchNotLoadable, frameworkNotLoadable, libraryPathHijack, glibcTooOld,

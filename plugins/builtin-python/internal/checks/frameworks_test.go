@@ -457,6 +457,12 @@ var frameworkCases = []struct {
 			{Editor: "PyCharm", Path: "/srv/app/.idea/misc.xml", Setting: "jdk", Value: "Python 3.11", State: observed.InterpreterUnseen},
 		})
 	}, []want{{"editor.interpreter-missing", check.Warning, "sets python.defaultInterpreterPath to /srv/app/.venv/bin/python, which does not exist"}}},
+	{"more packages than are read", func(m *machine) {
+		m.know(observed.At(env, observed.TooMany), true)
+	}, []want{{"python.dependency-conflict", check.Unknown, "nothing is said of the others"}}},
+	{"a loader that is not there", func(m *machine) {
+		m.know(observed.At(env, observed.Loader), observed.ProgramLoader{Path: "/lib64/ld-linux-x86-64.so.2", Link: "/nix/store/s-stub-ld/bin/stub-ld"})
+	}, []want{{"python.loader-missing", check.Error, "the stub that refuses programs"}}},
 	{"conda's pytorch replaced by pip", func(m *machine) {
 		m.Text(env+"/conda-meta/pytorch-2.4.0-py3.11_cuda12.4_0.json", "{}")
 		m.InstallTorch(m.site, cu124)

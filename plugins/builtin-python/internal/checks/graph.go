@@ -83,7 +83,7 @@ func findConflicts(index map[string][]observed.Package) []conflict {
 			continue
 		}
 		for _, text := range all[0].Requires {
-			if c, bad := violates(index, all[0], text); bad {
+			if c, bad := violates(index, &all[0], text); bad {
 				c.forTorch = toolkit && pep508.Normalize(c.owner.Name) == cudaToolkit
 				out = append(out, c)
 			}
@@ -112,20 +112,21 @@ func distributionOwned(p observed.Package) bool {
 	return system && p.Installer != "pip" && p.Installer != "uv"
 }
 
-func violates(index map[string][]observed.Package, owner observed.Package, text string) (conflict, bool) {
+func violates(index map[string][]observed.Package, owner *observed.Package, text string) (conflict, bool) {
 	r, err := pep508.Parse(text)
 	if err != nil {
 		return conflict{}, false
 	}
-	c := conflict{owner: owner, requirement: r}
 	found := index[pep508.Normalize(r.Name)]
 	if len(found) == 0 {
-		return c, true
+		return conflict{owner: *owner, requirement: r}, true
 	}
-	c.found = found[0]
 	if len(r.Specifiers) == 0 {
-		return c, false
+		return conflict{}, false
 	}
-	v, err := pep440.Parse(c.found.Version)
-	return c, err == nil && !r.Specifiers.Contains(v)
+	v, err := pep440.Parse(found[0].Version)
+	if err != nil || r.Specifiers.Contains(v) {
+		return conflict{}, false
+	}
+	return conflict{owner: *owner, requirement: r, found: found[0]}, true
 }

@@ -88,7 +88,28 @@ var dependencyConflict = check.Check{
 		if len(byName) > 0 {
 			reportByName(e, byName)
 		}
+		if cut, _ := get[bool](e, observed.TooMany); cut {
+			reportCut(e)
+		}
 	}),
+}
+
+// reportCut says that the verdict is about a part: what was left out is neither
+// missing nor judged.
+func reportCut(e *environment) {
+	read, _ := get[[]observed.Package](e, observed.Packages)
+	e.report(check.Finding{
+		Severity: check.Unknown,
+		Title:    "More packages than are read",
+		Detail:   fmt.Sprintf("%s has more packages than the %d that are read, and nothing is said of the others.", e.Prefix, len(read)),
+		Cause:    "The number of packages that is read is bounded, so that a diagnosis ends in time.",
+		Evidence: e.ctx.Evidence(e.at(observed.TooMany)),
+		Remedies: []check.Remedy{{
+			ID: "smaller-environments", Kind: check.Advice, Risk: check.Low,
+			Summary: "Keep an environment for each project, and name the one to examine with --python.",
+		}},
+		Verify: []string{e.pipCheck()},
+	})
 }
 
 func reportConflicts(e *environment, conflicts []conflict) {

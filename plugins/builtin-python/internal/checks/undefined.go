@@ -71,6 +71,11 @@ func symbolText(u observed.UndefinedSymbol) string {
 // or both anew where it states nothing.
 func (e *environment) matchProvider(u observed.UndefinedSymbol, framework string) check.Remedy {
 	key := pep508.Normalize(u.Provider)
+	if profiling := strings.HasPrefix(u.Symbol, "iJIT_"); profiling && e.condaOwns(framework) {
+		return e.condaInstall("Install the last release of mkl with the symbol.", []string{"mkl<2024.1"})
+	} else if profiling {
+		return e.install("Install the last release of mkl with the symbol.", "mkl<2024.1")
+	}
 	if key == "" {
 		return e.reinstall("Install the framework and its libraries again.", framework)
 	}

@@ -43,6 +43,7 @@ var descriptions = []fact.Description{
 	field(observed.FoundBy, "string", "How the environment was found: --python, VIRTUAL_ENV, CONDA_PREFIX, PATH, project, VS Code, PyCharm, or the place where a tool keeps it."),
 	field(observed.Base, "object", "Interpreter behind the environment: prefix, home, home_seen."),
 	field(observed.Link, "object", "The interpreter followed to its end: state (ok, dangling, missing, unseen), path, target."),
+	field(observed.Loader, "object", "Loader that the interpreter names and the system lacks: path, link."),
 	field(observed.Venv, "object", "What pyvenv.cfg says: home, version, include_system_site_packages, tool."),
 	field(observed.Sites, "list", "Directories of packages in search order: path, scope (env, user, base, path)."),
 	field(observed.Managed, "string", "Path of EXTERNALLY-MANAGED (PEP 668); absent where pip may install."),
@@ -121,6 +122,7 @@ func (o *observer) identity() {
 	o.add(observed.Kind, e.Kind)
 	o.add(observed.FoundBy, e.FoundBy)
 	o.link()
+	o.loader()
 	o.add(observed.Sites, e.Sites)
 	base := observed.BaseInterpreter{Prefix: e.BasePrefix}
 	if c := e.Config; c != nil {

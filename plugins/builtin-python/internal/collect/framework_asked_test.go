@@ -20,6 +20,26 @@ func TestCPUIndex(t *testing.T) {
 	}
 }
 
+// TestCPUIndexOfAProject: a pyproject.toml that names that index alone asks for it.
+func TestCPUIndexOfAProject(t *testing.T) {
+	const cpu = "[[tool.uv.index]]\nname = \"pytorch-cpu\"\nurl = \"https://download.pytorch.org/whl/cpu\"\n"
+	const source = "[tool.uv.sources]\ntorch = { index = \"pytorch-cpu\" }\n"
+	want := observed.Asking{Requirement: "index https://download.pytorch.org/whl/cpu", Line: 3}
+	if got := projectIndex([]byte(cpu + source)); len(got) != 1 || got[0] != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	for name, file := range map[string]string{
+		"two indexes":  cpu + "[[tool.uv.index]]\nurl = \"https://download.pytorch.org/whl/cu128\"\n",
+		"for macOS":    cpu + "[tool.uv.sources]\ntorch = [{ index = \"pytorch-cpu\", marker = \"sys_platform == 'darwin'\" }]\n",
+		"only comment": "# url = \"https://download.pytorch.org/whl/cpu\"\n",
+		"none":         source,
+	} {
+		if got := projectIndex([]byte(file)); len(got) > 0 {
+			t.Errorf("%s: got %+v", name, got)
+		}
+	}
+}
+
 // TestUnseenCompiler: CC is believed where it names what this plugin is not
 // shown, and not where it names what is looked for itself.
 func TestUnseenCompiler(t *testing.T) {

@@ -30,7 +30,8 @@ func asked(t *fact.Target, record *fact.Recorder) {
 		out = append(out, located(file, ParseRequirementsFile(readHead(t, file, maxRequirementBytes)))...)
 	}
 	file := path.Join(dir, "pyproject.toml")
-	out = append(out, located(file, ParseProjectDependencies(readHead(t, file, maxRequirementBytes)))...)
+	project := readHead(t, file, maxRequirementBytes)
+	out = append(out, located(file, append(ParseProjectDependencies(project), projectIndex(project)...))...)
 	if len(out) > 0 {
 		record.Add(observed.Asked, out[:min(len(out), maxAsked)])
 	}
@@ -105,6 +106,26 @@ func ParseProjectDependencies(data []byte) []observed.Asking {
 		}
 		if bare := quotedString().ReplaceAllString(withoutComment(line), ""); strings.Contains(bare, "]") {
 			inside = false
+		}
+	}
+	return out
+}
+
+var torchIndex = pattern(`https://download\.pytorch\.org/whl/([a-z0-9._/]*[a-z0-9])`)
+
+// projectIndex recognises a pyproject.toml that takes torch from its index for
+// CPUs: uv, Poetry and PDM have a table for indexes. One that names others too, or
+// says for which platform, leaves the choice to whoever installs.
+func projectIndex(data []byte) []observed.Asking {
+	var out []observed.Asking
+	for i, line := range strings.Split(string(data), "\n") {
+		line = strings.TrimSpace(withoutComment(strings.TrimSpace(line)))
+		m := torchIndex().FindStringSubmatch(line)
+		switch {
+		case m != nil && m[1] != "cpu", strings.HasPrefix(line, "torch") && strings.Contains(line, "marker"):
+			return nil
+		case m != nil:
+			out = []observed.Asking{{Requirement: "index " + m[0], Line: i + 1}}
 		}
 	}
 	return out

@@ -93,13 +93,13 @@ func (m *Damage) look(t *fact.Target, d *Distribution, e Entry, root bool) {
 	}
 	m.Looked++
 	file := path.Join(d.Site, e.Path)
-	info, err := t.Stat(file)
+	size, regular, err := t.Regular(file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		m.miss(t, d, e.Path)
-	case err != nil || !info.Mode().IsRegular() || e.Size < 0:
-	case info.Size() != e.Size:
-		m.resized(t, d, e, info.Size(), file)
+	case err != nil || !regular || e.Size < 0:
+	case size != e.Size:
+		m.resized(t, d, e, size, file)
 	case root && e.Size <= maxHashed && len(d.Record.Natives) > 0 && !sameHash(t, file, e) && d.FromPip(t):
 		add(&m.Modified, &m.ModifiedCount, e.Path)
 	}

@@ -31,28 +31,19 @@ func parseHead[T any](t *fact.Target, name string, parse func([]byte) T) T {
 // more than the bytes that are read into them.
 var buffers = sync.Pool{New: func() any { return new(make([]byte, 16<<10)) }}
 
-// parseFile reads a file in few calls, since at this size each costs more than
-// the bytes do: into one buffer that grows fourfold, until enough says so, the
-// file ends, or limit bytes are read. What parse returns must not refer to the
-// bytes that it is given; they are nil when the file cannot be opened.
+// parseFile reads a file until enough says so, the file ends, or limit bytes are
+// read. What parse returns must not refer to the bytes that it is given; they are
+// nil when the file cannot be opened.
 func parseFile[T any](t *fact.Target, name string, limit int, enough func([]byte) bool, parse func([]byte) T) T {
-	f, err := t.Open(name)
-	if err != nil {
-		return parse(nil)
-	}
-	defer f.Close()
 	buf := buffers.Get().(*[]byte)
 	defer buffers.Put(buf)
-	for n := 0; ; {
-		k, err := f.Read((*buf)[n:])
-		n += k
-		if err != nil || enough != nil && enough((*buf)[:n]) || n >= limit {
-			return parse((*buf)[:n])
-		}
-		if n == len(*buf) {
-			*buf = append(*buf, make([]byte, 3*len(*buf))...)
-		}
+	data, _ := t.ReadHead(name, *buf, func(data []byte) bool { // what came before an error counts
+		return len(data) >= limit || enough != nil && enough(data)
+	})
+	if cap(data) > len(*buf) {
+		*buf = data[:cap(data)]
 	}
+	return parse(data)
 }
 
 // headEnd is the offset of the first empty line, or -1.

@@ -83,6 +83,9 @@ func (w *walk) suppliers(n *node) []supplier {
 // libnccl.so.2, "" where the name is too short to tell.
 func symbolStem(name string) string {
 	stem := strings.TrimPrefix(path.Base(name), "lib")
+	if strings.HasPrefix(stem, "mkl_core.") {
+		return "iJIT" // profiling functions, which torch 2.1 and its like take from there; mkl 2024.1 has none
+	}
 	if end := strings.IndexFunc(stem, func(r rune) bool { return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') }); end >= 0 {
 		stem = stem[:end]
 	}

@@ -105,7 +105,7 @@ func (l *Loader) search(dirs []string, name string, o *Object) (string, bool) {
 			continue
 		}
 		file := path.Join(dir, name)
-		if info, err := l.target.Stat(file); err == nil && info.Mode().IsRegular() && l.fits(file, o) {
+		if _, regular, err := l.target.Regular(file); err == nil && regular && l.fits(file, o) {
 			return file, true
 		}
 	}

@@ -31,6 +31,7 @@ func (tr *Tree) installCUDA(site string, parts int) {
 		tr.InstallLibrary(site, fmt.Sprintf("nvidia-part%d-cu12", i), "12.4.127", fmt.Sprintf("nvidia/part%d/lib/%s", i, file),
 			Library{Soname: file, Needed: []string{"libc.so.6", "libm.so.6"}, Padding: 1 << 16})
 		torch.Needs = append(torch.Needs, file)
+		torch.RPath += fmt.Sprintf("$ORIGIN/../../nvidia/part%d/lib:", i)
 		torch.Requires = append(torch.Requires,
 			fmt.Sprintf(`nvidia-part%d-cu12==12.4.127; platform_system == "Linux" and platform_machine == "x86_64"`, i))
 	}

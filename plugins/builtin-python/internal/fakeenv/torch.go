@@ -17,6 +17,9 @@ type Torch struct {
 	Uses    []string
 	// Installer defaults to "pip".
 	Installer string
+	// RPath names directories of libtorch_cuda.so beside the usual ones, each with a
+	// ":" behind it.
+	RPath string
 }
 
 // Libraries of torch and what each needs, as the published wheels have them.
@@ -53,7 +56,7 @@ func (torch Torch) files() map[string][]byte {
 	if torch.CUDA != "" {
 		needed := append([]string{"libc10.so", "libcuda.so.1"}, torch.Needs...)
 		files["torch/lib/libtorch_cuda.so"] = Library{
-			Soname: "libtorch_cuda.so", Needed: needed, RPath: torchRPath, Padding: 4096,
+			Soname: "libtorch_cuda.so", Needed: needed, RPath: torch.RPath + torchRPath, Padding: 4096,
 			Defines: torch.Exports["libtorch_cuda.so"], Uses: torch.Uses,
 		}.Bytes()
 	}

@@ -12,6 +12,8 @@ const (
 	WrongTags = "wrong_tags"
 	// Glibc is the version of the C library that the environment runs on.
 	Glibc = "glibc"
+	// Loader is a ProgramLoader, absent where the interpreter starts.
+	Loader = "loader"
 	// TooMany says that the bound on distributions was reached.
 	TooMany = "packages_cut"
 	// Unreadable maps metadata files that are there and tell nothing to the reason.
@@ -80,4 +82,12 @@ type WrongTag struct {
 	Reason string `json:"reason"`
 	// Interpreter is what the environment takes: "cp311-cp311-manylinux_2_31_x86_64".
 	Interpreter string `json:"interpreter"`
+}
+
+// ProgramLoader is a loader that an interpreter names and that does not load it.
+type ProgramLoader struct {
+	Path string `json:"path"`
+	// Link is the text of the link that stands in its place: the stub of NixOS.
+	// It is "" where nothing stands there.
+	Link string `json:"link,omitempty"`
 }

@@ -29,6 +29,9 @@ func ParseSpecifiers(text string) (Specifiers, error) {
 		if part == "" {
 			continue
 		}
+		if out == nil {
+			out = make(Specifiers, 0, 1+strings.Count(text, ","))
+		}
 		c, ok := parseClause(part)
 		if !ok {
 			return nil, &Error{Kind: "specifier", Text: text}
