@@ -36,9 +36,12 @@ type chain struct {
 
 	lock lock
 	file *os.File // nil: look at the disk again
-	tail tail     // of what this chain knows to be on disk
-	// behind tells that this chain wrote records after the one that the head names.
-	behind bool
+	tail tail     // of what this chain has read or written
+	// before is the end before the last batch.
+	before tail
+	// due is the end of what this chain brought to disk and the head does not name yet;
+	// zero when there is nothing.
+	due tail
 }
 
 func newChain(dir string, host Host) *chain {
@@ -49,89 +52,169 @@ func newChain(dir string, host Host) *chain {
 	}
 }
 
-// commit appends a batch under the lock. durable is called when it is on disk.
-// The head follows at once only where the next host would not find the end from
-// the one that is there; see headUp.
-func (c *chain) commit(batch []*entry, durable func()) (err error) {
-	if err := c.begin(); err != nil {
+// commit appends what take returns once the lock is held: all that came while others
+// wrote is one batch. The sync comes after the lock, so that nobody waits for the disk
+// of another; durable is called when it is done. The head follows at once only where
+// the next host would not find the end from the one that is there; see headUp.
+func (c *chain) commit(take func() []*entry, durable func()) error {
+	if err := c.begin(lockTime); err != nil {
 		return err
 	}
-	defer c.end(&err)
-	found, err := c.ready()
-	if err != nil {
-		c.forget()
-		return c.failed("finding the end of the log", err)
-	}
-	return c.commitLocked(append(found, batch...), len(found) > 0, durable)
-}
-
-// headUp brings the head up to date.
-func (c *chain) headUp() (err error) {
-	if !c.behind {
-		return nil
-	}
-	c.behind = false
-	if err := c.begin(); err != nil {
+	synced, err := c.put(take, durable)
+	if err = c.end(err); err != nil || synced {
 		return err
 	}
-	defer c.end(&err)
-	found, err := c.ready()
-	if err != nil {
-		c.forget()
-		return c.failed("finding the end of the log", err)
+	if err := c.sync(); err != nil {
+		return c.failed("writing records", errors.Join(err, c.takeBack()))
 	}
-	if len(found) > 0 {
-		return c.commitLocked(found, true, func() {})
-	}
-	return c.writeHead()
-}
-
-// end releases the lock.
-func (c *chain) end(err *error) {
-	if releaseErr := c.lock.release(); *err == nil && releaseErr != nil {
-		*err = c.failed("releasing the lock", releaseErr)
-	}
-}
-
-func (c *chain) writeHead() error {
-	if err := writeHead(c.dir, c.tail.head(), c.fail); err != nil {
-		return c.failed("writing head.json", err)
-	}
+	c.due = c.tail
+	durable()
 	return nil
 }
 
-func (c *chain) begin() error {
+// put writes a batch under the lock. synced tells that it is on disk, or that there
+// is none.
+func (c *chain) put(take func() []*entry, durable func()) (synced bool, err error) {
+	found, err := c.ready()
+	if err != nil {
+		c.forget()
+		return true, c.failed("finding the end of the log", err)
+	}
+	batch := slices.Concat(found, take())
+	if len(batch) == 0 {
+		return true, nil
+	}
+	c.before = c.tail
+	if err := c.append(batch); err != nil {
+		c.forget()
+		return true, c.failed("writing records", err)
+	}
+	if len(found) == 0 && c.tail.number == c.before.number {
+		return false, nil
+	}
+	return true, c.settled(len(found) > 0, durable)
+}
+
+// settled brings the batch and the head to disk before others go on.
+func (c *chain) settled(repaired bool, durable func()) error {
+	if err := c.sync(); err != nil {
+		return c.failed("writing records", errors.Join(err, c.cut()))
+	}
+	durable()
+	c.due = tail{}
+	if !repaired {
+		return c.writeHead(c.tail)
+	}
+	return errors.Join(c.settle(), c.writeHead(c.tail))
+}
+
+// takeBack cuts off what could not be brought to disk, unless others wrote behind it.
+func (c *chain) takeBack() error {
+	if err := c.begin(lockTime); err != nil {
+		return err
+	}
+	if c.current() {
+		return c.end(c.cut())
+	}
+	c.forget()
+	return c.end(nil)
+}
+
+// cut takes the last batch back, which was promised to nobody.
+func (c *chain) cut() error {
+	size := c.before.size
+	if c.tail.number != c.before.number {
+		size = 0
+	}
+	defer c.forget()
+	c.tail = c.before
+	return c.file.Truncate(size)
+}
+
+// meet looks at the log for the first time and repairs what a crash left. A log that
+// others write just now is met with the first batch.
+func (c *chain) meet() error {
+	if err := c.begin(0); err != nil {
+		return unlessTaken(err)
+	}
+	_, err := c.put(none, func() {})
+	return c.end(err)
+}
+
+// headUp brings the head up to the last record of this chain that is on disk, unless
+// another host did: of those that end together, one writes it for all. It waits for
+// the lock as long as limit; 0 leaves the head to the next time.
+func (c *chain) headUp(limit time.Duration) error {
+	if c.headed() {
+		c.due = tail{}
+		return c.lock.drop()
+	}
+	if err := c.begin(limit); err != nil {
+		return unlessTaken(err)
+	}
+	return c.end(c.raise())
+}
+
+// headed reports whether the head names all that this chain brought to disk.
+func (c *chain) headed() bool {
+	if c.due.seq == 0 {
+		return true
+	}
+	h, err := readHead(c.dir)
+	return err == nil && h.Seq >= c.due.seq
+}
+
+func (c *chain) raise() error {
+	if _, err := c.put(none, func() {}); err != nil || c.headed() {
+		c.due = tail{}
+		return err
+	}
+	due := c.due
+	c.due = tail{}
+	return c.writeHead(due)
+}
+
+// unfinished tells that headUp has something to come back for.
+func (c *chain) unfinished() bool { return c.due.seq > 0 || c.lock.waiting != nil }
+
+func none() []*entry { return nil }
+
+// unlessTaken is nil where the lock was not waited for.
+func unlessTaken(err error) error {
+	if errors.Is(err, errLocked) {
+		return nil
+	}
+	return err
+}
+
+// begin takes the lock.
+func (c *chain) begin(limit time.Duration) error {
 	if err := makeDir(c.dir); err != nil {
 		return c.failed("making the directory", err)
 	}
 	if err := c.fail("locking"); err != nil {
 		return c.failed("locking", err)
 	}
-	if err := c.lock.acquire(lockTime); err != nil {
+	if err := c.lock.acquire(limit); err != nil {
 		return c.failed("locking", err)
 	}
+	c.lock.touch()
 	return nil
 }
 
-func (c *chain) commitLocked(batch []*entry, repaired bool, durable func()) error {
-	if len(batch) == 0 {
-		return nil
+// end releases the lock.
+func (c *chain) end(err error) error {
+	if releaseErr := c.lock.release(); err == nil && releaseErr != nil {
+		return c.failed("releasing the lock", releaseErr)
 	}
-	before := c.tail.number
-	if err := c.append(batch); err != nil {
-		c.forget()
-		return c.failed("writing records", err)
+	return err
+}
+
+func (c *chain) writeHead(t tail) error {
+	if err := writeHead(c.dir, t.head(), c.fail); err != nil {
+		return c.failed("writing head.json", err)
 	}
-	durable()
-	if !repaired && c.tail.number == before {
-		c.behind = true
-		return nil
-	}
-	c.behind = false
-	if !repaired {
-		return c.writeHead()
-	}
-	return errors.Join(c.settle(), c.writeHead())
+	return nil
 }
 
 // ready finds the end of the log, unless it is where this chain left it, and
@@ -144,11 +227,24 @@ func (c *chain) ready() ([]*entry, error) {
 	if err := c.fail("reading the end"); err != nil {
 		return nil, err
 	}
-	e, err := load(c.dir)
+	e, err := c.find()
 	if err != nil {
 		return nil, err
 	}
 	return c.adopt(c.held(e))
+}
+
+// find looks for the end of the log: from where this chain knows it, so that hosts that
+// write in turns read only what is new, and from the head where that is not there.
+func (c *chain) find() (end, error) {
+	if c.tail.size == 0 || confirm(c.dir, c.tail.head()) != "" {
+		return load(c.dir)
+	}
+	files, err := numbers(c.dir)
+	if err != nil {
+		return end{}, err
+	}
+	return fromHead(c.dir, files, c.tail.head())
 }
 
 // current reports whether nobody wrote since this chain did.
@@ -202,7 +298,7 @@ func (c *chain) own(e Event) (*entry, error) {
 	return &entry{at: c.now(), kind: e.Kind(), data: data}, err
 }
 
-// append writes a batch in one piece and brings it to disk.
+// append writes a batch in one piece.
 func (c *chain) append(batch []*entry) error {
 	text, next, err := c.seal(batch)
 	if err != nil {
@@ -210,7 +306,9 @@ func (c *chain) append(batch []*entry) error {
 	}
 	asked := slices.ContainsFunc(batch, func(e *entry) bool { return e.kind == KindRotation })
 	if c.tail.size > 0 && (asked || c.tail.size+int64(len(text)) > c.maxFile) {
-		c.forget()
+		if err := c.leave(); err != nil {
+			return err
+		}
 		next.number, next.size = c.tail.number+1, 0
 	}
 	if err := c.open(next.number, next.size); err != nil {
@@ -283,12 +381,24 @@ func (c *chain) writeBatch(text []byte) error {
 	if err := c.fail("writing records"); err != nil {
 		return err
 	}
-	if _, err := c.write(c.file, text); err != nil {
-		return err
-	}
+	_, err := c.write(c.file, text)
+	return err
+}
+
+// sync brings to disk what is in the file, with all that others wrote before.
+func (c *chain) sync() error {
 	if err := c.fail("syncing records"); err != nil {
 		return err
 	}
+	return c.file.Sync()
+}
+
+// leave brings the file to disk whose successor begins: who syncs that one relies on it.
+func (c *chain) leave() error {
+	if err := c.open(c.tail.number, c.tail.size); err != nil {
+		return err
+	}
+	defer c.forget()
 	return c.file.Sync()
 }
 

@@ -12,7 +12,8 @@
 //
 //	audit-000001.jsonl    the records; then audit-000002.jsonl and so on
 //	head.json             the last record, for finding a log that was cut short
-//	lock                  locked while a host writes a batch; always empty
+//	lock                  locked while a host appends a batch, and touched by who
+//	                      takes it; always empty
 //	torn-*.bin            ends of lines that a crash left, moved out of the log
 //
 // A new file begins when the next batch would make the present one larger than
@@ -52,15 +53,24 @@
 // batch and where its line ends. It is there before the first record, with seq
 // 0 and 64 zeros. It is replaced when a host had nothing to write for 100 ms,
 // when it closes the log, and when a file begins: temporary file, sync, rename,
-// sync of the directory.
+// sync of the directory. It names only what is on disk. A host that finds the
+// lock taken when it is idle leaves that for the next 100 ms, and one that finds
+// a later record named does nothing: of hosts that end together one writes it.
 //
 // # Commits
 //
-// Under the lock a host finds the end of the chain, appends all records that
-// wait with one write, and syncs the file: now [Receipt.Wait] returns. Records
-// wait 3 ms for company, unless launches wait for them. It trusts what it knows of the end while the file has the
-// size and identity that it left; else it reads the head, the record that the
-// head names, and on from there.
+// Under the lock a host finds the end of the chain and appends all records that
+// wait by then with one write. It syncs the file after it has released the lock:
+// now [Receipt.Wait] returns. A sync takes along what others wrote before, so no
+// record is acknowledged whose predecessors are not on disk; the file before is
+// synced when a new one begins. What cannot be synced is cut off again, unless
+// others wrote behind it: then it stays, and is counted as lost. Records wait 3 ms
+// for company, unless launches wait for them. A host trusts what it knows of the end
+// while the file has the size and identity that it left; else it reads on from the
+// last record that it knows, or where that is gone from the one that the head names.
+//
+// Any number of hosts may write. One waits for the lock as long as others take it in
+// turns, and gives up on one that keeps it for ten seconds.
 //
 // # States
 //

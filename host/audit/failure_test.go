@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 var errDisk = errors.New("the disk failed")
@@ -166,6 +167,78 @@ func TestALockThatIsHeld(t *testing.T) {
 	must(t, waiter.release())
 	must(t, holder.acquire(lockTime))
 	must(t, errors.Join(holder.release(), holder.close(), waiter.close()))
+}
+
+// TestALockTakenInTurns is waited for as long as its holders change.
+func TestALockTakenInTurns(t *testing.T) {
+	dir := t.TempDir()
+	holder, waiter := &lock{path: filepath.Join(dir, lockName)}, &lock{path: filepath.Join(dir, lockName)}
+	must(t, holder.acquire(lockTime))
+	turns := 0
+	err := waiter.acquireWhile(1, func() time.Time {
+		if turns++; turns == 5 {
+			must(t, holder.release())
+			waitFor(t, func() bool { return len(waiter.waiting) == 1 })
+		}
+		return time.Unix(int64(turns), 0)
+	})
+	if err != nil || turns < 5 {
+		t.Fatalf("gave up after %d holders: %v", turns, err)
+	}
+	must(t, waiter.release())
+	must(t, errors.Join(holder.close(), waiter.close()))
+}
+
+// TestALateLockIsGivenBack: a lock that comes after nobody waited for it any more does
+// not stay with the host.
+func TestALateLockIsGivenBack(t *testing.T) {
+	dir := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(dir, lockName), nil, 0o600))
+	holder := &lock{path: filepath.Join(dir, lockName)}
+	must(t, holder.acquire(lockTime))
+	l := opened(t, dir, nil) // it does not wait
+	must(t, holder.release())
+	c := newChain(dir, testHost)
+	must(t, holder.acquire(lockTime))
+	if err := c.lock.acquire(1); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("error %v", err)
+	}
+	must(t, holder.release())
+	waitFor(t, func() bool { must(t, c.headUp(0)); return c.lock.waiting == nil })
+	must(t, l.Append("p", numbered(0, 0)).Wait(context.Background()))
+	must(t, l.Close())
+	intact(t, dir, 1)
+	must(t, errors.Join(c.close(), holder.close()))
+}
+
+// TestWhatCannotBeSyncedIsTakenBack, unless another host wrote behind it.
+func TestWhatCannotBeSyncedIsTakenBack(t *testing.T) {
+	for _, behind := range []bool{false, true} {
+		dir := t.TempDir()
+		other := opened(t, dir, nil)
+		must(t, other.Append("p", numbered(1, 0)).Wait(context.Background()))
+		failed := false
+		l := opened(t, dir, func(c *chain) {
+			c.fail = func(step string) error {
+				if step != "syncing records" || failed {
+					return nil
+				}
+				failed = true
+				if behind {
+					must(t, other.Append("p", numbered(1, 1)).Wait(context.Background()))
+				}
+				return errDisk
+			}
+		})
+		if err := l.Append("p", numbered(0, 0)).Wait(context.Background()); !errors.Is(err, errDisk) {
+			t.Errorf("error %v", err)
+		}
+		must(t, other.Close())
+		want := map[bool]int{false: 1, true: 3}[behind]
+		if v := verdict(t, dir); !v.Intact || v.Records != uint64(want) {
+			t.Errorf("behind %t: %d records, want %d; %+v", behind, v.Records, want, v.Problems)
+		}
+	}
 }
 
 func TestDefaultDir(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// lockTime is how long a host waits for others; a batch takes milliseconds.
+// lockTime is how long a host waits for one holder; a batch takes milliseconds.
 const lockTime = 10 * time.Second
 
 // lock is the lock of a log among processes, and among the logs of one process.
@@ -24,20 +24,58 @@ type lock struct {
 	waiting chan error
 }
 
-// acquire takes the lock, and waits for it no longer than limit.
-func (l *lock) acquire(limit time.Duration) error {
+// acquire takes the lock. It waits as long as others take it in turns, and no longer
+// than limit for one of them; a limit of 0 is errLocked for a lock that is taken.
+func (l *lock) acquire(limit time.Duration) error { return l.acquireWhile(limit, l.taken) }
+
+func (l *lock) acquireWhile(limit time.Duration, taken func() time.Time) error {
 	if l.waiting == nil {
-		if err := l.try(); !errors.Is(err, errLocked) {
+		if err := l.try(); limit == 0 || !errors.Is(err, errLocked) {
 			return err
 		}
 		l.wait()
 	}
+	for last := taken(); ; {
+		select {
+		case err := <-l.waiting:
+			l.waiting = nil
+			return err
+		case <-time.After(limit):
+		}
+		now := taken()
+		switch {
+		case limit == 0:
+			return errLocked
+		case now.Equal(last):
+			return fmt.Errorf("another process has held %s for %s; see who with lsof or fuser: %w", l.path, limit, context.DeadlineExceeded)
+		}
+		last = now
+	}
+}
+
+// taken is when a host last took the lock.
+func (l *lock) taken() time.Time {
+	info, err := os.Lstat(l.path)
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime()
+}
+
+// touch tells others that somebody has taken the lock just now.
+func (l *lock) touch() {
+	now := time.Now()
+	_ = os.Chtimes(l.path, now, now) // else others give up sooner
+}
+
+// drop gives back a lock that came after nobody waited for it any more.
+func (l *lock) drop() error {
 	select {
-	case err := <-l.waiting:
+	case err := <-l.waiting: // never ready when nothing is asked for
 		l.waiting = nil
-		return err
-	case <-time.After(limit):
-		return fmt.Errorf("another process has held %s for %s; see who with lsof or fuser: %w", l.path, limit, context.DeadlineExceeded)
+		return errors.Join(err, l.release())
+	default:
+		return nil
 	}
 }
 

@@ -44,11 +44,12 @@ type Log struct {
 
 // Open opens the log in a directory and makes it if there is none. It finds the
 // end of the log, repairs what a crash left, and does not read the rest: that
-// is for Verify. The error is an *Error.
+// is for Verify. While another host writes it does not wait: the first record
+// finds the end. The error is an *Error.
 func Open(dir string, host Host) (*Log, error) { return start(newChain(dir, host.filled())) }
 
 func start(c *chain) (*Log, error) {
-	if err := c.commit(nil, func() {}); err != nil {
+	if err := c.meet(); err != nil {
 		return nil, err
 	}
 	l := &Log{chain: c, wake: make(chan struct{}, 1), done: make(chan struct{}), closing: make(chan struct{}), anchor: Anchor{c.tail.seq, c.tail.hash}}

@@ -25,7 +25,7 @@ func (l *Log) run() {
 		l.flush(false)
 	}
 	l.flush(true)
-	if err := errors.Join(l.chain.headUp(), l.chain.close()); err != nil {
+	if err := errors.Join(l.chain.headUp(lockTime), l.chain.close()); err != nil {
 		l.note(err)
 	}
 }
@@ -39,8 +39,11 @@ func (l *Log) await() bool {
 		case _, open := <-l.wake:
 			return open && l.gather()
 		case <-timer.C:
-			if err := l.chain.headUp(); err != nil {
+			if err := l.chain.headUp(0); err != nil {
 				l.note(err)
+			}
+			if l.chain.unfinished() {
+				timer.Reset(idle)
 			}
 		}
 	}
@@ -60,14 +63,17 @@ func (l *Log) gather() bool {
 // flush writes what waits. At the last time it also tells of lost records when
 // nothing else waits.
 func (l *Log) flush(last bool) {
-	for {
-		b := l.take(last)
-		if len(b.entries) == 0 {
-			return
-		}
-		l.write(b)
+	for l.waits(last) {
+		b := l.write(last)
 		last = last && len(b.entries) > b.own
 	}
+}
+
+// waits reports whether there is something to write.
+func (l *Log) waits(last bool) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.queue) > 0 || last && l.lost.Count > 0
 }
 
 // batch is what one sync brings to disk.
@@ -100,19 +106,28 @@ func (l *Log) take(last bool) batch {
 	return b
 }
 
-// write commits a batch and keeps the promises of its receipts.
-func (l *Log) write(b batch) {
+// write commits a batch and keeps the promises of its receipts. The batch is what
+// waits when the lock is had, or when it cannot be had.
+func (l *Log) write(last bool) (b batch) {
+	take := func() []*entry {
+		b = l.take(last)
+		return b.entries
+	}
 	durable := false
-	err := l.chain.commit(b.entries, func() {
+	err := l.chain.commit(take, func() {
 		durable = true
 		l.kept(b)
 	})
 	if err != nil {
 		l.note(err)
 	}
+	if len(b.entries) == 0 {
+		take()
+	}
 	if !durable {
 		l.broken(b, err)
 	}
+	return b
 }
 
 func (l *Log) kept(b batch) {

@@ -137,6 +137,31 @@ func TestLocks(t *testing.T) {
 	}
 }
 
+// TestALockIsWaitedForInTurns: who waits gives up on one holder, and not on many that
+// follow each other.
+func TestALockIsWaitedForInTurns(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "lock")
+	first, err := Acquire(name)
+	must(t, err)
+	if info, err := os.Stat(name); err != nil || !taken(name).Equal(info.ModTime()) || time.Since(taken(name)) > time.Hour {
+		t.Errorf("the lock is not touched: %v, %v", info, err)
+	}
+	if _, err := acquire(name, 0, taken); !errors.Is(err, ErrLocked) {
+		t.Errorf("one holder is waited for: %v", err)
+	}
+	turns := 0
+	l, err := acquire(name, 0, func(string) time.Time {
+		if turns++; turns == 5 {
+			must(t, first.Release())
+		}
+		return time.Unix(int64(turns), 0)
+	})
+	if err != nil || turns != 5 {
+		t.Fatalf("gave up after %d holders: %v", turns, err)
+	}
+	must(t, l.Release())
+}
+
 func TestLocksKeepGoroutinesApart(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "lock")
 	inside, n := 0, 0

@@ -12,26 +12,45 @@ import (
 // ErrLocked: another open file has the lock.
 var ErrLocked = errors.New("the lock is taken")
 
-// lockTime is how long a host waits for others; what is done under a lock takes
+// lockTime is how long a host waits for one holder; what is done under a lock takes
 // milliseconds.
 const lockTime = 10 * time.Second
 
 // Lock is a lock that is held.
 type Lock struct{ file *os.File }
 
-// Acquire takes the lock of a file for itself, and makes the file. It waits for
-// others for ten seconds.
-func Acquire(name string) (*Lock, error) {
+// Acquire takes the lock of a file for itself, and makes the file. It waits as long as
+// others take it in turns, and gives up on one that keeps it for ten seconds.
+func Acquire(name string) (*Lock, error) { return acquire(name, lockTime, taken) }
+
+func acquire(name string, limit time.Duration, taken func(name string) time.Time) (*Lock, error) {
+	var last time.Time
 	for begin, pause := time.Now(), time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
 		l, err := TryAcquire(name)
+		if err == nil {
+			now := time.Now()
+			_ = os.Chtimes(name, now, now) // else others give up sooner
+		}
 		if !errors.Is(err, ErrLocked) {
 			return l, err
 		}
-		if time.Since(begin) > lockTime {
-			return nil, fmt.Errorf("another process has held %s for %s; see who with lsof or fuser, or try again: %w", name, lockTime, ErrLocked)
+		switch at := taken(name); {
+		case !at.Equal(last):
+			last, begin = at, time.Now()
+		case time.Since(begin) > limit:
+			return nil, fmt.Errorf("another process has held %s for %s; see who with lsof or fuser, or try again: %w", name, limit, ErrLocked)
 		}
 		time.Sleep(pause)
 	}
+}
+
+// taken is when somebody who waits for locks last took this one, and touched it.
+func taken(name string) time.Time {
+	info, err := os.Lstat(name)
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime()
 }
 
 // TryAcquire takes the lock of a file for itself, and makes the file; ErrLocked
