@@ -3,9 +3,13 @@
 package telemetry
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -139,7 +143,7 @@ func TestSecretsStayHome(t *testing.T) {
 	if strangers.Load() != 0 {
 		t.Error("a redirect was followed")
 	}
-	if c.headers[0].Get("Api-Key") == "" && c.headers[1].Get("Api-Key") == "" {
+	if !slices.ContainsFunc(c.headers, func(h http.Header) bool { return h.Get("Api-Key") != "" }) {
 		t.Error("the header was not sent")
 	}
 	if log.String() == "" || strings.Contains(log.String(), "hunter") {
@@ -229,5 +233,40 @@ func TestTakenPort(t *testing.T) {
 	defer second.Close(t.Context())
 	if !strings.Contains(log.String(), "is taken") || second.PrometheusAddress() != "" {
 		t.Errorf("%q at %q", log.String(), second.PrometheusAddress())
+	}
+}
+
+func TestLoopback(t *testing.T) {
+	for host, want := range map[string]bool{"localhost": true, "127.0.0.1": true, "127.9.9.9": true, "::1": true, "::ffff:127.0.0.1": true, "10.0.0.1": false, "collector": false, "localhost.example.org": false, "": false} {
+		if got := loopback(host); got != want {
+			t.Errorf("%q: %v", host, got)
+		}
+	}
+}
+
+// TestCompression: what leaves the machine is compressed, time and again by the
+// same writer; what stays, or is small, is sent as it is.
+func TestCompression(t *testing.T) {
+	far, near := &poster{}, &poster{near: true}
+	for _, body := range []string{strings.Repeat("attribute ", 1000), strings.Repeat("x", gzipFrom), "small"} {
+		packed, encoding := far.pack([]byte(body))
+		if compressed := len(body) >= gzipFrom; compressed != (encoding == "gzip") {
+			t.Errorf("%d bytes have the encoding %q", len(body), encoding)
+		}
+		if encoding == "gzip" {
+			z, err := gzip.NewReader(bytes.NewReader(packed))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if packed, err = io.ReadAll(z); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if string(packed) != body {
+			t.Errorf("%d bytes became %d", len(body), len(packed))
+		}
+		if same, encoding := near.pack([]byte(body)); encoding != "" || string(same) != body {
+			t.Errorf("%d bytes for this machine have the encoding %q", len(body), encoding)
+		}
 	}
 }

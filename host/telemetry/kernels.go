@@ -55,58 +55,53 @@ const service = "bulkhead.plugin.v1.KernelService/"
 // call is one call in the making.
 type call struct {
 	*tracedKernel
-	span           *span
-	method, kernel string
-	node           string
-	fused          int
-	code           codes.Code
-	outcome        string
-	// dropped and rejected rows, and the metrics of a call that came to its end.
-	dropped, rejected int64
-	metrics           dataplane.Metrics
+	span   span
+	method string
 }
 
-// begin opens the span of a call and puts its name into the metadata.
-func (k *tracedKernel) begin(ctx context.Context, method string, open *dataplane.Open) (context.Context, *call) {
-	s := k.run.t.begin(k.run.node(open.Node).spanContext, service+method, client)
-	c := &call{tracedKernel: k, span: s, method: method, kernel: open.Kernel, node: open.Node, fused: len(open.Then)}
-	s.more = c.attributes
-	return metadata.AppendToOutgoingContext(ctx, "traceparent", s.traceparent()), c
+// begin opens the span of a call and puts its name into the metadata, once for
+// all batches of the call. Method is that of the service, with the service.
+func (k *tracedKernel) begin(ctx context.Context, method string, open *dataplane.Open) (context.Context, call) {
+	c := call{k, k.run.t.begin(k.run.node(open.Node), method, client), method[len(service):]}
+	t := &c.span.texts
+	t[rpcSystem], t[rpcMethod], t[serverAddress] = "grpc", method, k.plugin
+	t[pluginName], t[kernelName], t[nodeName] = k.plugin, open.Kernel, open.Node
+	c.span.numbers[fused] = int64(len(open.Then))
+	return metadata.AppendToOutgoingContext(ctx, "traceparent", c.span.traceparent()), c
 }
 
 // end closes a call by what came of it.
-func (c *call) end(ctx context.Context, o *dataplane.Outcome, ds []*diag.Diagnostic, err error) {
-	m := c.run.t.metrics
+func (c *call) end(ctx context.Context, ds []*diag.Diagnostic, err error) {
+	c.span.end = time.Now()
 	c.judge(ctx, ds, err)
-	if o != nil {
-		c.dropped, c.rejected, c.metrics = o.RowsDropped, o.RowsRejected, o.Metrics
-		m.add(callCPU, o.Metrics.CPU.Seconds(), c.plugin, c.kernel, c.method)
-		m.highest(peakMemory, float64(o.Metrics.PeakRSS), c.plugin)
-	}
-	m.observe(callTime, time.Since(c.span.start).Seconds(), c.plugin, c.kernel, c.method)
-	m.add(callsEnded, 1, c.plugin, c.kernel, c.method, c.outcome)
-	c.run.t.finish(c.span)
+	t, r := &c.span.texts, c.run.t.metrics
+	r.observe(callTime, c.span.end.Sub(c.span.start).Seconds(), c.plugin, t[kernelName], c.method)
+	r.add(callsEnded, 1, c.plugin, t[kernelName], c.method, t[outcome])
+	c.run.t.send(&c.span)
 }
 
-// attributes of the span of a call that has ended.
-func (c *call) attributes() []attribute {
-	m := c.metrics
-	return []attribute{
-		{"rpc.system.name", "grpc"}, {"rpc.method", service + c.method}, {"server.address", c.plugin}, {"rpc.response.status_code", statusCode(c.code)},
-		{"bulkhead.plugin", c.plugin}, {"bulkhead.kernel", c.kernel}, {"bulkhead.node", c.node}, {"bulkhead.fused", int64(c.fused)}, {"bulkhead.outcome", c.outcome},
-		{"bulkhead.rows.in", m.RowsIn}, {"bulkhead.rows.out", m.RowsOut}, {"bulkhead.rows.dropped", c.dropped}, {"bulkhead.rows.rejected", c.rejected},
-		{"bulkhead.bytes.in", m.BytesIn}, {"bulkhead.bytes.out", m.BytesOut}, {"bulkhead.batches.in", m.BatchesIn}, {"bulkhead.batches.out", m.BatchesOut},
-		{"bulkhead.cpu_ns", int64(m.CPU)}, {"bulkhead.memory.peak", int64(m.PeakRSS)},
+// endOutcome closes a call that may have come to its end.
+func (c *call) endOutcome(ctx context.Context, o *dataplane.Outcome, err error) {
+	if o == nil {
+		c.end(ctx, nil, err)
+		return
 	}
+	n, m, r := &c.span.numbers, &o.Metrics, c.run.t.metrics
+	n[rowsIn], n[rowsOut], n[rowsDropped], n[rowsRejected] = m.RowsIn, m.RowsOut, o.RowsDropped, o.RowsRejected
+	n[bytesIn], n[bytesOut], n[batchesIn], n[batchesOut] = m.BytesIn, m.BytesOut, m.BatchesIn, m.BatchesOut
+	n[cpuTime], n[memoryPeak] = int64(m.CPU), int64(m.PeakRSS)
+	r.add(callCPU, m.CPU.Seconds(), c.plugin, c.span.texts[kernelName], c.method)
+	r.highest(peakMemory, float64(m.PeakRSS), c.plugin)
+	c.end(ctx, o.Diagnostics, err)
 }
 
 // judge gives the span its status, and the call its outcome in a word: ok,
 // refused, lost, broken, cancelled or failed.
 func (c *call) judge(ctx context.Context, ds []*diag.Diagnostic, err error) {
-	code, word, reason := codes.OK, "ok", ""
+	code, word, why := codes.OK, "ok", ""
 	switch transport, lost := errors.AsType[*dataplane.TransportError](err); {
 	case err == nil && diag.HasErrors(ds):
-		word, reason = "refused", firstError(ds)
+		word, why = "refused", firstError(ds)
 	case err == nil:
 	case lost:
 		code, word = transport.Code, "lost"
@@ -122,11 +117,11 @@ func (c *call) judge(ctx context.Context, ds []*diag.Diagnostic, err error) {
 		}
 	}
 	if err != nil {
-		reason = err.Error()
+		why = err.Error()
 	}
-	c.code, c.outcome = code, word
-	if reason != "" {
-		c.span.fail(word, reason)
+	c.span.texts[rpcStatus], c.span.texts[outcome] = statusCode(code), word
+	if why != "" {
+		c.span.fail(word, why)
 	}
 }
 
@@ -153,19 +148,19 @@ func statusCode(c codes.Code) string {
 
 // Validate is a span without rows.
 func (k *tracedKernel) Validate(ctx context.Context, open dataplane.Open) (*dataplane.Verdict, error) {
-	inner, c := k.begin(ctx, "Validate", &open)
+	inner, c := k.begin(ctx, service+"Validate", &open)
 	v, err := k.Kernel.Validate(inner, open)
 	var ds []*diag.Diagnostic
 	if v != nil {
 		ds = v.Diagnostics
 	}
-	c.end(ctx, nil, ds, err)
+	c.end(ctx, ds, err)
 	return v, err
 }
 
 // Fit is a span with the rows that it read.
 func (k *tracedKernel) Fit(ctx context.Context, open dataplane.Open, in dataplane.Batches, onProgress func(dataplane.Progress)) ([]byte, *dataplane.Outcome, error) {
-	inner, c := k.begin(ctx, "Fit", &open)
+	inner, c := k.begin(ctx, service+"Fit", &open)
 	state, o, err := k.Kernel.Fit(inner, open, in, onProgress)
 	c.endOutcome(ctx, o, err)
 	return state, o, err
@@ -173,7 +168,7 @@ func (k *tracedKernel) Fit(ctx context.Context, open dataplane.Open, in dataplan
 
 // Transform is a span with the rows that it read and wrote.
 func (k *tracedKernel) Transform(ctx context.Context, open dataplane.Open, state []byte, in dataplane.Batches, out dataplane.Output) (*dataplane.Outcome, error) {
-	inner, c := k.begin(ctx, "Transform", &open)
+	inner, c := k.begin(ctx, service+"Transform", &open)
 	o, err := k.Kernel.Transform(inner, open, state, in, out)
 	c.endOutcome(ctx, o, err)
 	return o, err
@@ -181,16 +176,8 @@ func (k *tracedKernel) Transform(ctx context.Context, open dataplane.Open, state
 
 // Undo is a span without rows.
 func (k *tracedKernel) Undo(ctx context.Context, open dataplane.Open, token []byte) ([]*diag.Diagnostic, error) {
-	inner, c := k.begin(ctx, "Undo", &open)
+	inner, c := k.begin(ctx, service+"Undo", &open)
 	ds, err := k.Kernel.Undo(inner, open, token)
-	c.end(ctx, nil, ds, err)
+	c.end(ctx, ds, err)
 	return ds, err
-}
-
-func (c *call) endOutcome(ctx context.Context, o *dataplane.Outcome, err error) {
-	var ds []*diag.Diagnostic
-	if o != nil {
-		ds = o.Diagnostics
-	}
-	c.end(ctx, o, ds, err)
 }

@@ -4,7 +4,6 @@ package telemetry
 
 import (
 	"slices"
-	"strings"
 	"sync"
 	"time"
 )
@@ -32,9 +31,12 @@ type instrument struct {
 // maxSeries bounds the series of an instrument.
 const maxSeries = 2000
 
+// labels are the values of the labels of an instrument, in their order.
+type labels [4]string
+
 // series has the values of one set of labels.
 type series struct {
-	values   []string
+	values   labels
 	overflow bool
 	// sum is the value of a counter or gauge, and of a histogram the sum.
 	sum     float64
@@ -42,39 +44,51 @@ type series struct {
 	buckets []uint64
 }
 
+// family has all series of an instrument; beyond is that of what is too much.
+type family struct {
+	series map[labels]*series
+	beyond *series
+}
+
 // registry keeps all series of all instruments.
 type registry struct {
 	start time.Time
 	mu    sync.Mutex
-	all   map[*instrument]map[string]*series
+	all   map[*instrument]*family
 }
 
 func newRegistry() *registry {
-	return &registry{start: time.Now(), all: map[*instrument]map[string]*series{}}
+	return &registry{start: time.Now(), all: map[*instrument]*family{}}
 }
 
 // at finds or makes the series of the values. The lock is held.
 func (r *registry) at(i *instrument, values []string) *series {
-	byKey := r.all[i]
-	if byKey == nil {
-		byKey = map[string]*series{}
-		r.all[i] = byKey
+	f := r.all[i]
+	if f == nil {
+		f = &family{series: map[labels]*series{}}
+		r.all[i] = f
 	}
-	key := strings.Join(values, "\xff")
-	if s := byKey[key]; s != nil {
+	var key labels
+	copy(key[:], values)
+	if s := f.series[key]; s != nil {
 		return s
 	}
-	s := &series{values: slices.Clone(values)}
-	if len(byKey) >= maxSeries {
-		key, s.values, s.overflow = "\xff\xff", nil, true
-		if old := byKey[key]; old != nil {
-			return old
-		}
+	if len(f.series) < maxSeries {
+		f.series[key] = i.newSeries(key)
+		return f.series[key]
 	}
+	if f.beyond == nil {
+		f.beyond = i.newSeries(labels{})
+		f.beyond.overflow = true
+	}
+	return f.beyond
+}
+
+func (i *instrument) newSeries(values labels) *series {
+	s := &series{values: values}
 	if i.kind == histogram {
 		s.buckets = make([]uint64, len(i.bounds)+1)
 	}
-	byKey[key] = s
 	return s
 }
 
@@ -128,19 +142,27 @@ func (r *registry) snapshots() []snapshot {
 	defer r.mu.Unlock()
 	var out []snapshot
 	for _, i := range instruments {
-		if len(r.all[i]) == 0 {
+		f := r.all[i]
+		if f == nil {
 			continue
 		}
 		s := snapshot{instrument: i}
-		for _, one := range r.all[i] {
-			c := *one
-			c.buckets = slices.Clone(one.buckets)
-			s.series = append(s.series, c)
+		for _, one := range f.series {
+			s.series = append(s.series, one.copy())
 		}
-		slices.SortFunc(s.series, func(a, b series) int { return slices.Compare(a.values, b.values) })
+		if f.beyond != nil {
+			s.series = append(s.series, f.beyond.copy())
+		}
+		slices.SortFunc(s.series, func(a, b series) int { return slices.Compare(a.values[:], b.values[:]) })
 		out = append(out, s)
 	}
 	return out
+}
+
+func (s *series) copy() series {
+	c := *s
+	c.buckets = slices.Clone(s.buckets)
+	return c
 }
 
 // overflowLabel is what OpenTelemetry calls the series of what is beyond the
@@ -151,9 +173,9 @@ func (f snapshot) attributesOf(s series) []attribute {
 	if s.overflow {
 		return []attribute{{overflowLabel, true}}
 	}
-	out := make([]attribute, 0, len(s.values))
-	for i, v := range s.values {
-		out = append(out, attribute{"bulkhead." + f.labels[i], v})
+	out := make([]attribute, 0, len(f.labels))
+	for i, name := range f.labels {
+		out = append(out, attribute{"bulkhead." + name, s.values[i]})
 	}
 	return out
 }

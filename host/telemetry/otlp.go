@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -21,9 +22,17 @@ func (m *message) bytes(field protowire.Number, v []byte) {
 	*m = protowire.AppendBytes(protowire.AppendTag(*m, field, protowire.BytesType), v)
 }
 
+// string writes v also when it is empty. Protobuf takes UTF-8 only.
+func (m *message) string(field protowire.Number, v string) {
+	if !utf8.ValidString(v) {
+		v = strings.ToValidUTF8(v, "\uFFFD")
+	}
+	*m = protowire.AppendString(protowire.AppendTag(*m, field, protowire.BytesType), v)
+}
+
 func (m *message) text(field protowire.Number, s string) {
 	if s != "" {
-		m.bytes(field, []byte(strings.ToValidUTF8(s, "\uFFFD")))
+		m.string(field, s)
 	}
 }
 
@@ -39,24 +48,52 @@ func (m *message) double(field protowire.Number, v float64) { m.fixed(field, mat
 
 func (m *message) time(field protowire.Number, t time.Time) { m.fixed(field, uint64(t.UnixNano())) }
 
-// attributes appends KeyValue messages.
+// begin opens a message in field: what follows belongs to it until end gets
+// what begin gave. The length has one byte at first, which is what most need.
+func (m *message) begin(field protowire.Number) (at int) {
+	*m = append(protowire.AppendTag(*m, field, protowire.BytesType), 0)
+	return len(*m)
+}
+
+// end writes the length of the message that began at at.
+func (m *message) end(at int) {
+	size := len(*m) - at
+	if more := protowire.SizeVarint(uint64(size)) - 1; more > 0 {
+		*m = append(*m, make([]byte, more)...)
+		copy((*m)[at+more:], (*m)[at:at+size])
+	}
+	protowire.AppendVarint((*m)[:at-1], uint64(size))
+}
+
+// attribute is a KeyValue: value is a string, an int64, a float64 or a bool.
+type attribute struct {
+	key   string
+	value any
+}
+
 func (m *message) attributes(field protowire.Number, list []attribute) {
 	for _, a := range list {
-		var value, pair message
-		switch v := a.value.(type) {
-		case string:
-			value.bytes(1, []byte(strings.ToValidUTF8(v, "\uFFFD")))
-		case bool:
-			value.varint(2, protowire.EncodeBool(v))
-		case int64:
-			value.varint(3, uint64(v))
-		case float64:
-			value.double(4, v)
-		}
-		pair.text(1, a.key)
-		pair.bytes(2, value)
-		m.bytes(field, pair)
+		m.attribute(field, a.key, a.value)
 	}
+}
+
+// attribute appends a KeyValue message. The key is a word of this program.
+func (m *message) attribute(field protowire.Number, key string, value any) {
+	pair := m.begin(field)
+	*m = protowire.AppendString(protowire.AppendTag(*m, 1, protowire.BytesType), key)
+	inner := m.begin(2)
+	switch v := value.(type) {
+	case string:
+		m.string(1, v)
+	case bool:
+		m.varint(2, protowire.EncodeBool(v))
+	case int64:
+		m.varint(3, uint64(v))
+	case float64:
+		m.double(4, v)
+	}
+	m.end(inner)
+	m.end(pair)
 }
 
 // newResource describes this process, by the conventions for resources. Host
@@ -78,30 +115,30 @@ var scope = func() message {
 	return m
 }()
 
-// wrap puts items of one scope (spans or metrics) into an export request.
-func wrap(resource message, items []message) []byte {
-	var scoped, resourced, request message
-	scoped.bytes(1, scope)
-	for _, item := range items {
-		scoped.bytes(2, item)
-	}
-	resourced.bytes(1, resource)
-	resourced.bytes(2, scoped)
-	request.bytes(1, resourced)
-	return request
+// request appends an export request whose items, spans or metrics of one scope,
+// are appended by items as field 2.
+func (m *message) request(resource message, items func()) {
+	outer := m.begin(1)
+	m.bytes(1, resource)
+	inner := m.begin(2)
+	m.bytes(1, scope)
+	items()
+	m.end(inner)
+	m.end(outer)
 }
 
-// encodeSpans makes an ExportTraceServiceRequest.
-func encodeSpans(resource message, spans []*span) []byte {
-	items := make([]message, len(spans))
-	for i, s := range spans {
-		items[i] = s.encode()
-	}
-	return wrap(resource, items)
+// encodeSpans appends an ExportTraceServiceRequest to m.
+func encodeSpans(m message, resource message, spans []span) message {
+	m.request(resource, func() {
+		for i := range spans {
+			spans[i].encode(&m)
+		}
+	})
+	return m
 }
 
-func (s *span) encode() message {
-	var m message
+func (s *span) encode(m *message) {
+	at := m.begin(2)
 	m.bytes(1, s.trace[:])
 	m.bytes(2, s.span[:])
 	if s.parent != [8]byte{} {
@@ -111,32 +148,46 @@ func (s *span) encode() message {
 	m.varint(6, uint64(s.kind))
 	m.time(7, s.start)
 	m.time(8, s.end)
-	m.attributes(9, s.attributes)
-	if s.more != nil {
-		m.attributes(9, telling(s.more()))
+	for i, v := range s.texts {
+		if v != "" {
+			m.attribute(9, textKeys[i], v)
+		}
 	}
+	for i, v := range s.numbers {
+		if v != 0 {
+			m.attribute(9, numberKeys[i], v)
+		}
+	}
+	s.encodeFailure(m)
+	m.end(at)
+}
+
+// encodeFailure appends an event and the status ERROR, if there is a failure.
+func (s *span) encodeFailure(m *message) {
 	if s.failure == "" {
-		return m
+		return
 	}
-	m.attributes(9, []attribute{{"error.type", s.class}})
-	var event, status message
-	event.time(1, s.end)
-	event.text(2, "exception")
-	event.attributes(3, []attribute{{"exception.type", s.class}, {"exception.message", s.failure}})
-	m.bytes(11, event)
-	status.text(2, s.failure)
-	status.varint(3, 2)
-	m.bytes(15, status)
-	return m
+	event := m.begin(11)
+	m.time(1, s.end)
+	m.text(2, "exception")
+	m.attribute(3, "exception.type", s.texts[errorType])
+	m.attribute(3, "exception.message", s.failure)
+	m.end(event)
+	status := m.begin(15)
+	m.text(2, s.failure)
+	m.varint(3, 2)
+	m.end(status)
 }
 
 // encodeMetrics makes an ExportMetricsServiceRequest.
-func encodeMetrics(resource message, families []snapshot, start, now time.Time) []byte {
-	items := make([]message, 0, len(families))
-	for _, f := range families {
-		items = append(items, f.encode(start, now))
-	}
-	return wrap(resource, items)
+func encodeMetrics(resource message, families []snapshot, start, now time.Time) message {
+	var m message
+	m.request(resource, func() {
+		for _, f := range families {
+			f.encode(&m, start, now)
+		}
+	})
+	return m
 }
 
 // Temporality and the field numbers of the kinds of metrics.
@@ -147,49 +198,47 @@ const (
 	fieldHistogram = 9
 )
 
-func (f snapshot) encode(start, now time.Time) message {
-	var m, data message
+func (f snapshot) encode(m *message, start, now time.Time) {
+	at := m.begin(2)
 	m.text(1, f.name)
 	m.text(2, f.help)
 	m.text(3, f.unit)
+	data := m.begin([...]protowire.Number{gauge: fieldGauge, counter: fieldSum, histogram: fieldHistogram}[f.kind])
 	for _, s := range f.series {
-		data.bytes(1, f.point(s, start, now))
+		point := m.begin(1)
+		f.point(m, s, start, now)
+		m.end(point)
 	}
-	field := protowire.Number(fieldGauge)
-	switch f.kind {
-	case counter:
-		field = fieldSum
-		data.varint(2, cumulative)
-		data.varint(3, 1)
-	case histogram:
-		field = fieldHistogram
-		data.varint(2, cumulative)
+	if f.kind != gauge {
+		m.varint(2, cumulative)
 	}
-	m.bytes(field, data)
-	return m
+	if f.kind == counter {
+		m.varint(3, 1)
+	}
+	m.end(data)
+	m.end(at)
 }
 
 // point is a NumberDataPoint or a HistogramDataPoint.
-func (f snapshot) point(s series, start, now time.Time) message {
-	var p message
-	p.time(2, start)
-	p.time(3, now)
+func (f snapshot) point(m *message, s series, start, now time.Time) {
+	m.time(2, start)
+	m.time(3, now)
 	if f.kind != histogram {
-		p.double(4, s.sum)
-		p.attributes(7, f.attributesOf(s))
-		return p
+		m.double(4, s.sum)
+		m.attributes(7, f.attributesOf(s))
+		return
 	}
-	p.fixed(4, s.count)
-	p.double(5, s.sum)
-	var counts, bounds message
+	m.fixed(4, s.count)
+	m.double(5, s.sum)
+	counts := m.begin(6)
 	for _, n := range s.buckets {
-		counts = protowire.AppendFixed64(counts, n)
+		*m = protowire.AppendFixed64(*m, n)
 	}
+	m.end(counts)
+	bounds := m.begin(7)
 	for _, b := range f.bounds {
-		bounds = protowire.AppendFixed64(bounds, math.Float64bits(b))
+		*m = protowire.AppendFixed64(*m, math.Float64bits(b))
 	}
-	p.bytes(6, counts)
-	p.bytes(7, bounds)
-	p.attributes(9, f.attributesOf(s))
-	return p
+	m.end(bounds)
+	m.attributes(9, f.attributesOf(s))
 }

@@ -20,7 +20,7 @@ import (
 func decodedSpan(t testing.TB, s *span) *tracerpc.ExportTraceServiceRequest {
 	t.Helper()
 	var out tracerpc.ExportTraceServiceRequest
-	if err := proto.Unmarshal(encodeSpans(newResource("v"), []*span{s}), &out); err != nil {
+	if err := proto.Unmarshal(encodeSpans(nil, newResource("v"), []span{*s}), &out); err != nil {
 		t.Fatal(err)
 	}
 	return &out
@@ -28,11 +28,11 @@ func decodedSpan(t testing.TB, s *span) *tracerpc.ExportTraceServiceRequest {
 
 func TestSpanEncoding(t *testing.T) {
 	at := time.Unix(1_700_000_000, 123)
-	s := &span{spanContext: spanContext{}.under(), name: "n", kind: client, start: at, end: at.Add(5), attributes: []attribute{{"s", "x"}, {"i", int64(-7)}, {"f", 0.25}, {"b", true}}, more: func() []attribute { return []attribute{{"m", "y"}, {"none", ""}, {"zero", int64(0)}} }}
+	s := &span{spanContext: spanContext{}.under(), name: "n", kind: client, start: at, end: at.Add(5), texts: [texts]string{kernelName: "x"}, numbers: [numbers]int64{rowsIn: -7}}
 	got := decodedSpan(t, s).GetResourceSpans()[0].GetScopeSpans()[0]
 	one := got.GetSpans()[0]
 	a := attributes(one.GetAttributes())
-	if a["s"] != "x" || a["i"] != int64(-7) || a["f"] != 0.25 || a["b"] != true || a["m"] != "y" || len(a) != 5 {
+	if a["bulkhead.kernel"] != "x" || a["bulkhead.rows.in"] != int64(-7) || len(a) != 2 {
 		t.Errorf("attributes %v", a)
 	}
 	if one.GetStartTimeUnixNano() != uint64(at.UnixNano()) || one.GetEndTimeUnixNano() != uint64(at.UnixNano()+5) || one.GetStatus() != nil || len(one.ProtoReflect().GetUnknown()) != 0 {
@@ -126,7 +126,7 @@ func FuzzSpanText(f *testing.F) {
 	f.Add("\xff\xfe", "\x00\xc3")
 	f.Add("", strings.Repeat("x", 5000))
 	f.Fuzz(func(t *testing.T, name, reason string) {
-		s := &span{spanContext: spanContext{}.under(), name: name, kind: internal, start: time.Now(), end: time.Now(), attributes: []attribute{{"a", reason}}}
+		s := &span{spanContext: spanContext{}.under(), name: name, kind: internal, start: time.Now(), end: time.Now(), texts: [texts]string{runID: reason}}
 		s.fail(name, reason)
 		one := decodedSpan(t, s).GetResourceSpans()[0].GetScopeSpans()[0].GetSpans()[0]
 		if utf8.ValidString(name) && one.GetName() != name || utf8.ValidString(reason) && one.GetStatus().GetMessage() != reason {

@@ -4,17 +4,18 @@ package telemetry
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"time"
 
+	"github.com/klauspost/compress/gzip"
 	"golang.org/x/net/http/httpguts"
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -69,7 +70,7 @@ func (t *Telemetry) newClient() *http.Client {
 	}
 }
 
-// poster sends bodies to one address.
+// poster sends bodies to one address, one at a time.
 type poster struct {
 	client  *http.Client
 	url     *url.URL
@@ -79,6 +80,10 @@ type poster struct {
 	// closing is closed when the run is over: nobody waits for a receiver that
 	// cannot be reached.
 	closing <-chan struct{}
+	// near is a receiver on this machine.
+	near bool
+	// gzip is used again and again, since its tables cost more than a batch.
+	gzip *gzip.Writer
 }
 
 // place is the address without what could be a secret.
@@ -109,11 +114,12 @@ func (r *refusal) passing() bool {
 }
 
 // post tries until the receiver takes the body, says that it never will, or
-// the time is over. It returns how many items an OTLP receiver refused.
+// the time is over. It returns how many items an OTLP receiver refused. The body is
+// not to be changed afterwards: a request that was given up may still be read.
 func (p *poster) post(ctx context.Context, body []byte) (refused int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, p.retry)
 	defer cancel()
-	packed, encoding := pack(body)
+	packed, encoding := p.pack(body)
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		refused, err = p.attempt(ctx, packed, encoding)
 		wait, giveUp := pause/2+rand.N(pause/2+1), p.closing
@@ -146,19 +152,27 @@ func sleep(ctx context.Context, d time.Duration, giveUp <-chan struct{}) bool {
 	}
 }
 
-func pack(body []byte) (packed []byte, encoding string) {
-	if len(body) < gzipFrom {
+// pack compresses a body, unless it is small or stays on this machine, where
+// compression costs more than it saves.
+func (p *poster) pack(body []byte) (packed []byte, encoding string) {
+	if len(body) < gzipFrom || p.near {
 		return body, ""
 	}
 	var b bytes.Buffer
-	w, err := gzip.NewWriterLevel(&b, gzip.BestSpeed)
-	if err != nil {
-		return body, ""
+	if p.gzip == nil {
+		p.gzip, _ = gzip.NewWriterLevel(&b, gzip.BestSpeed) // the level is one
 	}
-	if _, err := w.Write(body); err != nil || w.Close() != nil {
+	p.gzip.Reset(&b)
+	if _, err := p.gzip.Write(body); err != nil || p.gzip.Close() != nil {
 		return body, ""
 	}
 	return b.Bytes(), "gzip"
+}
+
+// loopback reports whether the host of an address is this machine.
+func loopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
 }
 
 func (p *poster) attempt(ctx context.Context, body []byte, encoding string) (refused int, err error) {

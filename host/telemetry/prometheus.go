@@ -67,9 +67,9 @@ func (f snapshot) exposed(s series) []string {
 	if s.overflow {
 		return []string{`otel_metric_overflow="true"`}
 	}
-	out := make([]string, 0, len(s.values)+1)
-	for i, v := range s.values {
-		out = append(out, f.labels[i]+`="`+labelEscaper.Replace(strings.ToValidUTF8(v, "\uFFFD"))+`"`)
+	out := make([]string, 0, len(f.labels)+1)
+	for i, name := range f.labels {
+		out = append(out, name+`="`+labelEscaper.Replace(strings.ToValidUTF8(s.values[i], "\uFFFD"))+`"`)
 	}
 	return out
 }

@@ -5,6 +5,7 @@ package telemetry
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 )
@@ -24,21 +25,26 @@ type queue[T any] struct {
 	lost func(n int, err error)
 	wake chan struct{}
 
-	mu    sync.Mutex
-	items []T
-	total Counts
+	mu sync.Mutex
+	// batches wait, n items in all; only the last may have room. spare is one
+	// that was sent, for the next.
+	batches [][]T
+	n       int
+	spare   []T
+	total   Counts
 }
 
 func (q *queue[T]) put(item T) {
 	q.mu.Lock()
-	if len(q.items) >= q.limit {
+	if q.n >= q.limit {
 		q.total.Dropped++
 		q.mu.Unlock()
 		q.lost(1, errFull)
 		return
 	}
-	q.items = append(q.items, item)
-	full := len(q.items) >= q.batch
+	q.add(item)
+	q.n++
+	full := q.n >= q.batch
 	q.mu.Unlock()
 	if full {
 		select {
@@ -46,6 +52,18 @@ func (q *queue[T]) put(item T) {
 		default:
 		}
 	}
+}
+
+// add appends to the last batch, or begins one. The lock is held.
+func (q *queue[T]) add(item T) {
+	last := len(q.batches) - 1
+	if last < 0 || len(q.batches[last]) == q.batch {
+		if q.spare == nil {
+			q.spare = make([]T, 0, q.batch)
+		}
+		q.batches, q.spare, last = append(q.batches, q.spare), nil, last+1
+	}
+	q.batches[last] = append(q.batches[last], item)
 }
 
 // run sends until stop is closed, then what is left, or until ctx ends.
@@ -71,10 +89,7 @@ func (q *queue[T]) flush(ctx context.Context) {
 		if err != nil {
 			refused = len(batch)
 		}
-		q.mu.Lock()
-		q.total.Delivered += len(batch) - refused
-		q.total.Dropped += refused
-		q.mu.Unlock()
+		q.sent(batch, refused)
 		if refused > 0 {
 			if err == nil {
 				err = errors.New("the receiver refused a part of them")
@@ -84,22 +99,33 @@ func (q *queue[T]) flush(ctx context.Context) {
 	}
 }
 
+// take gives the first batch, which is nobody else's until it is sent.
 func (q *queue[T]) take() []T {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	n := min(len(q.items), q.batch)
-	batch := append([]T(nil), q.items[:n]...)
-	clear(q.items[:n])
-	if q.items = q.items[n:]; len(q.items) == 0 {
-		q.items = nil
+	if len(q.batches) == 0 {
+		return nil
 	}
+	batch := q.batches[0]
+	q.batches = slices.Delete(q.batches, 0, 1)
+	q.n -= len(batch)
 	return batch
+}
+
+// sent counts a batch and keeps its room.
+func (q *queue[T]) sent(batch []T, refused int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.total.Delivered += len(batch) - refused
+	q.total.Dropped += refused
+	clear(batch)
+	q.spare = batch[:0]
 }
 
 func (q *queue[T]) counts() Counts {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	c := q.total
-	c.Dropped += len(q.items)
+	c.Dropped += q.n
 	return c
 }

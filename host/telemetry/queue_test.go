@@ -37,7 +37,7 @@ func TestQueueSendsInOrderAndInBatches(t *testing.T) {
 	if len(*sent) != 3 || !slices.Equal(slices.Concat(*sent...), []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}) {
 		t.Errorf("sent %v", *sent)
 	}
-	if q.counts() != (Counts{Delivered: 10}) || q.items != nil {
+	if q.counts() != (Counts{Delivered: 10}) || len(q.batches) != 0 {
 		t.Errorf("counts %+v", q.counts())
 	}
 }

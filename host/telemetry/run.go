@@ -3,6 +3,7 @@
 package telemetry
 
 import (
+	"cmp"
 	"sync"
 	"time"
 )
@@ -53,7 +54,7 @@ type RunEnd struct {
 type Run struct {
 	t     *Telemetry
 	start RunStart
-	span  *span
+	span  span
 
 	mu    sync.Mutex
 	nodes map[string]*span
@@ -70,25 +71,22 @@ func (t *Telemetry) Start(start RunStart) *Run {
 	if r.start.ID == "" {
 		r.start.ID = r.TraceID()
 	}
-	r.span.set(attribute{"bulkhead.pipeline", start.Pipeline}, attribute{"bulkhead.run.id", r.start.ID})
+	r.span.texts[pipelineName], r.span.texts[runID] = start.Pipeline, r.start.ID
 	t.metrics.move(runsRunning, 1, start.Pipeline)
 	t.tellLineage(r.started())
 	return r
 }
 
 // begin makes a span under parent.
-func (t *Telemetry) begin(parent spanContext, name string, kind int) *span {
-	return &span{spanContext: parent.under(), parent: parent.span, name: name, kind: kind, start: time.Now()}
+func (t *Telemetry) begin(parent spanContext, name string, kind int) span {
+	return span{spanContext: parent.under(), parent: parent.span, name: name, kind: kind, start: time.Now()}
 }
 
-// finish sends a span; only the first time counts.
-func (t *Telemetry) finish(s *span) {
-	s.once.Do(func() {
-		s.end = time.Now()
-		if t.spans != nil {
-			t.spans.put(s)
-		}
-	})
+// send queues a span that has ended, once.
+func (t *Telemetry) send(s *span) {
+	if t.spans != nil {
+		t.spans.put(*s)
+	}
 }
 
 // TraceID is the id of the trace of the run in hexadecimal, for a log or a
@@ -114,21 +112,23 @@ func (r *Run) NodeStarted(name string) {
 		return
 	}
 	s := r.t.begin(r.span.spanContext, "node "+name, internal)
-	s.set(attribute{"bulkhead.node", name}, attribute{"bulkhead.pipeline", r.start.Pipeline})
+	s.texts[nodeName], s.texts[pipelineName] = name, r.start.Pipeline
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.nodes[name] = s
+	if r.nodes != nil {
+		r.nodes[name] = &s
+	}
 }
 
-// node is the span that calls of a node belong to: that of the run while the
-// node has not started.
-func (r *Run) node(name string) *span {
+// node is what calls of a node belong to: the run while the node has not
+// started.
+func (r *Run) node(name string) spanContext {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if s := r.nodes[name]; s != nil {
-		return s
+		return s.spanContext
 	}
-	return r.span
+	return r.span.spanContext
 }
 
 // NodeEnded closes the span of a node and counts it. A node that never started
@@ -141,29 +141,29 @@ func (r *Run) NodeEnded(n NodeEnd) {
 	s := r.nodes[n.Name]
 	delete(r.nodes, n.Name)
 	r.mu.Unlock()
+	if s != nil {
+		s.end = time.Now()
+	}
 	r.count(n, s)
 	if s == nil {
 		return
 	}
-	s.set(attribute{"bulkhead.node.use", n.Use}, attribute{"bulkhead.node.kind", n.Kind}, attribute{"bulkhead.node.status", n.Status}, attribute{"bulkhead.node.cache", n.Cache},
-		attribute{"bulkhead.node.attempts", int64(n.Attempts)},
-		attribute{"bulkhead.rows.in", n.RowsIn}, attribute{"bulkhead.rows.out", n.RowsOut}, attribute{"bulkhead.rows.dropped", n.RowsDropped}, attribute{"bulkhead.rows.rejected", n.RowsRejected},
-		attribute{"bulkhead.bytes.in", n.BytesIn}, attribute{"bulkhead.bytes.out", n.BytesOut})
+	s.texts[nodeUse], s.texts[nodeKind], s.texts[nodeStatus], s.texts[nodeCache] = n.Use, n.Kind, n.Status, n.Cache
+	s.numbers[attempts] = int64(n.Attempts)
+	s.numbers[rowsIn], s.numbers[rowsOut], s.numbers[rowsDropped], s.numbers[rowsRejected] = n.RowsIn, n.RowsOut, n.RowsDropped, n.RowsRejected
+	s.numbers[bytesIn], s.numbers[bytesOut] = n.BytesIn, n.BytesOut
 	s.judge(n.Status, n.Reason)
-	r.t.finish(s)
+	r.t.send(s)
 }
 
 // judge gives a span the status of its work. What was skipped did not fail.
-func (s *span) judge(status, reason string) {
+func (s *span) judge(status, why string) {
 	switch status {
 	case statusOK, statusSkipped, "":
 	case statusPartial:
-		s.set(attribute{"bulkhead.reason", reason})
+		s.texts[reason] = why
 	default:
-		if reason == "" {
-			reason = status
-		}
-		s.fail(status, reason)
+		s.fail(status, cmp.Or(why, status))
 	}
 }
 
@@ -172,7 +172,7 @@ func (r *Run) count(n NodeEnd, s *span) {
 	m.add(nodesEnded, 1, pipeline, n.Name, n.Status)
 	m.add(nodeAttempts, float64(n.Attempts), pipeline, n.Name)
 	if s != nil {
-		m.observe(nodeTime, time.Since(s.start).Seconds(), pipeline, n.Name)
+		m.observe(nodeTime, s.end.Sub(s.start).Seconds(), pipeline, n.Name)
 	}
 	for _, of := range []struct {
 		i         *instrument
@@ -203,13 +203,15 @@ func (r *Run) Ended(end RunEnd) {
 	if ended {
 		return
 	}
+	now := time.Now()
 	for _, s := range open {
+		s.end = now
 		s.judge(statusCancelled, "the run ended before the node")
-		r.t.finish(s)
+		r.t.send(s)
 	}
-	r.span.set(attribute{"bulkhead.run.status", end.Status})
+	r.span.end, r.span.texts[runStatus] = now, end.Status
 	r.span.judge(end.Status, end.Reason)
-	r.t.finish(r.span)
+	r.t.send(&r.span)
 	m, pipeline := r.t.metrics, r.start.Pipeline
 	m.move(runsRunning, -1, pipeline)
 	m.add(runsEnded, 1, pipeline, end.Status)

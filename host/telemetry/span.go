@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"math/rand/v2"
-	"sync"
 	"time"
 )
 
@@ -74,55 +73,75 @@ const (
 	client   = 3
 )
 
-// attribute of a span, a point or a resource: value is a string, an int64, a
-// float64 or a bool.
-type attribute struct {
-	key   string
-	value any
-}
+// The attributes of spans that are texts.
+const (
+	rpcSystem = iota
+	rpcMethod
+	rpcStatus
+	serverAddress
+	pipelineName
+	runID
+	runStatus
+	nodeName
+	nodeUse
+	nodeKind
+	nodeStatus
+	nodeCache
+	pluginName
+	kernelName
+	outcome
+	reason
+	errorType
+	texts
+)
 
-// span is a stretch of work. Its owner fills it and ends it once; after that
-// it is not changed.
+// The attributes of spans that are numbers.
+const (
+	fused = iota
+	attempts
+	rowsIn
+	rowsOut
+	rowsDropped
+	rowsRejected
+	bytesIn
+	bytesOut
+	batchesIn
+	batchesOut
+	cpuTime
+	memoryPeak
+	numbers
+)
+
+var (
+	textKeys = [texts]string{
+		rpcSystem: "rpc.system.name", rpcMethod: "rpc.method", rpcStatus: "rpc.response.status_code", serverAddress: "server.address",
+		pipelineName: "bulkhead.pipeline", runID: "bulkhead.run.id", runStatus: "bulkhead.run.status",
+		nodeName: "bulkhead.node", nodeUse: "bulkhead.node.use", nodeKind: "bulkhead.node.kind", nodeStatus: "bulkhead.node.status", nodeCache: "bulkhead.node.cache",
+		pluginName: "bulkhead.plugin", kernelName: "bulkhead.kernel", outcome: "bulkhead.outcome", reason: "bulkhead.reason", errorType: "error.type",
+	}
+	numberKeys = [numbers]string{
+		fused: "bulkhead.fused", attempts: "bulkhead.node.attempts",
+		rowsIn: "bulkhead.rows.in", rowsOut: "bulkhead.rows.out", rowsDropped: "bulkhead.rows.dropped", rowsRejected: "bulkhead.rows.rejected",
+		bytesIn: "bulkhead.bytes.in", bytesOut: "bulkhead.bytes.out", batchesIn: "bulkhead.batches.in", batchesOut: "bulkhead.batches.out",
+		cpuTime: "bulkhead.cpu_ns", memoryPeak: "bulkhead.memory.peak",
+	}
+)
+
+// span is a stretch of work. It is a value of one size for all kinds, which the
+// run fills in place and the queue copies: nothing is encoded or allocated on
+// the time of the run. Texts that are empty and numbers that are zero say
+// nothing and are left out.
 type span struct {
 	spanContext
 	parent     [8]byte
 	name       string
 	kind       int
 	start, end time.Time
-	attributes []attribute
-	// more gives further attributes when the span is encoded, which is not on
-	// the time of the run; nil for none. It is called once the span has ended.
-	more func() []attribute
-	// failure is empty when it went well; class says of which kind it is.
-	failure, class string
-
-	once sync.Once
-}
-
-// set adds attributes; empty strings and zero numbers say nothing and are left
-// out.
-func (s *span) set(list ...attribute) {
-	s.attributes = append(s.attributes, telling(list)...)
-}
-
-// telling are the attributes that say something.
-func telling(list []attribute) []attribute {
-	out := list[:0]
-	for _, a := range list {
-		switch v := a.value.(type) {
-		case string:
-			if v == "" {
-				continue
-			}
-		case int64:
-			if v == 0 {
-				continue
-			}
-		}
-		out = append(out, a)
-	}
-	return out
+	texts      [texts]string
+	numbers    [numbers]int64
+	// failure is empty when it went well; then errorType is, too.
+	failure string
 }
 
 // fail gives the span the status ERROR.
-func (s *span) fail(class, message string) { s.class, s.failure = class, message }
+func (s *span) fail(class, message string) { s.texts[errorType], s.failure = class, message }

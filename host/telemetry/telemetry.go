@@ -21,8 +21,9 @@
 // the gRPC metadata. With Config.Traceparent a run is itself part of a trace.
 //
 // Spans are sent to OTLP + "/v1/traces" as OTLP over HTTP in protobuf
-// (opentelemetry-proto 1.x), gzipped. The encoding is written here: the SDK of
-// OpenTelemetry would cost the host more start-up time than all else together.
+// (opentelemetry-proto 1.x), gzipped unless it stays on this machine. The
+// encoding is written here: the SDK of OpenTelemetry would cost the host more
+// start-up time than all else together.
 //
 // # Metrics
 //
@@ -40,9 +41,10 @@
 //
 // # What a run waits for
 //
-// Nothing: what is to be sent goes to a bounded queue, and what does not fit is
-// dropped and counted. A receiver that fails is tried again with growing
-// pauses. Close sends the rest within Limits.Close. The first loss of a kind is
+// Nothing: what is to be sent goes to a bounded queue as it is, is encoded when a
+// batch is full or its time has come, and what does not fit is dropped and
+// counted. BenchmarkOverhead tells what that takes of the process. A receiver
+// that fails is tried again with growing pauses. Close sends the rest within Limits.Close. The first loss of a kind is
 // logged, later ones are counted; see Summary.
 package telemetry
 
@@ -86,7 +88,7 @@ type Limits struct {
 	// Queue is the largest number of spans that wait; default 8192. Lineage
 	// events have a queue of 256.
 	Queue int
-	// Batch is the largest number of spans in a request; default 512.
+	// Batch is the largest number of spans in a request; default 1024.
 	Batch int
 	// Interval is the longest time that a span waits; default 2 s.
 	Interval time.Duration
@@ -113,7 +115,7 @@ func (l Limits) withDefaults() Limits {
 		}
 	}
 	orInt(&l.Queue, 8192)
-	orInt(&l.Batch, 512)
+	orInt(&l.Batch, 1024)
 	orTime(&l.Interval, 2*time.Second)
 	orTime(&l.MetricInterval, 15*time.Second)
 	orTime(&l.Request, 10*time.Second)
@@ -127,7 +129,7 @@ type Telemetry struct {
 	config  Config
 	parent  spanContext
 	metrics *registry
-	spans   *queue[*span]
+	spans   *queue[span]
 	lineage *queue[lineageEvent]
 	server  *server
 	push    *pusher
@@ -179,10 +181,13 @@ func (t *Telemetry) openOTLP(ctx context.Context) error {
 	}
 	client := t.newClient()
 	resource := newResource(t.config.Version)
-	traces := &poster{client: client, url: base.JoinPath("v1", "traces"), headers: t.config.Headers, kind: "application/x-protobuf", retry: t.config.Limits.Retry, closing: t.stop}
-	t.spans = &queue[*span]{limit: t.config.Limits.Queue, batch: t.config.Limits.Batch, every: t.config.Limits.Interval, wake: make(chan struct{}, 1),
-		send: func(ctx context.Context, batch []*span) (int, error) {
-			return traces.post(ctx, encodeSpans(resource, batch))
+	traces := &poster{client: client, url: base.JoinPath("v1", "traces"), headers: t.config.Headers, kind: "application/x-protobuf", retry: t.config.Limits.Retry, closing: t.stop, near: loopback(base.Hostname())}
+	size := 0
+	t.spans = &queue[span]{limit: t.config.Limits.Queue, batch: t.config.Limits.Batch, every: t.config.Limits.Interval, wake: make(chan struct{}, 1),
+		send: func(ctx context.Context, batch []span) (int, error) {
+			body := encodeSpans(make(message, 0, size), resource, batch)
+			size = len(body)
+			return traces.post(ctx, body)
 		}, lost: t.warner("spans", traces)}
 	t.background(func() { t.spans.run(ctx, t.stop) })
 	metrics := *traces

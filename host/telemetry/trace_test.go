@@ -308,3 +308,73 @@ func TestOff(t *testing.T) {
 		t.Error("telemetry that is off does something")
 	}
 }
+
+// TestManyCalls: of calls at the same time, over several batches, each has one
+// span under its own node, and the metrics count as many.
+func TestManyCalls(t *testing.T) {
+	const workers, calls = 8, 100
+	c := newCollector(t)
+	limits := quick()
+	limits.Batch = 64
+	tm, log := opened(t, Config{OTLP: c.URL, Limits: limits})
+	run := tm.Start(RunStart{Pipeline: "p"})
+	k := openKernel(t, run, kernels{answering{outcome: &dataplane.Outcome{Metrics: dataplane.Metrics{RowsIn: 3}}}})
+	var work sync.WaitGroup
+	for w := range workers {
+		name := string(rune('a' + w))
+		work.Go(func() {
+			run.NodeStarted(name)
+			for range calls {
+				if _, err := k.Transform(t.Context(), describe(name), nil, nil, dataplane.Output{}); err != nil {
+					t.Error(err)
+				}
+			}
+			run.NodeEnded(NodeEnd{Name: name, Status: "ok"})
+		})
+	}
+	work.Wait()
+	run.Ended(RunEnd{Status: "ok"})
+	if s := tm.Close(t.Context()); s.Spans != (Counts{Delivered: workers*(calls+1) + 1}) {
+		t.Fatalf("%s\n%s", s, log)
+	}
+	nodes, ids, under := map[string]string{}, map[string]bool{}, map[string]int{}
+	for _, s := range c.spans {
+		ids[id(s.GetSpanId())] = true
+		if name, ok := strings.CutPrefix(s.GetName(), "node "); ok {
+			nodes[id(s.GetSpanId())] = name
+		}
+	}
+	for _, s := range c.spans {
+		if s.GetKind() != tracepb.Span_SPAN_KIND_CLIENT {
+			continue
+		}
+		name := nodes[id(s.GetParentSpanId())]
+		under[name]++
+		wantAttributes(t, s, map[string]any{"bulkhead.node": name, "bulkhead.rows.in": int64(3)})
+	}
+	if len(ids) != len(c.spans) || len(under) != workers {
+		t.Errorf("%d ids of %d spans, calls under %v", len(ids), len(c.spans), under)
+	}
+	for name, n := range under {
+		if n != calls {
+			t.Errorf("%d calls under node %q, not %d", n, name, calls)
+		}
+	}
+	if n := c.metrics["bulkhead.call.duration"].GetHistogram().GetDataPoints()[0].GetCount(); n != workers*calls {
+		t.Errorf("the metrics count %d calls", n)
+	}
+}
+
+// TestEventsAfterTheEnd: a node that starts or ends when the run is over has no
+// span, and breaks nothing.
+func TestEventsAfterTheEnd(t *testing.T) {
+	c := newCollector(t)
+	tm, _ := opened(t, Config{OTLP: c.URL, Limits: quick()})
+	run := tm.Start(RunStart{Pipeline: "p"})
+	run.Ended(RunEnd{Status: "ok"})
+	run.NodeStarted("n")
+	run.NodeEnded(NodeEnd{Name: "n", Status: "ok"})
+	if s := tm.Close(t.Context()); s.Spans != (Counts{Delivered: 1}) {
+		t.Error(s)
+	}
+}
