@@ -54,27 +54,44 @@ func (p *placeFlags) register(f *pflag.FlagSet) {
 	f.StringVar(&p.caFile, "ca-file", "", "`file` with certificates that are trusted besides the system's")
 }
 
-func (p *placeFlags) options() files.Options { return files.Options{CAFile: p.caFile} }
-
-// resolve replaces the name of a registry that the user trusts by its address.
-func (p *placeFlags) resolve(ctx context.Context) string {
-	mine, err := trustedRegistries(ctx)
-	if err != nil {
-		return p.address // the commands for users say what is wrong there
-	}
-	for _, r := range mine {
-		if r.Name == p.address {
-			return r.Address
+// resolve is where the registry is and how it is reached. The name of a registry
+// that the user trusts stands for its address, its certificates and its token.
+func (p *placeFlags) resolve(ctx context.Context) (string, files.Options, error) {
+	address, o := p.address, files.Options{CAFile: p.caFile}
+	if p.caFile != "" {
+		if _, err := os.Stat(p.caFile); err != nil {
+			return "", o, misuse("--ca-file: %w", err)
 		}
 	}
-	return p.address
+	mine, err := trustedRegistries(ctx)
+	if err != nil {
+		return address, o, nil // the commands for users say what is wrong there
+	}
+	for _, r := range mine {
+		if r.Name != p.address {
+			continue
+		}
+		address, o.CAFile = r.Address, cmp.Or(o.CAFile, r.CAFile.Absolute)
+		if r.Token != nil {
+			token, err := r.Token.Read(os.LookupEnv)
+			if err != nil {
+				return "", o, &failure{code: ExitConfig, summary: "The registry wants a token", err: fmt.Errorf("registry %q (%s): %w", r.Name, r.Range, err)}
+			}
+			o.Token = token.Reveal()
+		}
+	}
+	return address, o, nil
 }
 
 // source opens the registry to read from it.
 func (p *placeFlags) source(ctx context.Context) (files.Source, error) {
-	src, err := files.OpenSource(p.resolve(ctx), p.options())
+	address, o, err := p.resolve(ctx)
+	if err != nil {
+		return nil, err
+	}
+	src, err := files.OpenSource(address, o)
 	if errors.Is(err, fs.ErrNotExist) {
-		err = fmt.Errorf("%w; give the address of one, or make one with `bulkhead registry init`", err)
+		err = fmt.Errorf("%w; `bulkhead registry init` makes one", err)
 	}
 	if err != nil {
 		return nil, &failure{code: ExitConfig, summary: "No such registry", err: err}
@@ -84,7 +101,11 @@ func (p *placeFlags) source(ctx context.Context) (files.Source, error) {
 
 // writable opens the registry to change it.
 func (p *placeFlags) writable(ctx context.Context) (files.Store, error) {
-	store, err := files.OpenStore(p.resolve(ctx), p.options())
+	address, o, err := p.resolve(ctx)
+	if err != nil {
+		return nil, err
+	}
+	store, err := files.OpenStore(address, o)
 	if err != nil {
 		return nil, &failure{code: ExitConfig, summary: "The registry cannot be changed", err: err}
 	}
@@ -199,12 +220,12 @@ func (a *app) registryAddPublisherCmd() *cobra.Command {
 			if len(given) == 0 {
 				return misuse("give the publisher's public keys with --key; `bulkhead registry keys show` prints them where they are")
 			}
-			def, err := o.role(given, threshold)
+			def, err := o.role(cmd, given, threshold)
 			if err != nil {
 				return err
 			}
-			return a.change(cmd.Context(), &o, func(r *repo.Repo, _ *keys.Chain, _ files.Store) error {
-				return a.addPublisher(cmd.Context(), r, args[0], def, submission)
+			return a.change(cmd.Context(), &o, func(r *repo.Repo, _ *keys.Chain, store files.Store) error {
+				return a.addPublisher(cmd.Context(), r, store, args[0], def, submission)
 			})
 		},
 	}
@@ -214,7 +235,7 @@ func (a *app) registryAddPublisherCmd() *cobra.Command {
 	return cmd
 }
 
-func (a *app) addPublisher(ctx context.Context, r *repo.Repo, namespace string, def repo.Role, submission string) (err error) {
+func (a *app) addPublisher(ctx context.Context, r *repo.Repo, store files.Store, namespace string, def repo.Role, submission string) (err error) {
 	var sub *repo.Submission
 	if submission != "" {
 		if sub, err = repo.ReadSubmission(submission); err != nil {
@@ -225,7 +246,12 @@ func (a *app) addPublisher(ctx context.Context, r *repo.Repo, namespace string, 
 	if err := r.AddPublisher(ctx, namespace, def, sub); err != nil {
 		return err
 	}
-	return a.done("the namespace %s is signed by %s; its publisher signs with `bulkhead plugin sign --namespace %s`", namespace, keysText(def), namespace)
+	look, err := repo.Look(ctx, store)
+	if err != nil {
+		return err
+	}
+	p := publisherOf(look, namespace)
+	return a.done("the namespace %s is signed by %s; its publisher signs with `bulkhead plugin sign --namespace %s`", namespace, keysText(p.Threshold, p.KeyIDs), namespace)
 }
 
 func (a *app) registryRevokePublisherCmd() *cobra.Command {

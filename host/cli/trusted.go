@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -30,7 +31,7 @@ func trustStore() (installer.Trusted, error) {
 
 func (a *app) registryTrustCmd() *cobra.Command {
 	var r config.Registry
-	var root string
+	var root, caFile string
 	cmd := &cobra.Command{
 		Use: "trust NAME ADDRESS --root FILE --log-key KEY", Short: "Trust a registry for all your projects",
 		Long: "Trust keeps a registry's address with what it is trusted by: the file of its\n" +
@@ -42,12 +43,19 @@ func (a *app) registryTrustCmd() *cobra.Command {
 		Args:    exactly(2, "a name and an address"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r.Name, r.Address = args[0], args[1]
+			if caFile != "" {
+				var err error
+				if r.CAFile.Absolute, err = filepath.Abs(caFile); err != nil {
+					return misuse("--ca-file: %w", err)
+				}
+			}
 			return a.registryTrust(cmd.Context(), r, root)
 		},
 	}
 	fl := cmd.Flags()
 	fl.StringVar(&root, "root", "", "`file` of the first root of trust (required)")
 	fl.StringVar(&r.LogKey, "log-key", "", "`key` of the transparency log (required)")
+	fl.StringVar(&caFile, "ca-file", "", "`file` with certificates that are trusted besides the system's, which is read at each use")
 	fl.DurationVar(&r.OfflineGrace, "offline-grace", 0, "for how long expired metadata are taken when the registry cannot be reached")
 	return cmd
 }
@@ -219,8 +227,8 @@ func (l registryList) WriteJSON(w io.Writer) error { return writeJSON(w, l) }
 // WriteText writes a table.
 func (l registryList) WriteText(w io.Writer, opt report.Options) error {
 	if len(l.Registries) == 0 {
-		_, err := fmt.Fprintln(w, "No registry is trusted. `bulkhead registry trust` adds one; a registry block of a configuration does so for one project.")
-		return err
+		say(w, opt, "No registry is trusted. `bulkhead registry trust` adds one; a registry block of a configuration does so for one project.")
+		return nil
 	}
 	rows := [][]string{{"NAME", "ADDRESS", "FROM"}}
 	for _, r := range l.Registries {

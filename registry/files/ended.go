@@ -34,11 +34,12 @@ func Advises(err error) bool {
 	var (
 		status  *StatusError
 		network *networkError
+		cert    *certificateError
 		large   *TooLargeError
 		size    *SizeError
 		digest  *DigestError
 		slow    *SlowError
 	)
-	return errors.As(err, &status) || errors.As(err, &network) || errors.As(err, &large) ||
-		errors.As(err, &size) || errors.As(err, &digest) || errors.As(err, &slow)
+	return errors.As(err, &status) || errors.As(err, &network) || errors.As(err, &cert) ||
+		errors.As(err, &large) || errors.As(err, &size) || errors.As(err, &digest) || errors.As(err, &slow)
 }

@@ -5,6 +5,7 @@ package files
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -96,6 +97,8 @@ func (e *StatusError) remedy() string {
 		return "try again later"
 	case e.Status >= 300 && e.Status < 400:
 		return "the redirect was not followed: set the address that it leads to"
+	case e.Status == http.StatusBadRequest && strings.HasPrefix(e.URL, "http://"):
+		return "check the address of the registry; if it speaks TLS, use https://, or for oci:// on this machine give its certificate as the CA file"
 	}
 	return "check the address of the registry"
 }

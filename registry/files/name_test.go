@@ -150,6 +150,7 @@ func TestAddresses(t *testing.T) {
 			t.Errorf("OpenSource(%q) tells the secret: %v", address, err)
 		}
 	}
+	t.Setenv("DOCKER_CONFIG", t.TempDir()) // whatever this machine's own credentials are
 	for address, o := range map[string]Options{
 		"https://example.org/r":      {},
 		"http://localhost:8080/r":    {},

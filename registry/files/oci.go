@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -21,6 +22,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
 	"oras.land/oras-go/v2/registry/remote"
+	"oras.land/oras-go/v2/registry/remote/errcode"
 
 	"github.com/bulkhead-ml/bulkhead/internal/durable"
 	"github.com/bulkhead-ml/bulkhead/internal/scratch"
@@ -267,7 +269,7 @@ func (s *oci) push(ctx context.Context, name string, layer ocispec.Descriptor, d
 	if err := s.blob(ctx, config, strings.NewReader("{}")); err != nil {
 		return err
 	}
-	if err := s.blob(ctx, layer, io.NewSectionReader(data, 0, layer.Size)); err != nil {
+	if err := s.blob(ctx, layer, data); err != nil {
 		return err
 	}
 	config.Data = nil
@@ -282,13 +284,19 @@ func (s *oci) push(ctx context.Context, name string, layer ocispec.Descriptor, d
 	return s.repo.Manifests().PushReference(ctx, desc, strings.NewReader(string(manifest)), Tag(name))
 }
 
-// blob uploads one that is not there.
-func (s *oci) blob(ctx context.Context, desc ocispec.Descriptor, data io.Reader) error {
+// blob uploads one that is not there. The token of the request that begins an
+// upload is used for its end, too; one that expires in between is no reason to fail.
+func (s *oci) blob(ctx context.Context, desc ocispec.Descriptor, data io.ReaderAt) error {
 	there, err := s.repo.Blobs().Exists(ctx, desc)
 	if err != nil || there {
 		return err
 	}
-	return s.repo.Blobs().Push(ctx, desc, data)
+	push := func() error { return s.repo.Blobs().Push(ctx, desc, io.NewSectionReader(data, 0, desc.Size)) }
+	err = push()
+	if r, ok := errors.AsType[*errcode.ErrorResponse](err); ok && r.StatusCode == http.StatusUnauthorized {
+		err = push()
+	}
+	return err
 }
 
 // Lock keeps other writers of this machine out; see Store and the package.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"time"
 
 	"oras.land/oras-go/v2/errdef"
@@ -42,11 +43,25 @@ func (o Options) credential(registry string) (auth.CredentialFunc, error) {
 	if o.User != "" || o.Password != "" || o.Token != "" {
 		return auth.StaticCredential(registry, auth.Credential{Username: o.User, Password: o.Password, AccessToken: o.Token}), nil
 	}
+	if _, err := os.UserHomeDir(); err != nil && os.Getenv("DOCKER_CONFIG") == "" {
+		return nil, nil // nobody has logged in here
+	}
 	store, err := credentials.NewStoreFromDocker(credentials.StoreOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("reading the credentials of Docker for %s: %w; repair config.json in $DOCKER_CONFIG or ~/.docker", registry, err)
 	}
-	return credentials.Credential(store), nil
+	return explained(credentials.Credential(store)), nil
+}
+
+// explained says where credentials come from, when asking for them fails.
+func explained(ask auth.CredentialFunc) auth.CredentialFunc {
+	return func(ctx context.Context, host string) (auth.Credential, error) {
+		c, err := ask(ctx, host)
+		if err != nil {
+			err = fmt.Errorf("asking for the credentials of %s, as Docker's config.json says (credsStore or credHelpers): %w; `docker login %s` shows whether that works", host, err, host)
+		}
+		return c, err
+	}
 }
 
 func fewRedirects(_ *http.Request, via []*http.Request) error {
@@ -134,7 +149,7 @@ func (s *oci) translate(ctx context.Context, what string, err error) error {
 	case errors.Is(err, auth.ErrBasicCredentialNotFound):
 		return fmt.Errorf("%s: %w", what, &StatusError{URL: s.address, Status: http.StatusUnauthorized})
 	case errors.As(err, &outer):
-		return fmt.Errorf("%s: %w", what, &networkError{s.address, &withoutQuery{outer.Err}})
+		return fmt.Errorf("%s: %w", what, noAnswer(s.address, &withoutQuery{outer.Err}))
 	}
 	return fmt.Errorf("%s: %s: %w", s.address, what, &withoutQuery{err})
 }

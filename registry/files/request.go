@@ -72,17 +72,36 @@ func (w *web) once(ctx context.Context, u *url.URL, header http.Header) (*http.R
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("%s: %w", shown(u), ended(ctx))
 	}
-	return nil, noAnswer(u, err)
+	return nil, noAnswer(shown(u), err)
+}
+
+// certificateError: a server is not who it should be.
+type certificateError struct{ networkError }
+
+// Error says what happened, where, and what to do about it.
+func (e *certificateError) Error() string {
+	return fmt.Sprintf("%s: the certificate of the server is not trusted: %v; %s", e.url, e.err, e.remedy())
+}
+
+func (e *certificateError) remedy() string {
+	invalid, _ := errors.AsType[x509.CertificateInvalidError](e.err)
+	_, misnamed := errors.AsType[x509.HostnameError](e.err)
+	switch {
+	case invalid.Reason == x509.Expired && invalid.Cert != nil:
+		return "check this machine's clock; if that is right, whoever runs the registry has to renew the certificate"
+	case misnamed:
+		return "check the address of the registry: the certificate is for another one"
+	}
+	return "if your organisation has its own authority, give its certificate as the registry's CA file"
 }
 
 // noAnswer tells what may pass from what does not: a certificate is as bad the
 // next time.
-func noAnswer(u *url.URL, err error) error {
-	var cert *tls.CertificateVerificationError
-	if errors.As(err, &cert) {
-		return fmt.Errorf("%s: the certificate of the server is not trusted: %w; if your organisation has its own authority, give its certificate as the registry's CA file", shown(u), err)
+func noAnswer(url string, err error) error {
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return &certificateError{networkError{url, err}}
 	}
-	return &networkError{shown(u), err}
+	return &networkError{url, err}
 }
 
 // next is where a redirect leads, nil when the answer is none.

@@ -3,6 +3,7 @@
 package repo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ const maxPublishers = 10_000
 
 // setDelegation gives a namespace to the keys of a role, or other keys.
 func setDelegation(m *metadata.Metadata[metadata.TargetsType], namespace string, def Role) error {
+	def.Threshold = cmp.Or(def.Threshold, thresholdOf(m, namespace), 1)
 	if err := def.check(namespace); err != nil {
 		return err
 	}
@@ -42,6 +44,18 @@ func setDelegation(m *metadata.Metadata[metadata.TargetsType], namespace string,
 	slices.SortFunc(d.Roles, func(a, b metadata.DelegatedRole) int { return strings.Compare(a.Name, b.Name) })
 	dropKeys(d)
 	return nil
+}
+
+// thresholdOf is that of a namespace; 0 when it belongs to nobody.
+func thresholdOf(m *metadata.Metadata[metadata.TargetsType], namespace string) int {
+	if d := m.Signed.Delegations; d != nil {
+		for _, r := range d.Roles {
+			if r.Name == namespace {
+				return r.Threshold
+			}
+		}
+	}
+	return 0
 }
 
 // removeDelegation takes a namespace away.

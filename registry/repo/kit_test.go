@@ -196,10 +196,8 @@ func (r *registry) sound(releases int) *repo.Report {
 // client is a client with a state of its own.
 func (r *registry) client(state string) *trust.Client {
 	r.t.Helper()
-	src, err := files.OpenSource(r.dir, files.Options{})
-	must(r.t, err)
 	c, err := trust.Open(trust.Options{
-		Name: "test", Source: src, Root: r.created.Root, LogKey: r.created.LogKey, StateDir: state, Now: func() time.Time { return r.now },
+		Name: "test", Source: r.store, Root: r.created.Root, LogKey: r.created.LogKey, StateDir: state, Now: func() time.Time { return r.now },
 	})
 	must(r.t, err)
 	return c

@@ -3,6 +3,7 @@
 package repo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,6 +61,7 @@ func (r *Repo) nextRoot(s *state, role string, def Role) (*metadata.Metadata[met
 		if len(def.Keys) == 0 {
 			return nil
 		}
+		def.Threshold = cmp.Or(def.Threshold, next.Signed.Roles[role].Threshold)
 		return setRole(next, role, def)
 	})
 }

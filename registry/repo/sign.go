@@ -13,7 +13,8 @@ import (
 	"github.com/bulkhead-ml/bulkhead/registry/keys"
 )
 
-// Role is who may sign for a role: as many of the keys as the threshold says.
+// Role is who may sign for a role: as many of the keys as the threshold says. The
+// threshold 0 stands for the one that the role has, and for 1 when it is new.
 type Role struct {
 	Keys      []keys.Public
 	Threshold int
@@ -35,7 +36,7 @@ func (r Role) check(name string) error {
 	case ids[""] || len(ids) != len(r.Keys):
 		return fmt.Errorf("the role %s has a key twice, or one that is empty", name)
 	case r.Threshold < 1 || r.Threshold > len(r.Keys):
-		return fmt.Errorf("the role %s has the threshold %d and this many keys: %d; give a threshold from 1 to that", name, r.Threshold, len(r.Keys))
+		return fmt.Errorf("the role %s would have the threshold %d and this many keys: %d; give all keys that it shall have, or a threshold from 1 to that", name, r.Threshold, len(r.Keys))
 	}
 	return nil
 }

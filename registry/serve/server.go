@@ -72,7 +72,7 @@ func (o Options) tls() (*tls.Config, error) {
 func (s *Server) Run(ctx context.Context, address string, ready func(url string)) error {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
-		return fmt.Errorf("serving a registry: %w", err)
+		return fmt.Errorf("serving a registry: %w; give another address, or port 0 for a free one", err)
 	}
 	if ready != nil {
 		ready(s.scheme() + "://" + l.Addr().String())

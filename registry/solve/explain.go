@@ -190,7 +190,7 @@ func (q *question) why(chosen, usable *candidate) []string {
 		say(q.locked + " is locked" + q.lockGone())
 	}
 	if chosen.Yanked != nil {
-		say(chosen.Version + " was yanked" + reasonOf(chosen) + "; it stays because it is locked")
+		say(chosen.Version + " was yanked" + reasonOf(chosen) + "; it stays because it is locked, until a version constraint such as \"!= " + chosen.Version + "\" leaves it out")
 	}
 	return out
 }

@@ -162,7 +162,7 @@ func TestWhy(t *testing.T) {
 		{"locked and not asked for any more", rels("1.2.0", "2.0.0"), ask("~> 2.0"), locked("1.2.0"), "2.0.0",
 			[]string{"1.2.0 is locked; bulkhead.hcl:12 asks for ~> 2.0"}},
 		{"locked and gone", rels("2.0.0"), ask(""), locked("1.2.0"), "2.0.0", []string{"1.2.0 is locked, and no registry has it any more"}},
-		{"locked and yanked", rels("1.2.0 yanked=leaks", "1.1.0"), ask(""), locked("1.2.0"), "1.2.0", []string{"1.2.0 was yanked: leaks; it stays because it is locked"}},
+		{"locked and yanked", rels("1.2.0 yanked=leaks", "1.1.0"), ask(""), locked("1.2.0"), "1.2.0", []string{"1.2.0 was yanked: leaks; it stays because it is locked, until a version constraint such as \"!= 1.2.0\" leaves it out"}},
 		{"upgrade", rels("1.2.0", "1.3.0"), ask(""), upgrade("1.2.0"), "1.3.0", nil},
 		{"upgrade of another", rels("1.2.0", "1.3.0"), ask(""), func(p *solve.Problem) {
 			p.Locked, p.Upgrade = map[string]string{gpu: "1.2.0"}, map[string]bool{"acme/other": true}
