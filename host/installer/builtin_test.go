@@ -61,7 +61,7 @@ func embedInto(t *testing.T, names ...string) string {
 // A host brings its plugins along; the second start finds them.
 func TestBuiltin(t *testing.T) {
 	ctx, r := context.Background(), embed(t, "alpha", "beta")
-	store := install.Open(t.TempDir())
+	store := install.Open(dataDir(t))
 	for range 2 {
 		scope, err := Builtin(ctx, store, r, Installer{Host: "0.1.0", Protocols: []int{1}})
 		if err != nil {
@@ -94,7 +94,7 @@ func TestBuiltin(t *testing.T) {
 
 // Several hosts that start for the first time at once all have their plugins.
 func TestBuiltinOfManyHostsAtOnce(t *testing.T) {
-	r, root := embed(t, "alpha", "beta"), t.TempDir()
+	r, root := embed(t, "alpha", "beta"), dataDir(t)
 	const hosts = 6
 	errs := make(chan error, hosts)
 	for range hosts {
@@ -119,7 +119,7 @@ func TestBuiltinOfManyHostsAtOnce(t *testing.T) {
 
 // What somebody removed from the store comes back.
 func TestBuiltinIsRepaired(t *testing.T) {
-	ctx, r, root := context.Background(), embed(t, "alpha"), t.TempDir()
+	ctx, r, root := context.Background(), embed(t, "alpha"), dataDir(t)
 	store := install.Open(root)
 	scope, err := Builtin(ctx, store, r, Installer{Host: "0.1.0", Protocols: []int{1}})
 	if err != nil {
@@ -154,7 +154,7 @@ func TestBuiltinThatIsDamaged(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(broken, filepath.FromSlash(name)), []byte("broken"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		store := install.Open(t.TempDir())
+		store := install.Open(dataDir(t))
 		if _, err := Builtin(context.Background(), store, embedded.From(os.DirFS(broken)), Installer{Host: "0.1.0", Protocols: []int{1}}); err == nil {
 			t.Errorf("a broken %s was not seen", name)
 		}
@@ -165,7 +165,7 @@ func TestBuiltinThatIsDamaged(t *testing.T) {
 // without any network.
 func TestOfHostRepairs(t *testing.T) {
 	ctx, r := t.Context(), embed(t, "alpha")
-	store, host := install.Open(t.TempDir()), Installer{Host: "0.1.0", Protocols: []int{1}}
+	store, host := install.Open(dataDir(t)), Installer{Host: "0.1.0", Protocols: []int{1}}
 	if _, err := Builtin(ctx, store, r, host); err != nil {
 		t.Fatal(err)
 	}

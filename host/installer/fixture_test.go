@@ -34,13 +34,22 @@ type fixture struct {
 	data    string
 }
 
+// dataDir is a directory for a store, whose entries are read-only: their owner, unless
+// it is root, cannot remove them as they are.
+func dataDir(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	t.Cleanup(func() { _ = archive.Remove(dir) })
+	return dir
+}
+
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	key, err := keys.Generate("test")
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fixture{t: t, dir: filepath.Join(t.TempDir(), "registry"), key: key, project: t.TempDir(), data: t.TempDir()}
+	f := &fixture{t: t, dir: filepath.Join(t.TempDir(), "registry"), key: key, project: t.TempDir(), data: dataDir(t)}
 	if f.store, err = files.OpenStore(f.dir, files.Options{}); err != nil {
 		t.Fatal(err)
 	}

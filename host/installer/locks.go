@@ -39,7 +39,7 @@ func (l Locks) Project(id string) (catalog.Installation, error) {
 	if !ok {
 		return catalog.Installation{}, fmt.Errorf("%s is not installed here; `bulkhead init` installs what the configuration declares", id)
 	}
-	return l.installation(p)
+	return l.kept(p)
 }
 
 // Builtin are the plugins that came with this host.
@@ -47,14 +47,14 @@ func (l Locks) Builtin() ([]catalog.Installation, error) {
 	if l.OfHost == nil {
 		return nil, nil
 	}
-	return l.all(l.OfHost)
+	return all(l.OfHost, l.installation)
 }
 
 // User are the plugins of the user's lock file.
-func (l Locks) User() ([]catalog.Installation, error) { return l.all(l.OfUser) }
+func (l Locks) User() ([]catalog.Installation, error) { return all(l.OfUser, l.kept) }
 
 // all are the plugins of a lock file.
-func (l Locks) all(scope *install.Scope) ([]catalog.Installation, error) {
+func all(scope *install.Scope, locate func(lock.Plugin) (catalog.Installation, error)) ([]catalog.Installation, error) {
 	file, _, err := scope.Current()
 	if err != nil {
 		return nil, err
@@ -62,7 +62,7 @@ func (l Locks) all(scope *install.Scope) ([]catalog.Installation, error) {
 	var out []catalog.Installation
 	var errs []error
 	for _, p := range file.Plugins {
-		i, err := l.installation(p)
+		i, err := locate(p)
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -70,6 +70,16 @@ func (l Locks) all(scope *install.Scope) ([]catalog.Installation, error) {
 		out = append(out, i)
 	}
 	return out, errors.Join(errs...)
+}
+
+// kept is installation, for as long as this host runs: another one may take the
+// plugin out of the lock file and collect it before it is started. Those of the host
+// itself stay in theirs.
+func (l Locks) kept(p lock.Plugin) (catalog.Installation, error) {
+	if _, pl, ok := platformOf(p, release.Host()); ok && l.Leases != nil {
+		_ = l.Leases.take(l.Store, pl.H1) // what is gone, installation tells
+	}
+	return l.installation(p)
 }
 
 // installation is where a locked plugin is.

@@ -83,7 +83,7 @@ func TestOffline(t *testing.T) {
 		t.Error("a registry that is gone was asked and nobody noticed")
 	}
 	// Another machine with the same lock file needs it.
-	f.data = t.TempDir()
+	f.data = dataDir(t)
 	if _, err := f.installer().Plan(t.Context(), Request{Wants: want("")}); err == nil {
 		t.Error("a plugin that is nowhere is planned")
 	}
@@ -163,7 +163,7 @@ func TestOtherDigests(t *testing.T) {
 	f.apply(Request{Wants: want("")})
 	other := newFixture(t) // the same name and version, honestly signed
 	other.publish("tool", "1.0.0", here, "read /data")
-	other.project, other.data = f.project, t.TempDir()
+	other.project, other.data = f.project, dataDir(t)
 	_, err := other.installer().Plan(t.Context(), Request{Wants: want(""), Online: true})
 	if _, ok := errors.AsType[*lock.TamperedError](err); !ok {
 		t.Errorf("error %v", err)
@@ -266,7 +266,8 @@ func TestConsentIsAskedAgain(t *testing.T) {
 	}
 }
 
-// A lease is taken once, and let go of; what is not here has none.
+// A lease is taken when a plugin is found, once, and let go of; what is not here has
+// none.
 func TestLeases(t *testing.T) {
 	f := newFixture(t)
 	f.publish("tool", "1.0.0", here)
@@ -277,12 +278,12 @@ func TestLeases(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
+		if len(leases.held) != 1 {
+			t.Errorf("%d leases", len(leases.held))
+		}
 		if err := one.Verify(); err != nil {
 			t.Fatal(err)
 		}
-	}
-	if len(leases.held) != 1 {
-		t.Errorf("%d leases", len(leases.held))
 	}
 	if err := leases.take(i.Store, "h1:"+strings.Repeat("A", 43)+"="); err == nil {
 		t.Error("a lease on what is not here")
