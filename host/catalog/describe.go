@@ -41,9 +41,6 @@ var (
 
 // describe asks a running plugin what it offers and checks the answer.
 func describe(ctx context.Context, r *Running, patience time.Duration) (*pluginv1.DescribeResponse, error) {
-	if patience <= 0 {
-		patience = plugin.DefaultStartTimeout
-	}
 	bounded, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	d, err := pluginv1.NewPluginServiceClient(r.Conn()).Describe(bounded, &pluginv1.DescribeRequest{})

@@ -125,7 +125,11 @@ func fits(have string, p *config.Plugin) error {
 	if p.ID != "" && solve.Satisfies(solve.Want{ID: p.ID, Constraint: p.Version, Prerelease: true}, have) {
 		return nil
 	}
-	return satisfies(have, p.Version)
+	err := satisfies(have, p.Version)
+	if err != nil && p.ID != "" {
+		return fmt.Errorf("%w; `bulkhead init` installs a version that fits", err)
+	}
+	return err
 }
 
 // AddCandidate adds an installation that is to be tried, under its own name, and

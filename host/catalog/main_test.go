@@ -3,6 +3,7 @@
 package catalog
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -46,7 +47,7 @@ func program(t testing.TB, name string) string {
 		t.Fatal(err)
 	}
 	file := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(file, data, 0o755); err != nil {
+	if err := errors.Join(os.WriteFile(file, data, 0o755), os.Chmod(file, 0o755)); err != nil { // whatever the umask is
 		t.Fatal(err)
 	}
 	return file

@@ -3,6 +3,7 @@
 package catalog
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"os"
@@ -41,10 +42,7 @@ func (l *Launcher) spec(e *Entry, view target.View) (plugin.Spec, error) {
 	if e.Declaration != nil && e.Declaration.Timeout > 0 {
 		spec.CallTimeout = e.Declaration.Timeout
 	}
-	// A plugin that never starts must leave time for those that do.
-	if l.CallTimeout > 0 {
-		spec.StartTimeout = min(l.CallTimeout/2, plugin.DefaultStartTimeout)
-	}
+	spec.StartTimeout = l.startTimeout(e)
 	if len(view.Binds) > 0 {
 		spec.Binds, spec.Root, spec.Identity = view.Binds, l.Machine.Root, sandbox.SameUID
 	}
@@ -55,6 +53,24 @@ func (l *Launcher) spec(e *Entry, view target.View) (plugin.Spec, error) {
 		return spec, err
 	}
 	return spec, shown(e.Name, spec.Interpreter)
+}
+
+// pythonStart is what a script gets to start: libraries of some hundred megabytes on a
+// cold disk or a busy machine take longer than a program that is one file.
+const pythonStart = 30 * time.Second
+
+// startTimeout is what a plugin gets to start. One that never starts must leave time
+// for those that do.
+func (l *Launcher) startTimeout(e *Entry) time.Duration {
+	limit := plugin.DefaultStartTimeout
+	if e.Manifest.Runtime != nil {
+		limit = pythonStart
+	}
+	limit = cmp.Or(l.StartTimeout, limit)
+	if l.CallTimeout > 0 {
+		return min(l.CallTimeout/2, limit)
+	}
+	return limit
 }
 
 // floor is the weakest level that is good enough for a plugin.
@@ -176,12 +192,4 @@ func certificates(spec *plugin.Spec) {
 	}
 	spec.Binds = append(spec.Binds, sandbox.Bind{Source: file, Access: sandbox.Library, Optional: true})
 	spec.Env[network.EnvCertificates] = file
-}
-
-// startTime is what a plugin gets to start and describe itself.
-func startTime(spec plugin.Spec) time.Duration {
-	if spec.StartTimeout > 0 {
-		return spec.StartTimeout
-	}
-	return plugin.DefaultStartTimeout
 }

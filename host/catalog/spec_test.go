@@ -9,11 +9,13 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/bulkhead-ml/bulkhead/host/config"
 	"github.com/bulkhead-ml/bulkhead/host/network"
 	"github.com/bulkhead-ml/bulkhead/host/plugin"
 	"github.com/bulkhead-ml/bulkhead/host/sandbox"
+	"github.com/bulkhead-ml/bulkhead/host/target"
 	"github.com/bulkhead-ml/bulkhead/registry/manifest"
 )
 
@@ -86,6 +88,31 @@ func TestMemoryOfOneIsMemoryOfAll(t *testing.T) {
 	for _, tt := range []struct{ one, group, want uint64 }{{4 << 30, 0, 4 << 30}, {1 << 29, 0, 0}, {4 << 30, 8 << 30, 8 << 30}, {0, 0, 0}} {
 		if got := limits(config.Limits{Memory: tt.one, GroupMemory: tt.group}); got.GroupMemoryBytes != tt.want || got.DataBytes != tt.one {
 			t.Errorf("%+v: %+v", tt, got)
+		}
+	}
+}
+
+// TestStartTimeout: a script gets longer to start, and nothing gets more than half of
+// the time of a call.
+func TestStartTimeout(t *testing.T) {
+	script := &manifest.Manifest{Runtime: &manifest.Runtime{Python: ">=3.10"}}
+	for _, test := range []struct {
+		l    *Launcher
+		m    *manifest.Manifest
+		want time.Duration
+	}{
+		{&Launcher{}, &manifest.Manifest{}, plugin.DefaultStartTimeout},
+		{&Launcher{}, script, 30 * time.Second},
+		{&Launcher{CallTimeout: time.Second}, script, 500 * time.Millisecond},
+		{&Launcher{CallTimeout: time.Hour}, &manifest.Manifest{}, plugin.DefaultStartTimeout},
+		{&Launcher{StartTimeout: time.Minute}, script, time.Minute},
+	} {
+		spec, err := test.l.spec(&Entry{Name: "x", Manifest: test.m, Executable: "/x"}, target.View{})
+		if test.m.Runtime == nil && err != nil {
+			t.Error(err)
+		}
+		if got := test.l.startTimeout(&Entry{Manifest: test.m}); got != test.want || test.m.Runtime == nil && spec.StartTimeout != got {
+			t.Errorf("%+v: %v and %v, want %v", test, got, spec.StartTimeout, test.want)
 		}
 	}
 }

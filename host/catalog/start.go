@@ -53,6 +53,9 @@ type Launcher struct {
 	CacheDir string
 	// CallTimeout bounds one call; 0 leaves the default.
 	CallTimeout time.Duration
+	// StartTimeout bounds a start; 0 is the default of package plugin, or 30 s for what
+	// an interpreter runs.
+	StartTimeout time.Duration
 	// DrainTimeout is what a plugin gets to end its calls when it is closed; 0 is
 	// 300 ms: nobody waits for what is in hand then.
 	DrainTimeout time.Duration
@@ -83,7 +86,7 @@ type slot struct {
 	entry      *Entry
 	view       target.View
 	supervisor *plugin.Supervisor
-	startTime  time.Duration
+	startTime  time.Duration // to start and to describe itself
 	turn       chan struct{} // held by the one that starts and describes
 
 	mu      sync.Mutex // never held over a wait
@@ -140,11 +143,7 @@ func (r *Running) Denials() []sandbox.Denial { return hints(r.Process.Denials(),
 // Start returns the running plugin of a name. It starts the plugin when it does
 // not run, and again after a death, with growing pauses and not for ever.
 func (l *Launcher) Start(ctx context.Context, name string) (*Running, error) {
-	e, ok := l.Catalog.Entry(name)
-	if !ok {
-		return nil, fmt.Errorf("no plugin %q is installed; `bulkhead plugin list` shows those that are", name)
-	}
-	s, err := l.slot(e)
+	s, err := l.slot(name)
 	if err != nil {
 		return nil, err
 	}
@@ -152,7 +151,11 @@ func (l *Launcher) Start(ctx context.Context, name string) (*Running, error) {
 }
 
 // slot returns the place of a plugin, made when it is first asked for.
-func (l *Launcher) slot(e *Entry) (*slot, error) {
+func (l *Launcher) slot(name string) (*slot, error) {
+	e, ok := l.Catalog.Entry(name)
+	if !ok {
+		return nil, fmt.Errorf("no plugin %q is installed; `bulkhead plugin list` shows those that are", name)
+	}
 	if s, err := l.find(e.Name); s != nil || err != nil {
 		return s, err
 	}
@@ -163,7 +166,7 @@ func (l *Launcher) slot(e *Entry) (*slot, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.startTime = startTime(spec)
+	s.startTime = cmp.Or(spec.StartTimeout, plugin.DefaultStartTimeout)
 	s.supervisor = plugin.Supervise(l.lifetime(), spec, plugin.Options{
 		Logger: l.Logger, DigestCache: l.cache("digests"), Drain: drain, DrainTimeout: cmp.Or(l.DrainTimeout, drainTimeout), Prepare: l.attend(e, s.view),
 		Redact: redactor(spec.Secrets).Line,

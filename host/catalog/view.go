@@ -3,18 +3,12 @@
 package catalog
 
 import (
-	"fmt"
-
 	"github.com/bulkhead-ml/bulkhead/host/target"
 )
 
 // View is what a plugin may see and do, without starting it.
 func (l *Launcher) View(name string) (target.View, error) {
-	e, ok := l.Catalog.Entry(name)
-	if !ok {
-		return target.View{}, fmt.Errorf("no plugin %q is installed; `bulkhead plugin list` shows those that are", name)
-	}
-	s, err := l.slot(e)
+	s, err := l.slot(name)
 	if err != nil {
 		return target.View{}, err
 	}

@@ -41,14 +41,29 @@ func mergeDenials(all []sandbox.Denial) []sandbox.Denial {
 	return merged
 }
 
+// cameUp keeps what a plugin was refused until it served. It was only probing, as
+// gRPC for Python does with a socket to find out whether ports can be shared.
+func (p *Process) cameUp() {
+	probed := make(map[string]int)
+	for _, d := range p.Denials() {
+		probed[denialKey(d)] = d.Count
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.probed = probed
+}
+
+func denialKey(d sandbox.Denial) string { return d.Call + "\x00" + d.Grant }
+
 // tellDenials logs each kind of denial once in a plugin's life. It is called when
-// a call failed and when the plugin is gone: that is when somebody asks why.
+// a call failed and when the plugin is gone: that is when somebody asks why. What a
+// plugin came up without is no answer.
 func (p *Process) tellDenials(level hclog.Level, denials []sandbox.Denial) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, d := range denials {
-		key := d.Call + "\x00" + d.Grant
-		if p.told[key] {
+		key := denialKey(d)
+		if p.told[key] || level > hclog.Debug && d.Count <= p.probed[key] {
 			continue
 		}
 		if p.told == nil {

@@ -49,3 +49,19 @@ func TestDenialsAreToldOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestProbesAreNotToldOf: what a plugin came up without explains no failed call, until
+// it tries that again.
+func TestProbesAreNotToldOf(t *testing.T) {
+	sink, out := sinkOf()
+	p := &Process{attendant: refuser{}, runner: &sandboxRunner{logs: sink}}
+	p.cameUp()
+	p.tellDenials(hclog.Warn, p.Denials())
+	if out.Len() != 0 {
+		t.Errorf("told of probes: %s", out)
+	}
+	p.tellDenials(hclog.Warn, []sandbox.Denial{{Call: "connection to pypi.org:443", Count: 3, Grant: "net pypi.org:443"}})
+	if text := out.String(); !strings.Contains(text, "pypi.org:443 (3 times)") {
+		t.Errorf("not told of what came later: %q", text)
+	}
+}

@@ -102,6 +102,14 @@ func runFixture(kind string) {
 	case "mute":
 		_, _ = net.Listen("unix", dir+"/m")
 		say("1|1|unix|" + dir + "/m|grpc")
+	case "hasty":
+		fmt.Println("1|1|unix|" + dir + "/h|grpc")
+		time.Sleep(200 * time.Millisecond)
+		if listener, err := net.Listen("unix", dir+"/h"); err == nil {
+			server := grpc.NewServer()
+			server.RegisterService(&fixtureService, struct{}{})
+			_ = server.Serve(listener)
+		}
 	case "foster": // a child serves the socket, and greets for it
 		spawn("child")
 		time.Sleep(lifeTime)

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -54,15 +55,17 @@ func victim(t *testing.T, network, address string) (string, func() bool) {
 func TestAddressesAreRefused(t *testing.T) {
 	for _, c := range []struct{ kind, network, address, reason string }{
 		{"tcp", "tcp", "127.0.0.1:0", "only a unix socket"},
-		{"foreign", "unix", "/var/tmp/plugin-victim-a.sock", "private directory"},
-		{"symlink", "unix", "/tmp/plugin-victim-b.sock", "symbolic links"},
-		{"traversal", "unix", "/tmp/plugin-victim-c.sock", "plain name"},
-		{"file", "unix", "/tmp/plugin-victim-d.sock", "not a socket"},
+		{"foreign", "unix", "/var/tmp/plugin-victim-a-PID.sock", "private directory"},
+		{"symlink", "unix", "/tmp/plugin-victim-b-PID.sock", "symbolic links"},
+		{"traversal", "unix", "/tmp/plugin-victim-c-PID.sock", "plain name"},
+		{"file", "unix", "/tmp/plugin-victim-d-PID.sock", "not a socket"},
 	} {
 		for _, level := range []sandbox.Level{sandbox.Namespaced, sandbox.Weak} {
 			t.Run(c.kind+" "+level.String(), func(t *testing.T) {
 				defer timed(t, bound)()
-				_ = os.Remove(c.address)
+				if c.network == "unix" {
+					c.address = strings.Replace(c.address, "PID", strconv.Itoa(os.Getpid()), 1) // others may run this, too
+				}
 				address, touched := victim(t, c.network, c.address)
 				spec, options, _ := fixture(t, c.kind)
 				spec.Ceiling, spec.Floor = level, level

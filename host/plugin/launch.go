@@ -106,6 +106,7 @@ func (p *Process) begin(ctx context.Context) (*Process, error) {
 	}
 	p.detach = context.AfterFunc(ctx, func() { p.cancelled(context.Cause(ctx)) })
 	p.limitLife()
+	p.cameUp()
 	p.serving.Store(true)
 	go p.watch()
 	return p, nil

@@ -200,6 +200,15 @@ func TestCancelKills(t *testing.T) {
 	}
 }
 
+// The handshake may be that of a program which was started once before, and the one
+// that runs has not come so far.
+func TestHandshakeBeforeTheSocket(t *testing.T) {
+	p, _ := start(t, "hasty", nil)
+	if got, err := call(p, "echo:x"); err != nil || got != "x" {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
 func TestCancelDuringStart(t *testing.T) {
 	defer timed(t, bound)()
 	spec, options, _ := fixture(t, "silent")

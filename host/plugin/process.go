@@ -53,6 +53,7 @@ type Process struct {
 	detail string
 	death  *Death
 	told   map[string]bool // the denials that were logged
+	probed map[string]int  // how many denials there were when it came up
 }
 
 // Conn is the connection to the plugin. Calls on it are bounded by the deadline

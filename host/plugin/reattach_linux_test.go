@@ -21,11 +21,7 @@ import (
 // startByHand starts a fixture as its author would, and says where it serves.
 func startByHand(t *testing.T) (*exec.Cmd, Reattach) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "by-hand")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	dir := shortDir(t)
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

@@ -78,7 +78,7 @@ func runParent(base string) (string, error) {
 	base = filepath.Join(os.TempDir(), fmt.Sprintf("bulkhead-%d", os.Geteuid()))
 	_ = os.Mkdir(base, 0o711)
 	if info, err := os.Lstat(base); err == nil && info.IsDir() && ownedAlone(info) {
-		return base, nil
+		return base, os.Chmod(base, 0o711) // whatever the umask was
 	}
 	// Somebody else was there first. A fresh name cannot be guessed.
 	base, err := os.MkdirTemp("", "bulkhead-")
@@ -103,7 +103,7 @@ func makeHostDir(parent string) (string, error) {
 		if err := os.Mkdir(dir, 0o711); err != nil {
 			return "", err
 		}
-		return dir, nil
+		return dir, os.Chmod(dir, 0o711) // whatever the umask is
 	}
 	return "", fmt.Errorf("the lock file was removed again and again")
 }

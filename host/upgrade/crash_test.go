@@ -30,6 +30,7 @@ const (
 	killEnv   = "BULKHEAD_TEST_KILL"    // the number of the step, from 1
 	hurryEnv  = "BULKHEAD_TEST_MEET"    // a file to wait for before the switch
 	editEnv   = "BULKHEAD_TEST_EDIT"    // a file of the configuration to edit
+	watchEnv  = "BULKHEAD_TEST_WATCH"   // how a run ends that a canary watches, instead of an upgrade
 	stepMark  = "killed before:"        // begins what a child says before it dies
 	diedOfIt  = 137
 	childTime = 5 * time.Minute
@@ -41,11 +42,14 @@ func child() int {
 	if err := json.Unmarshal([]byte(os.Getenv(childEnv)), &p); err != nil {
 		return fatal(err)
 	}
+	fail := killer()
+	if how := os.Getenv(watchEnv); how != "" {
+		return p.watch(how, fail)
+	}
 	i, err := p.installer()
 	if err != nil {
 		return fatal(err)
 	}
-	fail := killer()
 	i.Store.Fail = fail
 	i.Registries.Progress = func(e trust.Event) { _ = fail(fmt.Sprintf("progress %+v", e)) }
 	m := machine(i)

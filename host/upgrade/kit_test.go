@@ -258,6 +258,8 @@ type shelf struct {
 	t     testing.TB
 	store *install.Store
 	scope *install.Scope
+
+	project string // its directory
 }
 
 func newShelf(t testing.TB) *shelf {
@@ -265,10 +267,11 @@ func newShelf(t testing.TB) *shelf {
 	dir := t.TempDir()
 	store := install.Open(filepath.Join(dir, "bulkhead"))
 	t.Cleanup(func() { _ = archive.Remove(store.Root()) })
-	must(t, os.Mkdir(filepath.Join(dir, "project"), 0o755))
-	scope, err := store.Scope(filepath.Join(dir, "project"))
+	project := filepath.Join(dir, "project")
+	must(t, os.Mkdir(project, 0o755))
+	scope, err := store.Scope(project)
 	must(t, err)
-	return &shelf{t, store, scope}
+	return &shelf{t, store, scope, project}
 }
 
 // plugin puts a version into the store.

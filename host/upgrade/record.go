@@ -27,6 +27,8 @@ const (
 	// forgotten is how long a probation is kept that is not in force: its switch may
 	// be to come.
 	forgotten = time.Hour
+	// failForgotten is where record.fail stands when nothing is on probation any more.
+	failForgotten = "removing the record of probations"
 )
 
 // record is the probations of one scope, on disk.
@@ -100,6 +102,11 @@ func tidy(list []*probation, now *lock.File, at time.Time) []*probation {
 func (r record) write(list []*probation) error {
 	r.sweep(list)
 	if len(list) == 0 {
+		if r.fail != nil {
+			if err := r.fail(failForgotten); err != nil {
+				return err
+			}
+		}
 		err := os.Remove(r.scope.File(probationFile))
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil

@@ -19,7 +19,7 @@ import (
 
 // Bounds of a smoke test.
 const (
-	smokeTime  = time.Minute
+	smokeTime  = 3 * time.Minute
 	smokeTries = 3
 	closeTime  = 5 * time.Second // for one plugin to end
 )

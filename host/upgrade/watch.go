@@ -64,7 +64,11 @@ type Watch struct {
 // says so, and the plugins must be found anew. Every Watch must be ended or
 // abandoned.
 func Begin(ctx context.Context, scope *install.Scope, runID string, ids []string, log func() *audit.Log) (*Watch, error) {
-	w := &Watch{on: record{scope: scope}, run: runID, audit: log}
+	return beginWatch(ctx, record{scope: scope}, runID, ids, log)
+}
+
+func beginWatch(ctx context.Context, on record, runID string, ids []string, log func() *audit.Log) (*Watch, error) {
+	w := &Watch{on: on, run: runID, audit: log}
 	if !w.on.exists() {
 		return nil, nil
 	}
