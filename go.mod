@@ -83,6 +83,3 @@ require (
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.11.0 // indirect
 )
-
-// Its archive cannot be had from the proxy, and only a test of modernc.org/sqlite asks for it.
-exclude github.com/google/pprof v0.0.0-20261016150608-1facf8f91b50

@@ -19,6 +19,8 @@ type config struct {
 		ModTimestamp                      string `yaml:"mod_timestamp"`
 	}
 	Archives []struct {
+		Name    string `yaml:"name_template"`
+		Wrap    bool   `yaml:"wrap_in_directory"`
 		Formats []string
 		Info    map[string]any `yaml:"builds_info"`
 		Files   []struct {
@@ -165,5 +167,21 @@ func TestImageTrustsNobody(t *testing.T) {
 	}
 	if user != "65532:65532" {
 		t.Errorf("the image runs as %q", user)
+	}
+}
+
+// TestWorkflowsOfOthersFindTheArchive: what `bulkhead init ci` and `bulkhead plugin new`
+// write downloads an archive by its name and finds the executable at its top.
+func TestWorkflowsOfOthersFindTheArchive(t *testing.T) {
+	a := configuration(t).Archives[0]
+	if a.Wrap || a.Name != "{{ .ProjectName }}_{{ .Version }}_{{ .Os }}_{{ .Arch }}" {
+		t.Errorf("archives are %q, in a directory of their own: %v", a.Name, a.Wrap)
+	}
+	for _, file := range []string{"host/cli/templates/workflow.yml.tmpl", "host/scaffold/templates/python/ci.yml.tmpl"} {
+		text := read(t, file)
+		if !strings.Contains(text, `archive="bulkhead_${BULKHEAD_VERSION}_linux_amd64.tar.gz"`) ||
+			!strings.Contains(text, "tar -xzf \"$archive\" -C \"$HOME/bulkhead\"\n") {
+			t.Errorf("%s unpacks something else", file)
+		}
 	}
 }

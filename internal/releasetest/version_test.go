@@ -44,11 +44,16 @@ func TestTheTagIsChecked(t *testing.T) {
 	}
 }
 
-// TestCompilerIsExact: releases are built by one compiler, which is new enough.
+// TestCompilerIsExact: releases are built by one compiler, which is new enough, and
+// it is the one whose standard library is looked at for known vulnerabilities.
 func TestCompilerIsExact(t *testing.T) {
-	found := regexp.MustCompile(`(?m)^  GO_VERSION: "(\d+\.\d+\.\d+)"$`).FindStringSubmatch(read(t, ".github/workflows/release.yml"))
+	line := regexp.MustCompile(`(?m)^ +GO_VERSION: "(\d+\.\d+\.\d+)"$`)
+	found := line.FindStringSubmatch(read(t, ".github/workflows/release.yml"))
 	if found == nil {
 		t.Fatal("release.yml names no exact version of Go")
+	}
+	if looked := line.FindStringSubmatch(read(t, ".github/workflows/ci.yml")); looked == nil || looked[1] != found[1] {
+		t.Errorf("releases are built with Go %s, and ci.yml looks at %v", found[1], looked)
 	}
 	mod, err := modfile.Parse("go.mod", []byte(read(t, "go.mod")), nil)
 	if err != nil {
@@ -86,5 +91,17 @@ func TestToolsArePinned(t *testing.T) {
 	}
 	if !regexp.MustCompile(`(?m)^certifi==\S+ --hash=sha256:[0-9a-f]{64}$`).MatchString(read(t, "packaging/cacert.txt")) {
 		t.Error("the certificates are not pinned by hash")
+	}
+}
+
+// TestCanBeInstalledByGo: `go install ...@VERSION`, which the workflows of plugin
+// authors run, refuses a module whose go.mod replaces or excludes another one.
+func TestCanBeInstalledByGo(t *testing.T) {
+	f, err := modfile.Parse("go.mod", []byte(read(t, "go.mod")), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(f.Replace) > 0 || len(f.Exclude) > 0 {
+		t.Errorf("go.mod has %d replace and %d exclude directives", len(f.Replace), len(f.Exclude))
 	}
 }
