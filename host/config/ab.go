@@ -12,8 +12,7 @@ import (
 // AB runs two kernels on one table and compares what they write.
 type AB struct {
 	// Name is unique among the comparisons of a pipeline; see Source.Name.
-	Name   string
-	Origin Origin
+	Name string
 	// Mode is "split" or "shadow".
 	Mode string
 	// Share of the rows that go to arm b, above 0 and below 1, by the columns Key,
@@ -30,7 +29,7 @@ type AB struct {
 	// Columns that are compared; empty for all.
 	Columns []string
 	MinRows int
-	// Strict: in mode shadow, arm b that fails fails the run.
+	// Strict: in mode shadow, a failure of arm b fails the run.
 	Strict bool
 	// A and B are the arms. They stand among the kernels of the pipeline, too.
 	A, B  *Kernel
@@ -49,7 +48,7 @@ var splitOnly = []string{"share", "key", "seed"}
 func (sp *space) ab(st *member, s section, key string) *instance {
 	n := sp.node(st, s, key)
 	ab := &AB{
-		Name: n.name, Origin: sp.origin(st, key), Range: n.at, Mode: s.text("mode"), Share: s.inside("share"), Holdout: s.inside("holdout"), Key: s.texts("key"), Seed: s.whole("seed"),
+		Name: n.name, Range: n.at, Mode: s.text("mode"), Share: s.inside("share"), Holdout: s.inside("holdout"), Key: s.texts("key"), Seed: s.whole("seed"),
 		Label: s.text("label"), Prediction: s.text("prediction"), Metrics: s.texts("metrics"), Columns: s.texts("columns"),
 		MinRows: int(s.whole("min_rows")), Strict: s.flag("strict"),
 	}
@@ -115,7 +114,7 @@ func (sp *space) arms(ab *AB, s section) {
 
 func (sp *space) arm(ab *AB, s section, name string) *Kernel {
 	k := s.step()
-	k.Name, k.Origin, k.Range, k.AB, k.Arm = ab.Name+"."+name, ab.Origin, rangeOf(s.at), ab, name
+	k.Name, k.Range, k.AB, k.Arm = ab.Name+"."+name, rangeOf(s.at), ab, name
 	return k
 }
 

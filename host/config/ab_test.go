@@ -74,14 +74,14 @@ func TestAB(t *testing.T) {
 		"kernel next <- ab.each.n", "sink out <- ab.each.m",
 		"off ab.never: when = false is false", "off kernel.off: its input ab.never is off",
 	)
-	ab, ok := p.AB("scale")
-	if !ok || ab.Mode != "split" || ab.Share != 0.25 || ab.Seed != 7 || !slices.Equal(ab.Key, []string{"id"}) || ab.MinRows != 50 || ab.Holdout != 0.2 || ab.Label != "y" || ab.Prediction != "z" {
+	ab := p.Kernels[0].AB
+	if ab.Name != "scale" || ab.Mode != "split" || ab.Share != 0.25 || ab.Seed != 7 || !slices.Equal(ab.Key, []string{"id"}) || ab.MinRows != 50 || ab.Holdout != 0.2 || ab.Label != "y" || ab.Prediction != "z" {
 		t.Errorf("%+v", ab)
 	}
 	if ab.A.Node() != "ab.scale.a" || ab.B.Use.Plugin != "fresh" || ab.B.Timeout == 0 || ab.B.Arm != "b" || ab.A.AB != ab {
 		t.Errorf("%+v and %+v", ab.A, ab.B)
 	}
-	if m, _ := p.AB("each.m"); !m.Strict || m.Mode != "shadow" {
+	if m := p.Kernels[2].AB; m.Name != "each.m" || !m.Strict || m.Mode != "shadow" {
 		t.Errorf("%+v", m)
 	}
 	if _, ok := p.Kernel("scale.a"); ok {

@@ -163,7 +163,12 @@ func (b *binder) add(ds ...*Diagnostic) { b.diags = append(b.diags, ds...) }
 func (b *binder) plugins() {
 	installed := b.catalog.Plugins()
 	for _, p := range b.cfg.Plugins {
-		if !slices.Contains(installed, p.Name) {
+		switch {
+		case slices.Contains(installed, p.Name):
+		case p.ID != "":
+			b.add(newDiagnostic(SeverityWarning, p.Range, "Plugin not installed",
+				"Plugin %q is declared, and no version of %s that fits is installed here. Run `bulkhead init`.", p.Name, p.ID))
+		default:
 			b.add(newDiagnostic(SeverityWarning, p.Range, "Plugin not installed",
 				"Plugin %q is declared, and %q is not installed.%s", p.Name, p.Source, nearSentence(p.Name, installed)))
 		}
@@ -184,14 +189,14 @@ func (b *binder) unknownKernel(use Use) *Diagnostic {
 	installed := b.catalog.Plugins()
 	if !slices.Contains(installed, use.Plugin) {
 		return newDiagnostic(SeverityError, use.Range, "Unknown plugin", "No plugin named %q is installed.%s",
-			use.Plugin, didYouMean(use.Plugin, installed))
+			use.Plugin, Suggest(use.Plugin, installed))
 	}
 	known := b.catalog.Kernels(use.Plugin)
 	if len(known) == 0 {
 		return newDiagnostic(SeverityError, use.Range, "Unknown kernel", "Plugin %q has no kernels.", use.Plugin)
 	}
 	return newDiagnostic(SeverityError, use.Range, "Unknown kernel", "Plugin %q has no kernel %q.%s",
-		use.Plugin, use.Kernel, didYouMean(use.Kernel, known))
+		use.Plugin, use.Kernel, Suggest(use.Kernel, known))
 }
 
 func (b *binder) check(c *Check) {

@@ -168,11 +168,6 @@ func (c *Config) Suite(name string) (*Suite, bool) {
 	return find(c.Suites, name, func(s *Suite) string { return s.Name })
 }
 
-// Pipeline returns a pipeline.
-func (c *Config) Pipeline(name string) (*Pipeline, bool) {
-	return find(c.Pipelines, name, func(p *Pipeline) string { return p.Name })
-}
-
 // Check returns the policy on a code, in whichever spelling.
 func (c *Config) Check(code string) (*Check, bool) {
 	return find(c.Checks, fold(code), func(k *Check) string { return fold(k.Code) })

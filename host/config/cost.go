@@ -3,6 +3,8 @@
 package config
 
 import (
+	"slices"
+
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
@@ -196,8 +198,8 @@ func (e *estimator) splat(n *hclsyntax.SplatExpr) extent {
 
 func (e *estimator) traversal(t hcl.Traversal) extent {
 	root := t.RootName()
-	for i := len(e.loops) - 1; i >= 0; i-- {
-		if l := e.loops[i]; root == l.key || root == l.value {
+	for _, l := range slices.Backward(e.loops) {
+		if root == l.key || root == l.value {
 			return l.item
 		}
 	}

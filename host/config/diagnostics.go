@@ -10,8 +10,6 @@ import (
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
-
-	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
 )
 
 // Severity says how grave a diagnostic is.
@@ -69,26 +67,17 @@ func (ds Diagnostics) Err() error {
 	return errors.Join(all...)
 }
 
-// FromPlugin makes a message of a plugin one about the user's file: its path
-// into the settings becomes the place where that setting stands. A severity
-// that is not known is an error, so that nothing grave passes as a note.
-func FromPlugin(d *pluginv1.Diagnostic, settings Settings) *Diagnostic {
-	at := settings.Range(d.GetPath())
-	out := &Diagnostic{Severity: SeverityError, Summary: d.GetSummary(), Detail: d.GetDetail()}
-	switch d.GetSeverity() {
-	case pluginv1.Diagnostic_SEVERITY_WARNING:
-		out.Severity = SeverityWarning
-	case pluginv1.Diagnostic_SEVERITY_INFO:
-		out.Severity = SeverityInfo
-	}
-	if !at.IsZero() {
-		out.Range, out.source = &at, settings.sources[at.File]
-	}
-	return out
-}
-
 // sources are the files that ranges point into, by name.
 type sources map[string]*hcl.File
+
+// text is what stands in a range; false when that is not known.
+func (s sources) text(at hcl.Range) (string, bool) {
+	file := s[at.Filename]
+	if file == nil || !at.CanSliceBytes(file.Bytes) {
+		return "", false
+	}
+	return string(at.SliceBytes(file.Bytes)), true
+}
 
 // finish attaches sources, sorts, removes duplicates and cuts a flood.
 func (s sources) finish(ds Diagnostics) Diagnostics {

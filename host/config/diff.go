@@ -4,6 +4,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -170,9 +171,7 @@ func backtrack(trace [][]int, a, b []string) []byte {
 			x--
 		}
 	}
-	for i, j := 0, len(ops)-1; i < j; i, j = i+1, j-1 {
-		ops[i], ops[j] = ops[j], ops[i]
-	}
+	slices.Reverse(ops)
 	return ops
 }
 

@@ -42,21 +42,6 @@ func AppendPlugin(file string, text []byte, p NewPlugin) ([]byte, error) {
 	return hclwrite.Format(f.Bytes()), nil
 }
 
-// SetPluginVersion returns the text of a native file in which a plugin asks for
-// another version. False: the file does not declare that plugin.
-func SetPluginVersion(file string, text []byte, name, version string) ([]byte, bool, error) {
-	f, err := editable(file, text)
-	if err != nil {
-		return nil, false, err
-	}
-	b := f.Body().FirstMatchingBlock("plugin", []string{name})
-	if b == nil {
-		return text, false, nil
-	}
-	b.Body().SetAttributeValue("version", cty.StringVal(version))
-	return f.Bytes(), true, nil
-}
-
 // RemovePlugin returns the text of a native file without a plugin's block. False:
 // it declares no such plugin.
 func RemovePlugin(file string, text []byte, name string) ([]byte, bool, error) {

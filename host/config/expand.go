@@ -182,9 +182,9 @@ func (sp *space) origin(st *member, key string) Origin {
 
 // written is the text of an expression on one line.
 func (l *loader) written(expr hcl.Expression) string {
-	file, at := l.cfg.sources[expr.Range().Filename], expr.Range()
-	if file == nil || at.End.Byte > len(file.Bytes) || at.Start.Byte > at.End.Byte {
+	text, ok := l.cfg.sources.text(expr.Range())
+	if !ok {
 		return "..."
 	}
-	return shorten(strings.Join(strings.Fields(string(file.Bytes[at.Start.Byte:at.End.Byte])), " "))
+	return shorten(strings.Join(strings.Fields(text), " "))
 }

@@ -40,7 +40,7 @@ func sharedSinks(top []*node) map[*node][]*node {
 // use.
 func (l *loader) flatten(p *Pipeline, own *space) {
 	f := &flattener{l: l, p: p, seen: map[*node]bool{}, names: map[string]*node{}}
-	p.index = nodeIndex{map[string]*Source{}, map[string]*Kernel{}, map[string]*AB{}, map[string]*Sink{}}
+	p.index = nodeIndex{map[string]*Source{}, map[string]*Kernel{}, map[string]*Sink{}}
 	for _, n := range own.nodes() {
 		f.visit(n)
 	}
@@ -117,7 +117,6 @@ func (f *flattener) add(n *node) {
 	case RefKernel:
 		p.Kernels, p.index.kernels[n.name] = append(p.Kernels, n.kernel), n.kernel
 	case RefAB:
-		p.index.abs[n.name] = n.ab
 		for _, k := range n.ab.arms() {
 			p.Kernels = append(p.Kernels, k)
 			f.names[strings.ToLower(k.Node())] = n

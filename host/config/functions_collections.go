@@ -175,21 +175,12 @@ func distinct(list cty.Value) ([]cty.Value, error) {
 	var out []cty.Value
 	for _, v := range elements {
 		hash := v.Hash()
-		if !holds(seen[hash], v) {
+		if !slices.ContainsFunc(seen[hash], v.RawEquals) {
 			seen[hash] = append(seen[hash], v)
 			out = append(out, v)
 		}
 	}
 	return out, nil
-}
-
-func holds(list []cty.Value, v cty.Value) bool {
-	for _, other := range list {
-		if other.RawEquals(v) {
-			return true
-		}
-	}
-	return false
 }
 
 // maxFormatWidth bounds the widths and precisions of format: a few digits could

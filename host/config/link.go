@@ -115,7 +115,7 @@ func (sp *space) find(kind RefKind, ref reference) *instance {
 	named := ref.steps[1]
 	st, ok := sp.step(kind, named.name)
 	if !ok {
-		sp.l.errorf(ref.at, "Unknown "+string(kind), "There is no %s %q %s.%s", kind, named.name, sp.where, didYouMean(named.name, sp.names(kind)))
+		sp.l.errorf(ref.at, "Unknown "+string(kind), "There is no %s %q %s.%s", kind, named.name, sp.where, Suggest(named.name, sp.names(kind)))
 		return nil
 	}
 	in, ok := st.byKey[named.key]
@@ -131,7 +131,7 @@ func (sp *space) find(kind RefKind, ref reference) *instance {
 	case !named.keyed:
 		sp.l.errorf(ref.at, "Instance not named", "%s %q has an instance for each key. Write %s.%s", capital(string(kind)), st.name, st.example(), knownNames(st.keys))
 	default:
-		sp.l.errorf(ref.at, "Unknown instance", "%s %q has no instance %q.%s", capital(string(kind)), st.name, shorten(named.key), didYouMean(named.key, st.keys))
+		sp.l.errorf(ref.at, "Unknown instance", "%s %q has no instance %q.%s", capital(string(kind)), st.name, shorten(named.key), Suggest(named.key, st.keys))
 	}
 	return nil
 }
@@ -147,7 +147,7 @@ func (sp *space) output(from *space, ref reference) []*node {
 	}
 	p, ok := sp.outputs[ref.steps[2].name]
 	if !ok {
-		from.l.errorf(ref.at, "Unknown output", "Module %q has no output %q.%s", ref.steps[1].name, ref.steps[2].name, didYouMean(ref.steps[2].name, known))
+		from.l.errorf(ref.at, "Unknown output", "Module %q has no output %q.%s", ref.steps[1].name, ref.steps[2].name, Suggest(ref.steps[2].name, known))
 		return nil
 	}
 	return p.resolve(ref)
@@ -159,7 +159,7 @@ func (sp *space) throughInput(ref reference) []*node {
 	p, ok := sp.inputs[named.name]
 	switch {
 	case !ok:
-		sp.l.errorf(ref.at, "Unknown input", "There is no input %q %s.%s", named.name, sp.where, didYouMean(named.name, keys(sp.inputs)))
+		sp.l.errorf(ref.at, "Unknown input", "There is no input %q %s.%s", named.name, sp.where, Suggest(named.name, keys(sp.inputs)))
 	case len(ref.steps) > 2 || named.keyed:
 		sp.l.errorf(ref.at, "Unknown output", "An input is one table. Write input.%s.", named.name)
 	default:

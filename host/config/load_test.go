@@ -151,8 +151,8 @@ func TestDesignExample(t *testing.T) {
 	if err := Bind(cfg, testCatalog()); err.HasErrors() && !strings.Contains(err.Err().Error(), "metric") {
 		t.Error(err.Err())
 	}
-	p, ok := cfg.Pipeline("churn")
-	if !ok || len(p.Kernels) != 3 || len(p.Sources) != 1 || p.Kernels[2].Inputs[0].Name != "model" {
+	p := cfg.Pipelines[0]
+	if p.Name != "churn" || len(p.Kernels) != 3 || len(p.Sources) != 1 || p.Kernels[2].Inputs[0].Name != "model" {
 		t.Errorf("pipeline = %+v", p)
 	}
 }

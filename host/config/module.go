@@ -94,7 +94,7 @@ func (s section) moduleDir(sp *space) *moduleDir {
 // nests reports a module inside itself, or too many inside each other.
 func (s section) nests(sp *space, dir *moduleDir, at hcl.Range) bool {
 	var chain []string
-	for around := sp; around.caller != nil; around = around.caller.space {
+	for around := sp; around.caller != nil; around = around.caller {
 		chain = append(chain, around.dir.path)
 	}
 	if i := slices.Index(chain, dir.path); i >= 0 {
@@ -190,14 +190,14 @@ func (l *loader) moduleBlock(dir *moduleDir) func(*hcl.Block) {
 func (sp *space) instantiate(st *member, use moduleUse, key string) *space {
 	l := sp.l
 	in := l.newSpace(l.scope.sibling())
-	in.caller, in.dir = &call{space: sp, at: use.at.DefRange}, use.dir
+	in.caller, in.dir = sp, use.dir
 	in.module = sp.full(st.name, key)
 	in.within = sp.within + "module " + use.key(st, key) + " "
 	in.where = "in module \"" + st.name + "\""
 	in.gates = sp.gates
 	if g := use.gate(); g != nil {
 		g.reason = "module " + in.module + " is off: " + g.reason
-		in.gates = append(in.gates[:len(in.gates):len(in.gates)], g)
+		in.gates = append(slices.Clip(in.gates), g)
 	}
 	in.takeArguments(use)
 	in.locals(use.dir.blocks["locals"])
@@ -236,7 +236,7 @@ func (sp *space) takeArguments(use moduleUse) {
 	for _, name := range keys(use.args) {
 		if !slices.Contains(known, name) {
 			sp.l.errorf(use.args[name].NameRange, "Unknown argument", "Module %q has no variable and no input %q.%s",
-				use.at.Labels[0], name, didYouMean(name, known))
+				use.at.Labels[0], name, Suggest(name, known))
 		}
 	}
 }
@@ -275,7 +275,7 @@ func (l *loader) missingArgument(use moduleUse, kind, name string, b *hcl.Block)
 // readInput takes the references that are given for an input.
 func (sp *space) readInput(b *hcl.Block, use moduleUse) {
 	sp.l.sectionIn(sp.scope, inputBlock(), b).text("description")
-	p := &port{name: b.Labels[0], space: sp.caller.space, at: b.DefRange}
+	p := &port{name: b.Labels[0], space: sp.caller}
 	sp.inputs[p.name] = p
 	arg, ok := use.args[p.name]
 	if !ok {
@@ -294,7 +294,7 @@ func (sp *space) readOutputs(blocks hcl.Blocks) {
 		s := sp.section(outputBlock(), b)
 		s.text("description")
 		if refs := s.references("value"); ok {
-			sp.outputs[b.Labels[0]] = &port{name: b.Labels[0], space: sp, refs: refs, at: b.DefRange}
+			sp.outputs[b.Labels[0]] = &port{name: b.Labels[0], space: sp, refs: refs}
 		}
 	}
 }

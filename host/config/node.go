@@ -3,6 +3,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -54,7 +55,7 @@ func (n *node) String() string { return string(n.kind) + "." + n.name }
 func (sp *space) node(st *member, s section, key string) *node {
 	n := &node{kind: st.kind, name: sp.checkFull(st, key), at: rangeOf(s.at), space: sp, gates: sp.gates}
 	if g := s.gate(); g != nil {
-		n.gates = append(n.gates[:len(n.gates):len(n.gates)], g)
+		n.gates = append(slices.Clip(n.gates), g)
 	}
 	return n
 }
@@ -62,11 +63,10 @@ func (sp *space) node(st *member, s section, key string) *node {
 func (sp *space) source(st *member, s section, key string) *instance {
 	n := sp.node(st, s, key)
 	src := &Source{
-		Name: n.name, Origin: sp.origin(st, key), Range: n.at,
+		Name: n.name, Range: n.at,
 		Target: s.text("target"), TargetRange: s.placeOf("target"),
 		ID: s.text("id"), IDRange: s.placeOf("id"),
-		Types: s.types(), TypesRange: s.placeOf("types"),
-		Nulls: s.texts("nulls"), Delimiter: s.delimiter(),
+		Types: s.types(), Nulls: s.texts("nulls"), Delimiter: s.delimiter(),
 	}
 	s.place(src)
 	n.source = src
@@ -130,7 +130,7 @@ func (s section) retries(on OnFailure) int {
 
 func (sp *space) sink(st *member, s section, key string) *instance {
 	n := sp.node(st, s, key)
-	sink := &Sink{Name: n.name, Origin: sp.origin(st, key), Range: n.at}
+	sink := &Sink{Name: n.name, Range: n.at}
 	s.destination(sink)
 	n.sink, n.refs = sink, s.references("input")
 	return &instance{node: n}

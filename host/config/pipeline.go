@@ -2,9 +2,7 @@
 
 package config
 
-import (
-	"time"
-)
+import "time"
 
 // Origin says which block an expanded step comes from.
 type Origin struct {
@@ -54,7 +52,6 @@ type Source struct {
 	// those of the modules around it and before the key of the instance, with
 	// dots between them.
 	Name   string
-	Origin Origin
 	Format TableFormat
 	// Path is the file; the zero Path with a URL.
 	Path Path
@@ -66,16 +63,14 @@ type Source struct {
 	Compression Compression
 	// Query and Table are set for SQLite only, at most one of them: with none the
 	// only table of the database is meant.
-	Query, Table           string
-	QueryRange, TableRange Range
+	Query, Table string
 	// Target and ID are column names, or empty. TargetRange and IDRange are
 	// where they stand, for messages about the data.
 	Target, ID           string
 	TargetRange, IDRange Range
 	// Types maps a column to one of ColumnTypes, or a timestamp with a unit and a
 	// zone. CSV and JSON lines only, as are Nulls.
-	Types      map[string]string
-	TypesRange Range
+	Types map[string]string
 	// Nulls are the texts that mean no value. Nil leaves the reader's own.
 	Nulls []string
 	// Delimiter is that of CSV.
@@ -97,8 +92,7 @@ func (s *Source) At() Range {
 // Sink is a file that a table is written to.
 type Sink struct {
 	// Name is unique among the sinks of a pipeline; see Source.Name.
-	Name   string
-	Origin Origin
+	Name string
 	// Input is the kernel or source whose table is written.
 	Input  Ref
 	Format TableFormat
@@ -222,7 +216,6 @@ type Off struct {
 type nodeIndex struct {
 	sources map[string]*Source
 	kernels map[string]*Kernel
-	abs     map[string]*AB
 	sinks   map[string]*Sink
 }
 
@@ -236,12 +229,6 @@ func (p *Pipeline) Source(name string) (*Source, bool) {
 func (p *Pipeline) Kernel(name string) (*Kernel, bool) {
 	k, ok := p.index.kernels[name]
 	return k, ok
-}
-
-// AB returns a comparison of the pipeline.
-func (p *Pipeline) AB(name string) (*AB, bool) {
-	ab, ok := p.index.abs[name]
-	return ab, ok
 }
 
 // Sink returns a sink of the pipeline.

@@ -129,14 +129,12 @@ pipeline "q" {
 	if err := diags.Err(); err != nil {
 		t.Fatal(err)
 	}
-	p, _ := cfg.Pipeline("p")
+	p, q := cfg.Pipelines[0], cfg.Pipelines[1]
 	wantLines(t, p, "source rows", "kernel shared <- source.rows", "kernel b <- kernel.shared",
 		"sink db.x <- kernel.b", "sink db.y <- kernel.b", "sink copy <- source.rows", "sink all <- kernel.shared")
-	q, _ := cfg.Pipeline("q")
 	wantLines(t, q, "source rows", "kernel c <- source.rows")
 	s, ok := p.Sink("db.y")
-	if !ok || s.Format != SQLite || s.Table != "db_y" || s.Path.Absolute != filepath.Join(dir, "y.db") || s.Compression != Auto ||
-		s.Origin != (Origin{Block: "db", Key: "y"}) || s.Input.Range.Start.Line != 18 {
+	if !ok || s.Format != SQLite || s.Table != "db_y" || s.Path.Absolute != filepath.Join(dir, "y.db") || s.Compression != Auto || s.Input.Range.Start.Line != 18 {
 		t.Errorf("sink = %+v", s)
 	}
 	if s, _ := p.Sink("copy"); s.Compression != Gzip || s.Format != CSV {

@@ -158,8 +158,7 @@ func (s section) otherFormats(f TableFormat) {
 
 // rows reads which rows of a database are meant.
 func (s section) rows(src *Source) {
-	src.Table, src.TableRange = s.words("table"), s.placeOf("table")
-	src.Query, src.QueryRange = s.words("query"), s.placeOf("query")
+	src.Table, src.Query = s.words("table"), s.words("query")
 	table, query := s.attrs["table"], s.attrs["query"]
 	if table != nil && query != nil {
 		s.l.errorf(query.NameRange, "Table and query", "\"query\" already says which table it reads, and \"table\" names one at %s. Remove one of them.", rangeOf(table.Range))

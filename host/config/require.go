@@ -25,11 +25,8 @@ type Require struct {
 
 // Condition is the source text of the condition.
 func (r *Require) Condition() string {
-	file, at := r.sources[r.condition.Range().Filename], r.condition.Range()
-	if file == nil || !at.CanSliceBytes(file.Bytes) {
-		return ""
-	}
-	return Clean(string(at.SliceBytes(file.Bytes)))
+	text, _ := r.sources.text(r.condition.Range())
+	return Clean(text)
 }
 
 // FactAddresses lists the facts that the condition and the message name,
@@ -160,14 +157,11 @@ func (r *Require) absentFact(d *hcl.Diagnostic) (string, bool) {
 	if uses[0].RootName() == "fact" {
 		return factAddress(uses[0]), true
 	}
-	return r.text(d.Expression.Range()), true
-}
-
-func (r *Require) text(at hcl.Range) string {
-	if file := r.sources[at.Filename]; file != nil && at.CanSliceBytes(file.Bytes) {
-		return string(at.SliceBytes(file.Bytes))
+	at := d.Expression.Range()
+	if text, ok := r.sources.text(at); ok {
+		return text, true
 	}
-	return at.String()
+	return at.String(), true
 }
 
 // isLookup reports an expression that is a reference and nothing else.

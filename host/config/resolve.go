@@ -74,6 +74,6 @@ func (l *loader) knownPolicy(ref Ref) bool {
 		return true
 	}
 	l.add(newDiagnostic(SeverityError, ref.Range, "Unknown "+string(ref.Kind),
-		"No %s %q is declared.%s", ref.Kind, ref.Name, didYouMean(ref.Name, known)))
+		"No %s %q is declared.%s", ref.Kind, ref.Name, Suggest(ref.Name, known)))
 	return false
 }

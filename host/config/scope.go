@@ -67,16 +67,11 @@ func (s *scope) instance(key string, value cty.Value) *scope {
 // eval computes an expression of variables and locals. On errors the value is
 // unknown, so that callers can go on and find more.
 func (s *scope) eval(expr hcl.Expression) (cty.Value, Diagnostics) {
-	return s.evalWith(expr, nil)
-}
-
-// evalWith is eval with more roots, such as "fact".
-func (s *scope) evalWith(expr hcl.Expression, roots map[string]cty.Value) (cty.Value, Diagnostics) {
 	uses := expr.Variables() // parses anew in JSON, so once
-	if ds := s.check(expr, uses, roots); ds.HasErrors() {
+	if ds := s.check(expr, uses, nil); ds.HasErrors() {
 		return cty.DynamicVal, ds
 	}
-	v, ds := expr.Value(s.context(uses, roots))
+	v, ds := expr.Value(s.context(uses, nil))
 	if ds.HasErrors() {
 		return cty.DynamicVal, s.conceal(expr, fromHCL(ds))
 	}
@@ -84,13 +79,9 @@ func (s *scope) evalWith(expr hcl.Expression, roots map[string]cty.Value) (cty.V
 }
 
 // check looks for unknown names and for expressions that would expand beyond
-// all measure.
+// all measure. roots are further values, such as "fact".
 func (s *scope) check(expr hcl.Expression, uses []hcl.Traversal, roots map[string]cty.Value) Diagnostics {
-	names := make([]string, 0, len(roots))
-	for root := range roots {
-		names = append(names, root)
-	}
-	if ds := s.checkNames(uses, names); ds.HasErrors() {
+	if ds := s.checkNames(uses, keys(roots)); ds.HasErrors() {
 		return ds
 	}
 	if d := s.afford(expr, roots); d != nil {
@@ -118,9 +109,7 @@ func (s *scope) context(uses []hcl.Traversal, roots map[string]cty.Value) *hcl.E
 	for root, attrs := range objects {
 		ctx.Variables[root] = cty.ObjectVal(attrs)
 	}
-	for root, v := range roots {
-		ctx.Variables[root] = v
-	}
+	maps.Copy(ctx.Variables, roots)
 	return ctx
 }
 
@@ -187,7 +176,7 @@ func (s *scope) checkName(t hcl.Traversal, roots []string) *Diagnostic {
 		kind, where = "attribute of each", "An instance has each.key and each.value."
 	}
 	return errorAt(t.SourceRange(), "Unknown "+kind, "There is no %s named %q.%s %s",
-		kind, name, didYouMean(name, keys(known)), where)
+		kind, name, Suggest(name, keys(known)), where)
 }
 
 func unknownRoot(t hcl.Traversal, roots []string) *Diagnostic {
@@ -201,14 +190,9 @@ func unknownRoot(t hcl.Traversal, roots []string) *Diagnostic {
 	}
 	return errorAt(t.SourceRange(), "Unknown name",
 		"%q is not a name that can stand here.%s Write text in quotes.",
-		t.RootName(), didYouMean(t.RootName(), append([]string{"var", "local"}, roots...)))
+		t.RootName(), Suggest(t.RootName(), append([]string{"var", "local"}, roots...)))
 }
 
 func keys[V any](m map[string]V) []string {
-	out := make([]string, 0, len(m))
-	for k := range m {
-		out = append(out, k)
-	}
-	slices.Sort(out)
-	return out
+	return slices.Sorted(maps.Keys(m))
 }

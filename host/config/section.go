@@ -4,6 +4,7 @@ package config
 
 import (
 	"fmt"
+	"math"
 	"math/big"
 	"path/filepath"
 	"slices"
@@ -157,9 +158,11 @@ func (s section) whole(name string) uint64 {
 	return u
 }
 
+// within compares with bounds that may be NaN or infinite, as a hostile schema
+// has them: NaN bounds nothing.
 func within(n *big.Float, minimum, maximum *float64) bool {
-	return (minimum == nil || n.Cmp(big.NewFloat(*minimum)) >= 0) &&
-		(maximum == nil || n.Cmp(big.NewFloat(*maximum)) <= 0)
+	return (minimum == nil || math.IsNaN(*minimum) || n.Cmp(big.NewFloat(*minimum)) >= 0) &&
+		(maximum == nil || math.IsNaN(*maximum) || n.Cmp(big.NewFloat(*maximum)) <= 0)
 }
 
 func bounds(minimum, maximum *float64) string {

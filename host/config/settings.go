@@ -4,8 +4,6 @@ package config
 
 import (
 	"encoding/json"
-	"math"
-	"math/big"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,8 +11,6 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hcldec"
 	"github.com/zclconf/go-cty/cty"
-
-	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
 )
 
 // Settings are the decoded settings of a plugin.
@@ -23,9 +19,8 @@ type Settings struct {
 	// nor default is null, and a block list is a list.
 	JSON []byte
 
-	secret  [][]string
-	places  map[string]Range
-	sources sources
+	secret [][]string
+	places map[string]Range
 }
 
 // Redacted is JSON with sensitive values replaced, fit for plans, reports and
@@ -109,7 +104,7 @@ type decoded struct {
 }
 
 func (body *Body) decode(schema SettingsSchema) (Settings, Diagnostics) {
-	d := &settingsDecoder{scope: body.scope.fork(), out: Settings{places: map[string]Range{}, sources: body.sources}}
+	d := &settingsDecoder{scope: body.scope.fork(), out: Settings{places: map[string]Range{}}}
 	d.out.places[""] = rangeOf(body.at)
 	checked := body.schemas.check(schema)
 	node, err := checked.node, checked.err
@@ -354,15 +349,4 @@ func stepText(key cty.Value) (string, bool) {
 	default:
 		return "", false
 	}
-}
-
-// withinBounds compares with bounds that may be NaN or infinite, as a hostile
-// schema has them: NaN bounds nothing.
-func withinBounds(v cty.Value, a *pluginv1.Attribute) bool {
-	n := v.AsBigFloat()
-	if low := a.Minimum; low != nil && !math.IsNaN(*low) && n.Cmp(big.NewFloat(*low)) < 0 {
-		return false
-	}
-	high := a.Maximum
-	return high == nil || math.IsNaN(*high) || n.Cmp(big.NewFloat(*high)) <= 0
 }

@@ -158,8 +158,8 @@ func TestHostileSchema(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			if err := CheckSchema(tt.schema); err == nil {
-				t.Error("CheckSchema passes it")
+			if _, err := checkSchema(tt.schema); err == nil {
+				t.Error("checkSchema passes it")
 			}
 			_, diags := settingsOf("a = 1\n", tt.schema)
 			if err := diags.Err(); err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "Tell its author") {
@@ -175,33 +175,6 @@ func TestOddBounds(t *testing.T) {
 	}}
 	if s, diags := settingsOf("a = 1\n", schema); diags.HasErrors() || string(s.JSON) != `{"a":1}` {
 		t.Errorf("settings %s, %v", s.JSON, diags.Err())
-	}
-}
-
-// TestPluginDiagnostic underlines the line that a plugin complains about.
-func TestPluginDiagnostic(t *testing.T) {
-	s, _ := settingsOf(written, prepareSchema())
-	d := FromPlugin(&pluginv1.Diagnostic{
-		Severity: pluginv1.Diagnostic_SEVERITY_WARNING,
-		Summary:  "Unknown column\x1b[2J",
-		Detail:   "The table has no column \"income\".",
-		Path:     []string{"column", "1", "name"},
-	}, s)
-	var out strings.Builder
-	if err := (Diagnostics{d}).WriteText(&out, 80, false); err != nil {
-		t.Fatal(err)
-	}
-	want := `Warning: Unknown column␛[2J
-  on test.hcl line 11, column 14, in column:
-  11 |   name     = "income"
-     |              ^^^^^^^^
-  The table has no column "income".
-`
-	if diff := cmp.Diff(want, out.String()); diff != "" {
-		t.Errorf("text (-want +got):\n%s", diff)
-	}
-	if FromPlugin(&pluginv1.Diagnostic{Severity: 77}, Settings{}).Severity != SeverityError {
-		t.Error("an unknown severity is no error")
 	}
 }
 

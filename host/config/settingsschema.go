@@ -49,15 +49,6 @@ type schemaBlock struct {
 // schemaCheck turns a wire schema into a checked one.
 type schemaCheck struct{ names int }
 
-// CheckSchema reports what is wrong with a schema that a plugin declares: a
-// name that is used twice or is none, a type or default that cannot be read, a
-// default that breaks its own bounds, absurd size or depth. The error is the
-// plugin author's to mend.
-func CheckSchema(schema SettingsSchema) error {
-	_, err := checkSchema(schema)
-	return err
-}
-
 // schemaCache holds schemas that were checked: thousands of kernels may share
 // one.
 type schemaCache struct{ checked sync.Map }
@@ -87,6 +78,10 @@ func newCheckedSchema(schema SettingsSchema) checkedSchema {
 	return checkedSchema{node: node, spec: node.spec(), err: err}
 }
 
+// checkSchema reports what is wrong with a schema that a plugin declares: a
+// name that is used twice or is none, a type or default that cannot be read, a
+// default that breaks its own bounds, absurd size or depth. The error is the
+// plugin author's to mend.
 func checkSchema(schema SettingsSchema) (schemaNode, error) {
 	c := &schemaCheck{}
 	return c.node(schema, 1)
@@ -223,7 +218,7 @@ func (a schemaAttr) breach(v cty.Value) string {
 	if a.ty == cty.String && len(a.wire.GetOneOf()) > 0 && !slices.Contains(a.wire.GetOneOf(), v.AsString()) {
 		return fmt.Sprintf("must be one of %s.%s", quotedList(a.wire.GetOneOf()), nearSentence(v.AsString(), a.wire.GetOneOf()))
 	}
-	if a.ty == cty.Number && !withinBounds(v, a.wire) {
+	if a.ty == cty.Number && !within(v.AsBigFloat(), a.wire.Minimum, a.wire.Maximum) {
 		return fmt.Sprintf("must be a number%s.", bounds(a.wire.Minimum, a.wire.Maximum))
 	}
 	return ""

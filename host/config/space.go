@@ -23,9 +23,9 @@ type space struct {
 	module string
 	// outer is the top level for a pipeline, whose steps are seen too.
 	outer *space
-	// caller is where the module is used, and dir what it is; nil outside of
-	// modules.
-	caller *call
+	// caller is the space that uses the module, and dir what it is; nil outside
+	// of modules.
+	caller *space
 	dir    *moduleDir
 	// gates are the modules around that have a condition.
 	gates []*gate
@@ -40,19 +40,12 @@ type space struct {
 	inputs, outputs map[string]*port
 }
 
-// call is the block that uses a module.
-type call struct {
-	space *space
-	at    hcl.Range
-}
-
 // port is an input of a module, with what is given for it, or an output with
 // what it stands for. Its references are read in its space.
 type port struct {
 	name  string
 	space *space
 	refs  []reference
-	at    hcl.Range
 	state visit
 	nodes []*node
 }

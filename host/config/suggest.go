@@ -14,15 +14,9 @@ import (
 const maxListed = 8
 
 // Suggest is a sentence, with a space before it, for a name that is not known:
-// the nearest of the known ones, or all of them when they are few.
-func Suggest(name string, known []string) string { return didYouMean(name, known) }
-
-// didYouMean is a sentence for a name that is not known: the nearest of the
-// known ones, else all of them when they are few. It starts with a space.
-func didYouMean(name string, known []string) string {
-	known = slices.Clone(known)
-	slices.Sort(known)
-	known = slices.Compact(known)
+// the nearest of the known ones, else the first few of them.
+func Suggest(name string, known []string) string {
+	known = sortedUnique(slices.Clone(known))
 	if near := nearest(name, known); near != "" {
 		return fmt.Sprintf(" Did you mean %q?", near)
 	}

@@ -21,14 +21,11 @@ type Telemetry struct {
 	// OTLP is the address of an OpenTelemetry collector that takes OTLP over
 	// HTTP, without the paths of signals; empty for none.
 	OTLP string
-	// OTLPRange is where the address stands.
-	OTLPRange Range
 	// Prometheus is the address to serve metrics at, as HOST:PORT; empty for
 	// none. Port 0 is any free one.
 	Prometheus string
 	// Lineage is where OpenLineage events go; nil for none.
 	Lineage *Lineage
-	Range   Range
 
 	headers []header
 }
@@ -46,17 +43,6 @@ type Lineage struct {
 type header struct {
 	name string
 	read func(lookup func(string) (string, bool)) (SecretValue, error)
-}
-
-// HeaderNames are the names of the headers that requests to the collector carry,
-// sorted, in lower case.
-func (t *Telemetry) HeaderNames() []string {
-	var out []string
-	for _, h := range t.headers {
-		out = append(out, h.name)
-	}
-	slices.Sort(out)
-	return out
 }
 
 // Headers reads the headers that requests to the collector carry, by their name
@@ -103,10 +89,7 @@ func (l *loader) telemetry() {
 		return
 	}
 	s := l.section(telemetryBlock(), b)
-	t := &Telemetry{
-		OTLP: s.address("otlp"), OTLPRange: rangeOf(s.rangeFor("otlp")), Prometheus: s.listenAddress("prometheus"),
-		Lineage: s.lineage(), Range: rangeOf(b.DefRange),
-	}
+	t := &Telemetry{OTLP: s.address("otlp"), Prometheus: s.listenAddress("prometheus"), Lineage: s.lineage()}
 	t.headers = append(s.headers(), l.headerBlocks(s.blocks.OfType("header"))...)
 	s.checkHeaders(t)
 	l.cfg.Telemetry = t

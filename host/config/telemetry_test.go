@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 const telemetryText = `
@@ -40,17 +38,18 @@ func TestTelemetry(t *testing.T) {
 	}
 	tel := cfg.Telemetry
 	if tel.OTLP != "https://collector.example.org:4318/base" || tel.Prometheus != "127.0.0.1:9464" || tel.Lineage.URL != "" ||
-		tel.Lineage.File.Absolute != filepath.Join(dir, "events/lineage.jsonl") || tel.Range.Start.Line != 7 || tel.OTLPRange.Start.Line != 8 {
+		tel.Lineage.File.Absolute != filepath.Join(dir, "events/lineage.jsonl") {
 		t.Errorf("telemetry = %+v", tel)
-	}
-	if diff := cmp.Diff([]string{"authorization", "x-file", "x-key", "x-team"}, tel.HeaderNames()); diff != "" {
-		t.Errorf("names (-want +got):\n%s", diff)
 	}
 	headers, err := tel.Headers(func(name string) (string, bool) { return "Bearer x", name == "OTLP_TOKEN" })
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]string{"authorization": "Bearer x", "x-file": "from a file", "x-key": "hush", "x-team": "vision"} {
+	values := map[string]string{"authorization": "Bearer x", "x-file": "from a file", "x-key": "hush", "x-team": "vision"}
+	if len(headers) != len(values) {
+		t.Errorf("headers = %v", headers)
+	}
+	for name, want := range values {
 		if got := headers[name].Reveal(); got != want {
 			t.Errorf("%s = %q, want %q", name, got, want)
 		}

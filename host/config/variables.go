@@ -211,13 +211,13 @@ func (l *loader) unknownVariables(decls []*declaration, values map[string]given)
 	}
 	for _, name := range keys(values) {
 		if !slices.Contains(known, name) {
-			l.errorf(values[name].at, "Unknown variable", "No variable %q is declared.%s", name, didYouMean(name, known))
+			l.errorf(values[name].at, "Unknown variable", "No variable %q is declared.%s", name, Suggest(name, known))
 		}
 	}
 	for _, name := range keys(l.opts.Vars) {
 		if !slices.Contains(known, name) {
 			l.add(newDiagnostic(SeverityError, Range{}, "Unknown variable",
-				"--var gives %q a value, and no such variable is declared.%s", name, didYouMean(name, known)))
+				"--var gives %q a value, and no such variable is declared.%s", name, Suggest(name, known)))
 		}
 	}
 }

@@ -140,7 +140,7 @@ func TestPrivateDirectories(t *testing.T) {
 // engineOf asks a server that answers every request in one way.
 func engineOf(t *testing.T, answer http.HandlerFunc, within time.Duration) Docker {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "engine")
+	dir, err := os.MkdirTemp("/tmp", "engine") // a socket's name has room for 107 bytes
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -156,7 +156,7 @@ func TestDriverWithoutOne(t *testing.T) {
 // engine serves what a Docker engine would on a socket.
 func engine(t *testing.T, answers map[string]string) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "engine")
+	dir, err := os.MkdirTemp("/tmp", "engine") // a socket's name has room for 107 bytes
 	if err != nil {
 		t.Fatal(err)
 	}

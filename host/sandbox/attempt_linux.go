@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/bulkhead-ml/bulkhead/host/sandbox/cgroup"
 	"github.com/bulkhead-ml/bulkhead/host/sandbox/seccomp"
@@ -62,8 +63,8 @@ func (a *attempt) failed(step, path string, err error) error {
 
 // release gives back what the attempt holds.
 func (a *attempt) release() {
-	for i := len(a.undo) - 1; i >= 0; i-- {
-		a.undo[i]()
+	for _, undo := range slices.Backward(a.undo) {
+		undo()
 	}
 	a.undo = nil
 }

@@ -146,7 +146,7 @@ func (a *attempt) adopt(c child, m *mail) *Process {
 	p := &Process{started: g, pid: g.pid, dir: a.directory(m), release: a.release, done: make(chan struct{})}
 	g.watch(a, p)
 	if m.listener != nil {
-		g.monitor = seccomp.Watch(m.listener, seccomp.Options{Strict: a.spec.Strict, Touched: a.touched(), Exec: a.startsOthers(), Kill: func(call string) {
+		g.monitor = seccomp.Watch(m.listener, seccomp.Options{Strict: a.spec.Strict, Touched: a.touched(), Exec: a.spec.grants(Exec), Kill: func(call string) {
 			select {
 			case g.cause <- call:
 			default:

@@ -5,6 +5,7 @@ package sandbox
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 	"syscall"
@@ -71,6 +72,18 @@ type LoaderError struct {
 func (e *LoaderError) Error() string {
 	return fmt.Sprintf("sandbox: %s needs the loader %s, which is not on this machine: it was linked for another C library (glibc or musl); use a static build of it",
 		e.Program, e.Loader)
+}
+
+// ModeError means that only its owner may execute a program, which is to run under
+// a uid of its own. A launch ends with it.
+type ModeError struct {
+	Program string
+	Mode    fs.FileMode
+}
+
+// Error names the mode and the command that would help.
+func (e *ModeError) Error() string {
+	return fmt.Sprintf("sandbox: %s has the mode %#o, and a root host starts it under a uid of its own, which may not execute it: chmod 755 %[1]s", e.Program, e.Mode)
 }
 
 // RefusedError means that no level at or above the floor could be reached, so

@@ -3,7 +3,9 @@
 package sandbox
 
 import (
+	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -40,9 +42,7 @@ func enough(t *testing.T, run string, env ...string) {
 	t.Helper()
 	cmd := helper(run, env...)
 	if env[0] == "AS_USER=1" {
-		cmd.Path = copyOfSelf(t)
-		cmd.Dir = "/"
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65533, Gid: 65533}}
+		asUser(t, cmd)
 	}
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -51,6 +51,23 @@ func enough(t *testing.T, run string, env ...string) {
 	if n := strings.Count(string(out), "\n--- PASS"); n < 25 {
 		t.Fatalf("only %d tests ran:\n%s", n, out)
 	}
+}
+
+// asUser has a helper run as an ordinary user, who may not be able to write where
+// root's temporary files are.
+func asUser(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	const user = 65533
+	temp, err := os.MkdirTemp("/tmp", "sandbox-user")
+	if err == nil {
+		err = os.Chown(temp, user, user)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(temp) })
+	cmd.Path, cmd.Dir, cmd.Env = copyOfSelf(t), "/", append(cmd.Env, "TMPDIR="+temp)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: user, Gid: user}}
 }
 
 // failures leaves the noise of passed tests out.
@@ -72,7 +89,7 @@ func copyOfSelf(t *testing.T) string {
 		t.Fatal(err)
 	}
 	binary := filepath.Join(writeTree(t, nil), "test")
-	if err := os.WriteFile(binary, text, 0o755); err != nil {
+	if err := errors.Join(os.WriteFile(binary, text, 0o755), os.Chmod(binary, 0o755)); err != nil { // whatever the umask is
 		t.Fatal(err)
 	}
 	return binary

@@ -13,12 +13,7 @@ import (
 
 // policy is the kind of program as the filter needs to know it.
 func (a *attempt) policy() seccomp.Policy {
-	p := seccomp.Policy{Unspaced: !a.walls.spaced(), ExecFD: a.exeNumber()}
-	for _, b := range a.spec.Binds {
-		p.Exec = p.Exec || b.Access == Exec
-		p.Devices = p.Devices || b.Access == Device
-	}
-	return p
+	return seccomp.Policy{Unspaced: !a.walls.spaced(), ExecFD: a.exeNumber(), Exec: a.spec.grants(Exec), Devices: a.spec.grants(Device)}
 }
 
 // planFilters builds the filter that reports refused calls to the host, and the

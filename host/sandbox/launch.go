@@ -10,8 +10,8 @@ import (
 // Launch starts the program at the highest level that works here. It tries the
 // levels from the ceiling downwards and stops at the floor. It returns when the
 // program has been executed and its level was verified from outside, or with one
-// of [RefusedError], [BindError], [LoaderError], a context error, or a plain error for a
-// specification that makes no sense. The context bounds the start only.
+// of [RefusedError], [BindError], [LoaderError], [ModeError], a context error, or a plain
+// error for a specification that makes no sense. The context bounds the start only.
 func Launch(ctx context.Context, spec Spec) (*Process, error) {
 	if err := spec.check(); err != nil {
 		return nil, err
@@ -29,8 +29,7 @@ func Launch(ctx context.Context, spec Spec) (*Process, error) {
 			process.report.Fallen = texts(refused.Attempts)
 			return process, nil
 		}
-		var step *StepError
-		if !errors.As(err, &step) {
+		if _, ok := errors.AsType[*StepError](err); !ok {
 			return nil, err
 		}
 		refused.Attempts = append(refused.Attempts, err)

@@ -35,7 +35,7 @@ func TestWeak(t *testing.T) {
 	defer listener.Close()
 	dial := "dial:" + listener.Addr().String()
 	var private string
-	s, r := look(t, dial+",chroot:,write:out,read:/etc/shadow,read:/etc/hostname", func(s *Spec) {
+	s, r := lookVerified(t, dial+",chroot:,write:out,read:/etc/shadow,read:/etc/hostname", func(s *Spec) {
 		s.Ceiling, s.Floor, private = Weak, Weak, s.PrivateDir
 	})
 	if r.Level != Weak || !r.Verified {
@@ -120,6 +120,35 @@ func TestRequiredGrant(t *testing.T) {
 	var bind *BindError
 	if !errors.As(err, &bind) || bind.Bind.Source != "/no/such/file" || !errors.Is(err, syscall.ENOENT) {
 		t.Fatalf("got %v", err)
+	}
+}
+
+// A program that was built under a strict umask is its owner's alone, and a root
+// host has plugins run as somebody else.
+func TestProgramOfItsOwnerAlone(t *testing.T) {
+	asRoot(t)
+	spec, _, finish := testSpec(t, "fds:")
+	defer finish()
+	exe, err := os.Open(copyOfSelf(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer exe.Close()
+	spec.Exe = exe
+	for _, mode := range []os.FileMode{0o700, 0o755} {
+		if err := exe.Chmod(mode); err != nil {
+			t.Fatal(err)
+		}
+		p, err := Launch(context.Background(), spec)
+		if wrong, ok := errors.AsType[*ModeError](err); mode == 0o700 && (!ok || wrong.Mode != mode || !strings.HasSuffix(err.Error(), "chmod 755 "+exe.Name())) {
+			t.Errorf("mode %o: %v", mode, err)
+		}
+		if mode == 0o755 && err != nil {
+			t.Fatal(err)
+		}
+		if p != nil {
+			waitFor(t, p)
+		}
 	}
 }
 

@@ -48,24 +48,12 @@ func privateDirectory(spec *Spec) directory {
 	return directory{socket: spec.PrivateDir, file: dir}
 }
 
-// environment completes the variables that depend on the level, and writes the
-// secrets that one of them points to.
+// environment is that of a program without a root of its own. It writes the
+// secrets that one of the variables points to.
 func environment(spec *Spec) ([]string, error) {
-	env := append(platformEnv(), spec.Env...)
-	for _, name := range spec.DirEnv {
-		env = append(env, name+"="+spec.PrivateDir)
-	}
-	if spec.SocketEnv != "" {
-		env = append(env, spec.SocketEnv+"="+spec.PrivateDir)
-	}
-	if spec.TargetEnv != "" {
-		env = append(env, spec.TargetEnv+"="+spec.Root)
-	}
-	dir, err := writeSecrets(spec)
-	if spec.SecretsEnv != "" && dir != "" {
-		env = append(env, spec.SecretsEnv+"="+dir)
-	}
-	return env, err
+	secrets, err := writeSecrets(spec)
+	own := spec.environment(directories{private: spec.PrivateDir, socket: spec.PrivateDir, target: spec.Root, secrets: secrets})
+	return append(platformEnv(), own...), err
 }
 
 // writeSecrets puts the secrets into the private directory, each in a file that

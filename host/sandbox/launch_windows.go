@@ -50,22 +50,12 @@ func launchPartial(ctx context.Context, spec *Spec) (*Process, error) {
 		return nil, err
 	}
 	defer closeHandle(windows.Handle(token))
-	release, err := startIn(ctx, cmd, spec.Limits.withDefaults(), mayStart(spec))
+	release, err := startIn(ctx, cmd, spec.Limits.withDefaults(), spec.grants(Exec))
 	if err != nil {
 		return nil, err
 	}
 	report := Report{Level: Partial, Profile: spec.profile(), Verified: true, Walls: walls(spec), Skipped: skipped}
 	return newProcess(cmd, report, privateDirectory(spec), release), nil
-}
-
-// mayStart reports whether the program was granted programs to start.
-func mayStart(spec *Spec) bool {
-	for _, b := range spec.Binds {
-		if b.Access == Exec {
-			return true
-		}
-	}
-	return false
 }
 
 // grants checks that what was granted is within reach. The user's own rights

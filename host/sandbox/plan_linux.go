@@ -53,6 +53,9 @@ func (a *attempt) planObjects() error {
 	if err := a.planBinds(); err != nil {
 		return err
 	}
+	if err := a.canExecute(); err != nil {
+		return err
+	}
 	if err := a.canLoad(); err != nil {
 		return err
 	}
@@ -166,25 +169,12 @@ func (a *attempt) executable(loader string) {
 	}
 }
 
-// environment completes the variables whose values depend on the level.
+// environment is that of a program behind the host's own walls.
 func (a *attempt) environment() []string {
-	s, dir := a.spec, a.dir
-	env := append([]string{}, s.Env...)
-	if dir != "" {
-		for _, name := range s.DirEnv {
-			env = append(env, name+"="+dir)
-		}
-	}
-	if s.SocketEnv != "" && dir != "" {
-		env = append(env, s.SocketEnv+"="+a.socketDir())
-	}
-	if s.TargetEnv != "" {
-		env = append(env, s.TargetEnv+"="+pick(a.walls.mount, TargetDir, s.Root))
-	}
-	if s.SecretsEnv != "" && a.secrets != "" {
-		env = append(env, s.SecretsEnv+"="+a.secrets)
-	}
-	return env
+	return a.spec.environment(directories{
+		private: a.dir, socket: pick(a.dir != "", a.socketDir(), ""),
+		target: pick(a.walls.mount, TargetDir, a.spec.Root), secrets: a.secrets,
+	})
 }
 
 // socketDir is the private directory by a short name that works whatever the

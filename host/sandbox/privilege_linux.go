@@ -43,6 +43,20 @@ func (a *attempt) identity() int {
 	return max(a.uid, 0)
 }
 
+// canExecute refuses a program that others than its owner may not execute, as one
+// that was built under a strict umask. To start it under a uid of its own would fail
+// at every level, with an errno alone.
+func (a *attempt) canExecute() error {
+	if !a.takesIdentity() || a.spec.Identity != OwnUID {
+		return nil
+	}
+	info, err := a.spec.Exe.Stat()
+	if err != nil || info.Mode().Perm()&0o001 != 0 {
+		return nil // what cannot be looked at is told where it is read
+	}
+	return &ModeError{Program: a.spec.Exe.Name(), Mode: info.Mode().Perm()}
+}
+
 // mapUser makes the host's user the root of a user namespace. The kernel lets a
 // process map its own uid, once it cannot change its groups any more.
 func (c *compiler) mapUser() {

@@ -310,6 +310,17 @@ func look(t *testing.T, kind string, change func(*Spec)) (sight, Report) {
 	return s, p.Report()
 }
 
+// lookVerified runs a probe as often as it takes for the host to look at it: one that
+// has ended before that was not verified, which on a busy machine is nobody's fault.
+func lookVerified(t *testing.T, kind string, change func(*Spec)) (sight, Report) {
+	t.Helper()
+	s, r := look(t, kind, change)
+	for deadline := time.Now().Add(time.Minute); !r.Verified && time.Now().Before(deadline); {
+		s, r = look(t, kind, change)
+	}
+	return s, r
+}
+
 func waitFor(t *testing.T, p *Process) {
 	t.Helper()
 	select {

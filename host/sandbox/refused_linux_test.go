@@ -49,7 +49,7 @@ func TestHelperRefused(t *testing.T) {
 	if !errors.As(err, &step) || step.Step != "clone" || !errors.Is(err, syscall.ENOSPC) {
 		t.Fatalf("got %v", err)
 	}
-	s, r := look(t, "chroot:,read:/etc/hostname,exec:/bin/true", nil)
+	s, r := lookVerified(t, "chroot:,read:/etc/hostname,exec:/bin/true", nil)
 	if r.Level != WallsOnly || !r.Verified || len(r.Fallen) != 3 {
 		t.Errorf("report %+v", r)
 	}
@@ -66,13 +66,12 @@ func TestHelperRefused(t *testing.T) {
 // In a container the profile of the engine refuses namespaces and mounts to
 // everybody. The filter here does the same to the whole process.
 func TestContainerProfile(t *testing.T) {
-	for name, user := range map[string]*syscall.Credential{"root": nil, "user": {Uid: 65533, Gid: 65533}} {
+	for name, user := range map[string]bool{"root": false, "user": true} {
 		t.Run(name, func(t *testing.T) {
 			cmd := helper("^TestHelperContainerProfile$", refusedEnv+"=1")
-			if user != nil {
+			if user {
 				asRoot(t)
-				cmd.Path, cmd.Dir = copyOfSelf(t), "/"
-				cmd.SysProcAttr = &syscall.SysProcAttr{Credential: user}
+				asUser(t, cmd)
 			}
 			passes(t, cmd, "TestHelperContainerProfile")
 		})
@@ -85,7 +84,7 @@ func TestHelperContainerProfile(t *testing.T) {
 	}
 	refuseNamespaces(t)
 	for range 2 { // the second time from memory
-		s, r := look(t, "read:/etc/hostname,exec:/bin/true,dial:127.0.0.1:1,write:out", nil)
+		s, r := lookVerified(t, "read:/etc/hostname,exec:/bin/true,dial:127.0.0.1:1,write:out", nil)
 		if r.Level != WallsOnly || !r.Verified || len(r.Fallen) != 3 {
 			t.Fatalf("report %+v", r)
 		}
@@ -150,7 +149,7 @@ func TestHelperRootByUserNamespace(t *testing.T) {
 	if os.Getenv(refusedEnv) == "" {
 		t.Skip("helper of TestRootByUserNamespace")
 	}
-	s, r := look(t, "read:/etc/hostname,write:/tmp/x", func(s *Spec) { s.Ceiling, s.Floor = Full, WallsOnly })
+	s, r := lookVerified(t, "read:/etc/hostname,write:/tmp/x", func(s *Spec) { s.Ceiling, s.Floor = Full, WallsOnly })
 	if w, _ := r.Wall("user namespace"); r.Level != Full || !w.On || !r.Verified {
 		t.Fatalf("report %+v", r)
 	}

@@ -71,8 +71,12 @@ func (a *attempt) explainRuntime(err error) error {
 // containerRequest puts the specification into the words of package container.
 func (a *attempt) containerRequest() *container.Request {
 	s, l := a.spec, a.spec.Limits.withDefaults()
+	env := s.environment(directories{
+		private: container.ScratchDir, socket: container.PrivateDir,
+		target: TargetDir, secrets: pick(len(s.Secrets) > 0, container.SecretsDir, ""),
+	})
 	r := &container.Request{
-		Runtime: s.Runtime, Exe: s.Exe, Args: s.Args, Env: a.containerEnvironment(), Dir: s.PrivateDir,
+		Runtime: s.Runtime, Exe: s.Exe, Args: s.Args, Env: env, Dir: s.PrivateDir,
 		Stdout: s.Stdout, Stderr: s.Stderr, Inherit: s.Inherit, UID: max(a.uid, 0), Binds: a.containerBinds(),
 		Limits: container.Limits{
 			DataBytes: l.DataBytes, AddressSpaceBytes: l.AddressSpaceBytes, FileBytes: l.FileBytes, LockedBytes: l.LockedBytes,
@@ -107,27 +111,6 @@ func (a *attempt) containerBinds() (out []container.Bind) {
 
 var containerAccess = map[Access]container.Access{
 	Read: container.Read, Write: container.Write, Library: container.Library, Exec: container.Exec, Device: container.Device,
-}
-
-// containerEnvironment completes the variables whose values depend on the level.
-func (a *attempt) containerEnvironment() []string {
-	s := a.spec
-	env := append([]string{}, s.Env...)
-	for _, name := range s.DirEnv {
-		env = append(env, name+"="+container.ScratchDir)
-	}
-	for _, v := range []struct {
-		name, value string
-		set         bool
-	}{
-		{s.SocketEnv, container.PrivateDir, true}, {s.TargetEnv, TargetDir, true},
-		{s.SecretsEnv, container.SecretsDir, len(s.Secrets) > 0},
-	} {
-		if v.name != "" && v.set {
-			env = append(env, v.name+"="+v.value)
-		}
-	}
-	return env
 }
 
 func (a *attempt) containerReport(h *container.Handle) Report {

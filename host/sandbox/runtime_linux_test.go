@@ -36,7 +36,7 @@ func TestContainer(t *testing.T) {
 	needRuntime(t)
 	files := writeTree(t, map[string]string{"granted": "granted", "elsewhere": "no"})
 	granted := filepath.Join(files, "granted")
-	s, report := look(t, "read:/target"+granted+",read:/target"+filepath.Join(files, "elsewhere")+",read:/run/secrets/token,read:/etc/passwd,write:/tmp/x,write:/x,dial:127.0.0.1:1,mount:", func(spec *Spec) {
+	s, report := lookVerified(t, "read:/target"+granted+",read:/target"+filepath.Join(files, "elsewhere")+",read:/run/secrets/token,read:/etc/passwd,write:/tmp/x,write:/x,dial:127.0.0.1:1,mount:", func(spec *Spec) {
 		spec.Runtime = "runc"
 		spec.Binds = []Bind{{Source: granted}, {Source: filepath.Join(files, "absent"), Optional: true}}
 		spec.Secrets = []Secret{{"token", "s3cret"}}

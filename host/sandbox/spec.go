@@ -190,25 +190,49 @@ type Spec struct {
 	Without []string
 }
 
+// grants reports whether something was granted with that access.
+func (s *Spec) grants(a Access) bool {
+	return slices.ContainsFunc(s.Binds, func(b Bind) bool { return b.Access == a })
+}
+
 // profile names the kind of program that the grants make.
 func (s *Spec) profile() string {
-	has := map[Access]bool{}
-	for _, b := range s.Binds {
-		has[b.Access] = true
-	}
 	switch {
-	case has[Exec]:
+	case s.grants(Exec):
 		return "tools"
-	case has[Device]:
+	case s.grants(Device):
 		return "gpu"
-	case has[Library]:
+	case s.grants(Library):
 		return "python"
-	case has[Write], len(s.Inherit) > 0:
+	case s.grants(Write), len(s.Inherit) > 0:
 		return "kernel"
-	case has[Read]:
+	case s.grants(Read):
 		return "collector"
 	}
 	return "check"
+}
+
+// directories are what variables of the program point to, by the names that it
+// knows them by. Those that it does not have are "".
+type directories struct{ private, socket, target, secrets string }
+
+// environment completes the variables whose values depend on the level.
+func (s *Spec) environment(at directories) []string {
+	env := append([]string{}, s.Env...)
+	set := func(name, dir string) {
+		if name != "" && dir != "" {
+			env = append(env, name+"="+dir)
+		}
+	}
+	for _, name := range s.DirEnv {
+		set(name, at.private)
+	}
+	set(s.SocketEnv, at.socket)
+	if s.TargetEnv != "" { // the machine's own root has the prefix ""
+		env = append(env, s.TargetEnv+"="+at.target)
+	}
+	set(s.SecretsEnv, at.secrets)
+	return env
 }
 
 // check refuses a specification that no level could carry out.

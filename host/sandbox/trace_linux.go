@@ -2,11 +2,7 @@
 
 package sandbox
 
-import (
-	"slices"
-
-	"github.com/bulkhead-ml/bulkhead/host/sandbox/seccomp"
-)
+import "github.com/bulkhead-ml/bulkhead/host/sandbox/seccomp"
 
 // canTrace drops a level whose traced program would name the same files as every
 // other program: what it looks for in vain would look as if it were there.
@@ -36,8 +32,3 @@ func (a *attempt) touched() func(seccomp.Touch) {
 }
 
 var uses = map[seccomp.Use]Use{seccomp.Look: UseLook, seccomp.Read: UseRead, seccomp.Write: UseWrite, seccomp.Start: UseStart}
-
-// startsOthers reports whether the program was granted to start programs.
-func (a *attempt) startsOthers() bool {
-	return slices.ContainsFunc(a.spec.Binds, func(b Bind) bool { return b.Access == Exec })
-}

@@ -30,5 +30,6 @@ func killTree(cmd *exec.Cmd) {
 	watchdog.Forget(cmd.Process.Pid)
 }
 
-// platformEnv holds variables that programs of this system cannot do without.
-func platformEnv() []string { return nil }
+// platformEnv holds variables that programs of this system cannot do without. It
+// is not nil, since a command without an environment gets that of the host.
+func platformEnv() []string { return []string{} }

@@ -43,10 +43,8 @@ func programsDetail(spec *Spec) string {
 	if spec == nil {
 		return ""
 	}
-	for _, b := range spec.Binds {
-		if b.Access == Exec {
-			return "those that were granted; one that leaves the process group survives"
-		}
+	if spec.grants(Exec) {
+		return "those that were granted; one that leaves the process group survives"
 	}
 	return "none, and no child process"
 }

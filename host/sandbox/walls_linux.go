@@ -175,17 +175,3 @@ func (a *attempt) groupDetail() string {
 	}
 	return strings.Join(parts, ", ")
 }
-
-func amount(n, unit uint64, suffix string) string {
-	if n == Unlimited {
-		return "unlimited"
-	}
-	return fmt.Sprintf("%d%s", n/unit, suffix)
-}
-
-func pick(condition bool, yes, no string) string {
-	if condition {
-		return yes
-	}
-	return no
-}

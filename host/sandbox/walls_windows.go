@@ -29,7 +29,7 @@ func jobDetail(spec *Spec) string {
 	}
 	l := spec.Limits.withDefaults()
 	programs := "no child process"
-	if mayStart(spec) {
+	if spec.grants(Exec) {
 		programs = fmt.Sprintf("at most %d processes", processLimit(l.Processes, true))
 	}
 	return fmt.Sprintf("memory %s, %s", amount(l.DataBytes, 1<<20, " MiB"), programs)

@@ -148,6 +148,13 @@ func TestProbe(t *testing.T) {
 		t.Fatal(err)
 	}
 	levels, err := Probe(context.Background(), exe)
+	// On a busy machine the program may have ended before the host looked at it.
+	for range 20 {
+		if err != nil || !slices.ContainsFunc(levels, unseen) {
+			break
+		}
+		levels, err = Probe(context.Background(), exe)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,8 +165,13 @@ func TestProbe(t *testing.T) {
 		if l.Reached != (l.Reason == "") || l.Reached && l.Sandbox.Level != l.Level {
 			t.Errorf("%+v", l)
 		}
-		if l.Reached && l.Level > sandbox.None && !l.Sandbox.Verified {
+		if unseen(l) {
 			t.Errorf("%s was not verified", l.Level)
 		}
 	}
+}
+
+// unseen reports whether a level stands that could not be verified.
+func unseen(l Standing) bool {
+	return l.Reached && l.Level > sandbox.None && !l.Sandbox.Verified
 }

@@ -17,8 +17,9 @@ const (
 	// Patience is how long an attack may take before it is killed, if
 	// Options.Patience does not say otherwise.
 	Patience = 5 * time.Second
-	// KillTime is how long a killed process may take to be gone.
-	KillTime = time.Second
+	// KillTime is how long a killed process may take to be gone. It takes a moment,
+	// and on a machine that is busy with others some seconds.
+	KillTime = 20 * time.Second
 )
 
 // Options choose what is attacked.

@@ -110,7 +110,7 @@ func (t *trial) watch(ctx context.Context, p *sandbox.Process, stdout *pipe) {
 	t.denials = p.Denials()
 	select {
 	case t.output = <-output:
-	case <-time.After(100 * time.Millisecond): // a descendant holds the pipe
+	case <-time.After(time.Second): // a descendant holds the pipe
 		_ = stdout.r.Close()
 		t.output = <-output
 	}

@@ -3,8 +3,6 @@
 package target
 
 import (
-	"bufio"
-	"bytes"
 	"path"
 	"path/filepath"
 	"slices"
@@ -171,9 +169,8 @@ func venvHome(t *tree, prefix string) string {
 	if err != nil {
 		return ""
 	}
-	lines := bufio.NewScanner(bytes.NewReader(data))
-	for lines.Scan() {
-		key, value, ok := strings.Cut(lines.Text(), "=")
+	for line := range strings.Lines(string(data)) {
+		key, value, ok := strings.Cut(line, "=")
 		if ok && strings.TrimSpace(key) == "home" {
 			return path.Clean(filepath.ToSlash(strings.TrimSpace(value)))
 		}

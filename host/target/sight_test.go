@@ -62,7 +62,7 @@ func TestSharedLookGivesTheSame(t *testing.T) {
 		for _, g := range append(grants, grants...) {
 			wg.Go(func() {
 				if got, want := look.Expand(g), m.Expand(g); !reflect.DeepEqual(got, want) {
-					t.Errorf("%s: %+v, alone %+v", m.Name(), got, want)
+					t.Errorf("%s: %+v, alone %+v", m.Root, got, want)
 				}
 			})
 		}

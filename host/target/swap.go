@@ -34,8 +34,7 @@ func (x *expansion) withholdSwappable() {
 
 // swappable finds the writable place that decides where another one leads.
 func (x *expansion) swappable(p place, written []place) (place, bool) {
-	var dirs []string
-	_, _ = x.tree.walk(p.path, func(dir string) { dirs = append(dirs, dir) })
+	dirs := x.tree.lookups(p.path)
 	for _, w := range written {
 		part := p.access <= sandbox.Write && below(path.Dir(p.path), w.path)
 		if !part && slices.ContainsFunc(dirs, func(dir string) bool { return below(dir, w.source) }) {

@@ -36,6 +36,7 @@ package target
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -94,14 +95,6 @@ type Usage struct {
 
 // Live reports whether the machine is this one.
 func (m *Machine) Live() bool { return m.Root == "" }
-
-// Name is what reports call the machine.
-func (m *Machine) Name() string {
-	if m.Live() {
-		return "this machine"
-	}
-	return m.Root
-}
 
 // This is the machine that the host runs on, seen by the host's own process.
 func This(projectDir string, pythons []string) (*Machine, error) {
@@ -232,7 +225,7 @@ func (m *Machine) readMachineFile() ([]byte, error) {
 	}
 	defer t.close()
 	if info, err := t.lstat("/" + MachineFile); err != nil || !info.Mode().IsRegular() {
-		return nil, cmpErr(err, fmt.Errorf("%s is not a regular file", MachineFile))
+		return nil, cmp.Or(err, fmt.Errorf("%s is not a regular file", MachineFile))
 	}
 	return t.read("/"+MachineFile, maxMachineBytes)
 }
@@ -301,10 +294,7 @@ func environ(pairs []string) map[string]string {
 }
 
 func absolute(dir string) (string, error) {
-	if dir == "" {
-		dir = "."
-	}
-	abs, err := filepath.Abs(dir)
+	abs, err := filepath.Abs(dir) // of "" it makes the working directory
 	if err != nil {
 		return "", fmt.Errorf("finding the directory %s: %w", dir, err)
 	}

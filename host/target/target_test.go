@@ -181,7 +181,7 @@ func TestThisMachine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !m.Live() || m.Name() != "this machine" || m.Env["BULKHEAD_TARGET_TEST"] != "seen" || m.ProjectDir != filepath.ToSlash(dir) || len(m.Pythons) != 1 {
+	if !m.Live() || m.Env["BULKHEAD_TARGET_TEST"] != "seen" || m.ProjectDir != filepath.ToSlash(dir) || len(m.Pythons) != 1 {
 		t.Errorf("%+v", m)
 	}
 	if _, err := This("", []string{filepath.Join(dir, "absent")}); err == nil || !strings.Contains(err.Error(), "give an interpreter") {

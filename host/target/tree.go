@@ -3,6 +3,7 @@
 package target
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -108,15 +109,13 @@ func (t *tree) without(dir string) error {
 // readlink tells what a link says.
 func (t *tree) readlink(p string) (string, error) {
 	if t.root == nil {
-		to, err := os.Readlink(filepath.FromSlash(p))
-		return filepath.ToSlash(to), err
+		return t.plainReadlink(p)
 	}
 	dir, err := t.resolve(path.Dir(p))
 	if err != nil {
 		return "", err
 	}
-	to, err := t.root.Readlink(inRoot(path.Join(dir, path.Base(p))))
-	return filepath.ToSlash(to), err
+	return t.plainReadlink(path.Join(dir, path.Base(p)))
 }
 
 // resolve follows all links of a path that exists.
@@ -175,36 +174,33 @@ func (t *tree) followLink(dir, to string, links *int) (real string, err error) {
 	return real, nil
 }
 
-// walk follows the links of a path by hand. It tells in which directory each
-// name was looked up, without links.
-func (t *tree) walk(p string, in func(dir string)) (string, error) {
+// lookups follows the links of a path by hand, as far as they lead, and returns
+// the directories, without links, in which its names were looked up.
+func (t *tree) lookups(p string) (dirs []string) {
 	at, links := "/", 0
 	for rest := names(p); len(rest) > 0; {
 		name := rest[0]
 		rest = rest[1:]
 		next := path.Join(at, name) // of "/.." it makes "/"
-		in(at)
+		dirs = append(dirs, at)
 		info, err := t.plainLstat(next)
 		if err != nil {
-			return "", err
+			return dirs
 		}
 		if info.Mode()&fs.ModeSymlink == 0 {
 			at = next
 			continue
 		}
-		if links++; links > maxLinks {
-			return "", &fs.PathError{Op: "resolve", Path: p, Err: errLinks}
-		}
 		to, err := t.plainReadlink(next)
-		if err != nil {
-			return "", err
+		if links++; links > maxLinks || err != nil {
+			return dirs
 		}
 		if path.IsAbs(to) {
 			at = "/"
 		}
 		rest = slices.Concat(names(to), rest)
 	}
-	return at, nil
+	return dirs
 }
 
 // plainLstat and plainReadlink are for paths whose directory has no links.
@@ -242,7 +238,7 @@ func (t *tree) list(dir string, most int) ([]string, error) {
 func (t *tree) readNames(dir string, most int) ([]string, error) {
 	// Opening something else, such as a pipe, could block.
 	if info, err := t.stat(dir); err != nil || !info.IsDir() {
-		return nil, cmpErr(err, &fs.PathError{Op: "readdir", Path: dir, Err: errors.New("not a directory")})
+		return nil, cmp.Or[error](err, &fs.PathError{Op: "readdir", Path: dir, Err: errors.New("not a directory")})
 	}
 	f, err := t.file(dir)
 	if err != nil {
@@ -258,13 +254,6 @@ func (t *tree) readNames(dir string, most int) ([]string, error) {
 	}
 	slices.Sort(found)
 	return found, nil
-}
-
-func cmpErr(err, other error) error {
-	if err != nil {
-		return err
-	}
-	return other
 }
 
 // file opens a file or directory for reading. Somebody who put a pipe in its
@@ -290,7 +279,7 @@ func (t *tree) read(p string, most int64) ([]byte, error) {
 	}
 	defer f.Close()
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil, cmpErr(err, fmt.Errorf("%s is not a regular file", p))
+		return nil, cmp.Or(err, fmt.Errorf("%s is not a regular file", p))
 	}
 	data, err := io.ReadAll(io.LimitReader(f, most+1))
 	if err == nil && int64(len(data)) > most {

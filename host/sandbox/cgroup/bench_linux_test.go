@@ -4,10 +4,8 @@ package cgroup
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
-	"syscall"
 	"testing"
 	"time"
 
@@ -86,28 +84,6 @@ func BenchmarkJoin(b *testing.B) {
 // leave moves the calling thread to BASE.
 func (p *place) leave() error { return cgroupfs{}.write(filepath.Join(p.base, "tasks"), "0") }
 
-// BenchmarkBirth is a process started in a leaf of version 2 and, to compare,
-// outside.
-func BenchmarkBirth(b *testing.B) {
-	leaf := benchLeaf(b)
-	for name, inside := range map[string]bool{"outside": false, "inside": true} {
-		b.Run(name, func(b *testing.B) {
-			if inside && leaf.Dir() == nil {
-				b.Skip("for version 2")
-			}
-			for b.Loop() {
-				cmd := exec.Command("/proc/self/exe", "-test.run=^$")
-				if inside {
-					cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(leaf.Dir().Fd())}
-				}
-				if err := cmd.Run(); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}
-
 // BenchmarkSweep is a sweep that finds nothing to do.
 func BenchmarkSweep(b *testing.B) {
 	benchLeaf(b)
@@ -138,7 +114,7 @@ func BenchmarkAdd(b *testing.B) {
 				if i%2 == 1 {
 					target = out
 				}
-				if err := target.Add(child.Process.Pid); err != nil {
+				if err := target.move(child.Process.Pid); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -95,8 +95,7 @@ func (h *Hierarchy) chooseUnified(t *hierarchy) (*place, error) {
 // dodging is the reason not to go up: that the group itself was of no use, and
 // that those above it are out of bounds.
 func dodging(nearest error) error {
-	var u *Unavailable
-	if errors.As(nearest, &u) {
+	if u, ok := errors.AsType[*Unavailable](nearest); ok {
 		nearest = u.Err
 	}
 	return fmt.Errorf("%w; leaves beside the group would not count against its limit", nearest)

@@ -90,8 +90,8 @@ func TestUnifiedRootMayHoldProcesses(t *testing.T) {
 	if got := leaf.Controllers(); !slices.Equal(got, []string{"pids", "memory", "cpu"}) {
 		t.Errorf("Controllers = %v", got)
 	}
-	if len(leaf.Files()) != 1 || leaf.Dir() == nil {
-		t.Errorf("Files = %v, Dir = %v; want one of each", leaf.Files(), leaf.Dir())
+	if len(leaf.Files()) != 1 {
+		t.Errorf("Files = %v; want one", leaf.Files())
 	}
 	if got := value(t, own, "cgroup.subtree_control"); got != "pids memory cpu" {
 		t.Errorf("switched on in the root: %q", got)
@@ -223,8 +223,8 @@ func TestLegacy(t *testing.T) {
 	if got := leaf.Controllers(); !slices.Equal(got, []string{"pids", "memory", "cpu"}) {
 		t.Errorf("Controllers = %v", got)
 	}
-	if len(leaf.Files()) != 3 || leaf.Dir() != nil {
-		t.Errorf("Files = %v, Dir = %v; want three and none", leaf.Files(), leaf.Dir())
+	if len(leaf.Files()) != 3 {
+		t.Errorf("Files = %v; want three", leaf.Files())
 	}
 	want := map[string]string{"pids.max": "5", "memory.limit_in_bytes": "1048576", "cpu.cfs_quota_us": "200000", "cpu.cfs_period_us": "100000"}
 	for _, g := range leaf.groups {
@@ -293,8 +293,8 @@ func TestHybridMixed(t *testing.T) {
 		"41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n", "8:pids:/\n0::/\n")
 	m.offer("hugetlb memory")
 	leaf := mustNew(t, h, plenty)
-	if len(leaf.Files()) != 2 || leaf.Dir() != nil {
-		t.Errorf("Files = %v, Dir = %v; want two and none", leaf.Files(), leaf.Dir())
+	if len(leaf.Files()) != 2 {
+		t.Errorf("Files = %v; want two", leaf.Files())
 	}
 	if got := leaf.Controllers(); !slices.Equal(got, []string{"pids", "memory"}) {
 		t.Errorf("Controllers = %v", got)

@@ -80,16 +80,14 @@
 // # Moving in
 //
 // A new process joins by writing "0" to each of [Leaf.Files] before it executes
-// the program, is born in the leaf (clone3 with CLONE_INTO_CGROUP and [Leaf.Dir],
-// version 2 only), or is moved by the host with [Leaf.Add].
+// the program.
 //
-// These differ in cost. To move a whole process, the kernel waits until no thread
-// of the machine is in the middle of a fork or an exit; after a pause that takes
-// an RCU grace period, about 10 ms. Neither a process that is born in the leaf
-// nor a thread that moves itself waits for anything. So the files of version 1
-// are the "tasks" of each group, which move the writing thread alone: it must be
-// the only thread of its process, or the one that executes the program, since the
-// others end there. Version 2 moves whole processes only: prefer [Leaf.Dir].
+// To move a whole process, the kernel waits until no thread of the machine is in
+// the middle of a fork or an exit; after a pause that takes an RCU grace period,
+// about 10 ms. A thread that moves itself waits for nothing. So the files of
+// version 1 are the "tasks" of each group, which move the writing thread alone: it
+// must be the only thread of its process, or the one that executes the program,
+// since the others end there. Version 2 moves whole processes only.
 //
 // # The end
 //

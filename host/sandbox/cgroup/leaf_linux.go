@@ -4,7 +4,6 @@ package cgroup
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,7 +21,6 @@ type Leaf struct {
 	groups   []group
 	enforced []string
 	files    []*os.File
-	dir      *os.File
 
 	mu      sync.Mutex
 	last    Usage // as last read; the final one after Remove
@@ -113,14 +111,6 @@ func (l *Leaf) open() error {
 		}
 		l.files = append(l.files, file)
 	}
-	if len(l.groups) != 1 || l.groups[0].version != 2 {
-		return nil
-	}
-	dir, err := openFile(l.groups[0].dir, unix.O_PATH|unix.O_DIRECTORY)
-	if err != nil {
-		return &Unavailable{Step: StepMake, Path: l.groups[0].dir, Err: err}
-	}
-	l.dir = dir
 	return nil
 }
 
@@ -139,25 +129,9 @@ func (g group) entrance() string {
 // They are close-on-exec and belong to the leaf, which closes them in Remove.
 func (l *Leaf) Files() []*os.File { return l.files }
 
-// Dir returns the open directory, for clone3 with CLONE_INTO_CGROUP. It is nil
-// when that would not be enough: when a controller is of version 1. It belongs
-// to the leaf, which closes it in Remove.
-func (l *Leaf) Dir() *os.File { return l.dir }
-
 // Controllers lists the limits that were asked for and are enforced, of "pids",
 // "memory" and "cpu", in this order.
 func (l *Leaf) Controllers() []string { return slices.Clone(l.enforced) }
-
-// Add moves a process with all its threads into the leaf.
-func (l *Leaf) Add(pid int) error {
-	for _, g := range l.groups {
-		file := filepath.Join(g.dir, "cgroup.procs")
-		if err := l.kernel.write(file, strconv.Itoa(pid)); err != nil {
-			return fmt.Errorf("cgroup: process %d cannot be moved by %s: %w", pid, file, err)
-		}
-	}
-	return nil
-}
 
 // Kill sends SIGKILL to every process in the leaf, those made meanwhile included.
 // It does not wait for them to go.
@@ -204,8 +178,5 @@ func (l *Leaf) Remove() error {
 func (l *Leaf) close() {
 	for _, f := range l.files {
 		f.Close()
-	}
-	if l.dir != nil {
-		l.dir.Close()
 	}
 }

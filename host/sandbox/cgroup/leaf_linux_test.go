@@ -72,21 +72,6 @@ func TestRemoveKillsWhatIsLeft(t *testing.T) {
 	}
 }
 
-func TestAddNamesTheProcess(t *testing.T) {
-	h, m, _ := unifiedMachine(t, "/", "pids")
-	leaf := mustNew(t, h, Limits{Processes: 1})
-	if err := leaf.Add(77); err != nil {
-		t.Fatal(err)
-	}
-	if got, _ := readProcs(leaf.groups[0].dir); !slices.Equal(got, []int{77}) {
-		t.Errorf("the leaf holds %v", got)
-	}
-	m.refused["cgroup.procs 78"] = unix.ESRCH
-	if err := leaf.Add(78); !errors.Is(err, unix.ESRCH) || !strings.Contains(err.Error(), "process 78") {
-		t.Errorf("Add: %v", err)
-	}
-}
-
 // A kernel without cgroup.kill: the listed processes are signalled one by one.
 func TestKillWithoutKillFile(t *testing.T) {
 	h, m, _ := unifiedMachine(t, "/", "pids")

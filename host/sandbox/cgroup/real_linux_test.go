@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -71,33 +70,18 @@ func TestRealJoin(t *testing.T) {
 	waitFor(t, "the process to join", func() bool { return leaf.holds(cmd.Process.Pid) })
 }
 
-func TestRealAdd(t *testing.T) {
-	leaf := realLeaf(t, plenty)
-	cmd := child(t)
-	if err := leaf.Add(cmd.Process.Pid); err != nil {
-		t.Fatal(err)
+// move puts a process that runs into the leaf, with all its threads.
+func (l *Leaf) move(pid int) error {
+	for _, g := range l.groups {
+		if err := l.kernel.write(filepath.Join(g.dir, "cgroup.procs"), strconv.Itoa(pid)); err != nil {
+			return err
+		}
 	}
-	if !leaf.holds(cmd.Process.Pid) {
-		t.Error("the process is not in the leaf")
-	}
+	return nil
 }
 
-// A process can be born in a leaf of version 2.
-func TestRealBirth(t *testing.T) {
-	leaf := realLeaf(t, plenty)
-	if leaf.Dir() == nil {
-		t.Skip("the controllers are of version 1; TestGuest tries version 2")
-	}
-	cmd := roleCommand("nap")
-	cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(leaf.Dir().Fd())}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	if !leaf.holds(cmd.Process.Pid) {
-		t.Error("the process is not in the leaf")
-	}
-}
+// unified reports whether all controllers are of version 2.
+func (l *Leaf) unified() bool { return len(l.groups) == 1 && l.groups[0].version == 2 }
 
 func TestRealForkBomb(t *testing.T) {
 	const most = 40
@@ -126,7 +110,7 @@ func TestRealCPU(t *testing.T) {
 	need(t, leaf, "cpu")
 	launch(t, leaf, "spin")
 	waitFor(t, "the process to be throttled", func() bool { return leaf.Usage().Throttled > 0 })
-	if leaf.Dir() != nil && leaf.Usage().CPU <= 0 {
+	if leaf.unified() && leaf.Usage().CPU <= 0 {
 		t.Error("no processor time was counted")
 	}
 }
@@ -136,7 +120,7 @@ func TestRealCPUIdle(t *testing.T) {
 	leaf := realLeaf(t, Limits{Processes: 64, CPUs: 4})
 	need(t, leaf, "cpu")
 	cmd := child(t)
-	if err := leaf.Add(cmd.Process.Pid); err != nil {
+	if err := leaf.move(cmd.Process.Pid); err != nil {
 		t.Fatal(err)
 	}
 	time.Sleep(200 * time.Millisecond)
@@ -182,7 +166,7 @@ func TestRealMemoryOfAFamily(t *testing.T) {
 	leaf := realLeaf(t, Limits{MemoryBytes: roof, Processes: 64})
 	need(t, leaf, "memory")
 	wantKilled(t, launch(t, leaf, "family 256").Wait())
-	if leaf.Dir() == nil {
+	if !leaf.unified() {
 		return // version 1 has killed the one that eats; Remove ends the other
 	}
 	waitFor(t, "the child to be killed too", func() bool {

@@ -176,7 +176,7 @@ func hostRole() {
 		fmt.Println("error", err)
 		return
 	}
-	if err := leaf.Add(plugin.Process.Pid); err != nil {
+	if err := leaf.move(plugin.Process.Pid); err != nil {
 		fmt.Println("error", err)
 		return
 	}

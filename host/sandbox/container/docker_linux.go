@@ -121,8 +121,7 @@ func (d *docker) at(what string) string { return "/containers/" + d.id + what }
 func (d *docker) image(ctx context.Context) error {
 	digest := d.plan.Docker.Digest
 	err := d.client.call(ctx, "GET", "/images/"+imageName+":"+digest+"/json", nil, nil, nil)
-	var answer *engineError
-	if err == nil || !errors.As(err, &answer) || answer.Status != http.StatusNotFound {
+	if answer, ok := errors.AsType[*engineError](err); !ok || answer.Status != http.StatusNotFound {
 		return err
 	}
 	reader, writer := io.Pipe()
@@ -251,8 +250,7 @@ func (d *docker) remove() error {
 		}
 	}
 	err := d.client.call(ctx, "DELETE", "/containers/"+d.plan.Name, url.Values{"force": {"1"}, "v": {"1"}}, nil, nil)
-	var answer *engineError
-	if errors.As(err, &answer) && (answer.Status == http.StatusNotFound || answer.Status == http.StatusConflict) {
+	if answer, ok := errors.AsType[*engineError](err); ok && (answer.Status == http.StatusNotFound || answer.Status == http.StatusConflict) {
 		return nil // gone, or going already
 	}
 	return err

@@ -79,7 +79,12 @@ func TestEngineSocket(t *testing.T) {
 // fakeEngine answers like an engine that has nothing but refusals.
 func fakeEngine(t *testing.T, handle http.HandlerFunc) *engineAPI {
 	t.Helper()
-	socket := filepath.Join(t.TempDir(), "s")
+	dir, err := os.MkdirTemp("/tmp", "engine") // a socket's name has room for 107 bytes
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	socket := filepath.Join(dir, "s")
 	listener, err := net.Listen("unix", socket)
 	if err != nil {
 		t.Fatal(err)

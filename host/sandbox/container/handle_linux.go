@@ -18,7 +18,6 @@ import (
 type Handle struct {
 	name     string
 	pid      int
-	runtime  string
 	walls    []Wall
 	verified bool
 
@@ -33,9 +32,6 @@ type Handle struct {
 // PID is the program's process id as the host sees it, 0 when Docker found it
 // ended already. Under gVisor it is the process of its kernel.
 func (h *Handle) PID() int { return h.pid }
-
-// Runtime names the runtime and its version.
-func (h *Handle) Runtime() string { return h.runtime }
 
 // Walls lists every wall, in a fixed order.
 func (h *Handle) Walls() []Wall { return h.walls }
@@ -183,7 +179,7 @@ func (h *Handle) converse(r *Request, p *plan) error {
 	case e.Started == nil:
 		return &Error{r.Runtime, "monitor", fmt.Errorf("it sent %+v where a start was due", e)}
 	}
-	h.pid, h.runtime = e.Started.PID, e.Started.Runtime
+	h.pid = e.Started.PID
 	h.verified = e.Started.Seen.Complete
 	h.walls = walls(r, p, e.Started)
 	return nil

@@ -2,6 +2,8 @@
 
 package container
 
+import "slices"
+
 // The seccomp section of config.json.
 type (
 	seccomp struct {
@@ -84,10 +86,5 @@ func newSeccomp(r *Request) *seccomp {
 
 // mayStart reports whether the program was granted programs to start.
 func mayStart(r *Request) bool {
-	for _, b := range r.Binds {
-		if b.Access == Exec {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(r.Binds, func(b Bind) bool { return b.Access == Exec })
 }

@@ -58,20 +58,11 @@ func host() (*arch, error) {
 	return nil, fmt.Errorf("there is no table of system calls for %s, only for amd64 and arm64, so no seccomp filter can be built here", runtime.GOARCH)
 }
 
-// callName names a call of a, known or not.
+// callName names the call of a number as the manual does: "socket". A number
+// without a name gives "system call 999".
 func (a *arch) callName(nr int) string {
 	if name, ok := a.called[nr]; ok {
 		return name
 	}
 	return fmt.Sprintf("system call %d", nr)
-}
-
-// Name names the system call that has this number on the running architecture,
-// as the manual does: "socket". A number without a name gives "system call 999".
-func Name(nr int) string {
-	a, err := host()
-	if err != nil {
-		return fmt.Sprintf("system call %d", nr)
-	}
-	return a.callName(nr)
 }

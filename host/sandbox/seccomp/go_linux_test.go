@@ -179,7 +179,7 @@ func TestGoProgram(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%+v", p), func(t *testing.T) {
 			t.Parallel()
-			dir, err := os.MkdirTemp("", "sc") // a short name, for a socket
+			dir, err := os.MkdirTemp("/tmp", "sc") // a short name, for a socket
 			if err != nil {
 				t.Fatal(err)
 			}

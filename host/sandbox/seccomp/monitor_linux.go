@@ -37,7 +37,6 @@ type Options struct {
 type Denial struct {
 	Call  string // name of the system call
 	Count int    // at least; see [Monitor.Denials]
-	Fatal bool   // on the list of calls that end a program
 }
 
 // Monitor counts and answers the refused calls of one program and its children.
@@ -51,7 +50,6 @@ type Monitor struct {
 
 	mu      sync.Mutex
 	denials []Denial // in order of first appearance
-	flooded bool
 
 	done chan struct{}
 }
@@ -119,7 +117,6 @@ func (m *Monitor) watch() {
 			case ended || !pending:
 				return over // else wait for more
 			case m.left == 0 && m.options.Touched == nil:
-				m.flood()
 				return true
 			}
 			m.left = max(m.left-1, 0)
@@ -141,17 +138,17 @@ func (m *Monitor) next(fd int) (ended bool) {
 	}
 	v := standing(name)
 	if m.options.Kill != nil && (v.effect == fatal || m.options.Strict) {
-		m.count(name, v.effect == fatal)
+		m.count(name)
 		m.options.Kill(name)
 		return true
 	}
 	if answer(fd, n.id, v.errno) == nil {
-		m.count(name, v.effect == fatal)
+		m.count(name)
 	}
 	return false
 }
 
-func (m *Monitor) count(name string, fatal bool) {
+func (m *Monitor) count(name string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for i := range m.denials {
@@ -160,7 +157,7 @@ func (m *Monitor) count(name string, fatal bool) {
 			return
 		}
 	}
-	m.denials = append(m.denials, Denial{name, 1, fatal})
+	m.denials = append(m.denials, Denial{name, 1})
 }
 
 // leaveRoot closes what a trace opened.
@@ -170,27 +167,14 @@ func (m *Monitor) leaveRoot() {
 	}
 }
 
-func (m *Monitor) flood() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.flooded = true
-}
-
 // Denials lists the refused calls so far, in the order of their first
-// appearance. The counts are exact up to 1000 in all and mean "at least" if
-// [Monitor.Flooded]. Calls that libraries make in good faith at every start,
-// such as clone3, are refused by the kernel itself and not listed.
+// appearance. The counts are exact below 1000 in all and mean "at least" from
+// there on. Calls that libraries make in good faith at every start, such as
+// clone3, are refused by the kernel itself and not listed.
 func (m *Monitor) Denials() []Denial {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return append([]Denial(nil), m.denials...)
-}
-
-// Flooded says that the program made more refused calls than are counted.
-func (m *Monitor) Flooded() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.flooded
 }
 
 // Close stops the monitor and waits until it has stopped, Kill included. A call

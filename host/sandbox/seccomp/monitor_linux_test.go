@@ -41,11 +41,8 @@ func TestMonitorCountsAndAnswers(t *testing.T) {
 	if out != want {
 		t.Errorf("the program was answered\n%s", out)
 	}
-	if got := fmt.Sprint(s.denials()); got != "[{socket 4 false} {ptrace 2 true} {io_uring_setup 1 false}]" {
+	if got := fmt.Sprint(s.denials()); got != "[{socket 4} {ptrace 2} {io_uring_setup 1}]" {
 		t.Errorf("counted %s", got)
-	}
-	if s.monitor.Flooded() {
-		t.Error("seven calls are no flood")
 	}
 }
 
@@ -112,8 +109,8 @@ func TestMonitorBoundsFlood(t *testing.T) {
 	before := processorTime(t)
 	out := s.finish(t)
 	spent := processorTime(t) - before
-	if got := count(s.denials(), "socket"); got != maxNotifications || !s.monitor.Flooded() {
-		t.Errorf("counted %d, flooded %v", got, s.monitor.Flooded())
+	if got := count(s.denials(), "socket"); got != maxNotifications {
+		t.Errorf("counted %d", got)
 	}
 	if out != "socket function not implemented\n" {
 		t.Errorf("after the flood the kernel answers %q", out)
@@ -213,7 +210,7 @@ func TestWatchOfNoListener(t *testing.T) {
 	for _, f := range []*os.File{r, file, gone} {
 		m := Watch(f, Options{Strict: true, Kill: func(call string) { t.Errorf("ended for %q", call) }})
 		m.Close()
-		if len(m.Denials()) != 0 || m.Flooded() {
+		if len(m.Denials()) != 0 {
 			t.Errorf("%s: refused %v", f.Name(), m.Denials())
 		}
 	}

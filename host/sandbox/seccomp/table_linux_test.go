@@ -120,14 +120,15 @@ func TestWiderPolicyAllowsMore(t *testing.T) {
 }
 
 func TestName(t *testing.T) {
-	if _, err := host(); err != nil {
+	a, err := host()
+	if err != nil {
 		t.Skip(err)
 	}
 	for nr, want := range map[int]string{
 		unix.SYS_SOCKET: "socket", unix.SYS_CLONE3: "clone3", unix.SYS_IO_URING_SETUP: "io_uring_setup",
 		9999: "system call 9999", -1: "system call -1",
 	} {
-		if got := Name(nr); got != want {
+		if got := a.callName(nr); got != want {
 			t.Errorf("%d is %q, not %q", nr, got, want)
 		}
 	}

@@ -125,7 +125,7 @@ func (m *Monitor) observes(fd int, n *notification, call string) bool {
 	}
 	if call == "execve" && !m.options.Exec {
 		if answer(fd, n.id, unix.EPERM) == nil {
-			m.count(call, false)
+			m.count(call)
 		}
 		return true
 	}

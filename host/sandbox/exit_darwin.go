@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//go:build unix && !linux
-
 package sandbox
 
 import (
 	"os"
-	"runtime"
 	"syscall"
 )
 
@@ -17,15 +14,7 @@ func exitOf(state *os.ProcessState) *Exit {
 		e.Signal = status.Signal()
 	}
 	if usage, ok := state.SysUsage().(*syscall.Rusage); ok && usage.Maxrss > 0 {
-		e.PeakBytes = uint64(usage.Maxrss) * rssUnit()
+		e.PeakBytes = uint64(usage.Maxrss) // in bytes on macOS
 	}
 	return e
-}
-
-// rssUnit is the unit of ru_maxrss: bytes on macOS, KiB elsewhere.
-func rssUnit() uint64 {
-	if runtime.GOOS == "darwin" {
-		return 1
-	}
-	return 1 << 10
 }

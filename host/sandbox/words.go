@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//go:build !linux
-
 package sandbox
 
 import "fmt"
