@@ -87,7 +87,7 @@ func (c *chain) lead(ctx context.Context, i int, parents *ancestry, w wire) {
 		g.run(ctx)
 		return
 	}
-	p := newPipe(ctx, g, parents)
+	p := newPipe(g, parents)
 	p.start = func(schema *arrow.Schema) { c.follow(ctx, i+1, p, schema, w) }
 	g.out = &Writer{to: p}
 	g.run(ctx)

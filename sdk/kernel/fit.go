@@ -47,14 +47,12 @@ func (s *Service) Fit(stream fitStream) error {
 	in := &Reader{schema: setup.Schema, from: from}
 	report, err := fit(stream.Context(), fitter, in, send)
 	r := result(setup, report, in.Rows(), 0, err) // errors may quote what lies in shared memory
-	if err := finish(); err != nil {
-		return err
-	}
+	finish()
 	return send.result(r)
 }
 
 // fitSource chooses how the batches of a call travel.
-func (s *Service) fitSource(stream fitStream, open *pluginv1.Open, schema *arrow.Schema) (from source, finish func() error, err error) {
+func (s *Service) fitSource(stream fitStream, open *pluginv1.Open, schema *arrow.Schema) (from source, finish func(), err error) {
 	if open.GetLane() != 0 {
 		p, err := s.pass(stream.Context(), open.GetLane(), schema, nil)
 		if err != nil {
@@ -68,7 +66,7 @@ func (s *Service) fitSource(stream fitStream, open *pluginv1.Open, schema *arrow
 			return nil, err
 		}
 		return decode(schema, req.GetBatch())
-	}), func() error { return nil }, nil
+	}), func() {}, nil
 }
 
 func fit(ctx context.Context, f Fitter, in *Reader, send *fitSender) (report Report, err error) {
@@ -108,11 +106,9 @@ func (s *fitSender) send(m *pluginv1.FitResponse) error {
 // progress is best effort: when the stream is gone the call ends anyway. The
 // wire carries UTF-8 only, and a message may quote a name from a foreign disk.
 func (s *fitSender) progress(fraction float64, message string) {
-	if err := s.send(&pluginv1.FitResponse{Message: &pluginv1.FitResponse_Progress{
+	_ = s.send(&pluginv1.FitResponse{Message: &pluginv1.FitResponse_Progress{
 		Progress: &pluginv1.Progress{Fraction: fraction, Message: short(message)},
-	}}); err != nil {
-		return
-	}
+	}})
 }
 
 func (s *fitSender) state(state []byte) error {

@@ -136,4 +136,4 @@ func (t *transformMessages) write(batch arrow.RecordBatch, from lineage) error {
 
 func (*transformMessages) allocator() memory.Allocator { return arena.Shared }
 
-func (*transformMessages) finish() error { return nil }
+func (*transformMessages) finish() {}

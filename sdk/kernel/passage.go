@@ -302,8 +302,9 @@ func (p *passage) done(seq uint64) {
 }
 
 // finish ends the call on the lane, when the kernel has returned: nothing of it
-// may use the memory of a batch any more.
-func (p *passage) finish() error {
+// may use the memory of a batch any more. What broke the lane shows on the stream
+// of the call, too.
+func (p *passage) finish() {
 	p.release()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -312,18 +313,10 @@ func (p *passage) finish() error {
 		p.open[m.Seq] = nil
 	}
 	for seq := range p.open {
-		delete(p.open, seq)
-		if err := p.lane.conn.Send(arena.Message{Kind: arena.Done, Call: p.number, Seq: seq}); err != nil {
-			return p.leave(err)
-		}
+		_ = p.lane.conn.Send(arena.Message{Kind: arena.Done, Call: p.number, Seq: seq})
 	}
-	return p.leave(p.lane.conn.Send(arena.Message{Kind: arena.End, Call: p.number}))
-}
-
-// leave hands the lane back. The lock is held. What broke the lane shows on the
-// stream of the call, too.
-func (p *passage) leave(error) error {
+	clear(p.open)
+	_ = p.lane.conn.Send(arena.Message{Kind: arena.End, Call: p.number})
 	p.stop()
 	p.lane.leave()
-	return nil
 }

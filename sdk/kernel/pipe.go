@@ -3,7 +3,6 @@
 package kernel
 
 import (
-	"context"
 	"io"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -15,7 +14,6 @@ import (
 // pipe hands batches from one stage to the next, which runs in a goroutine of
 // its own while the first one waits.
 type pipe struct {
-	ctx      context.Context
 	from     *stage
 	parents  *ancestry // of the rows that come in
 	children *ancestry // of those that go out: rows of the next stage
@@ -30,8 +28,8 @@ type pipe struct {
 	rows     int64
 }
 
-func newPipe(ctx context.Context, from *stage, parents *ancestry) *pipe {
-	return &pipe{ctx: ctx, from: from, parents: parents, children: &ancestry{},
+func newPipe(from *stage, parents *ancestry) *pipe {
+	return &pipe{from: from, parents: parents, children: &ancestry{},
 		pieces: make(chan arrow.RecordBatch), taken: make(chan struct{}), left: make(chan struct{})}
 }
 

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"runtime/debug"
 	"slices"
@@ -192,6 +191,3 @@ func result(setup *Setup, report Report, in, out int64, err error) *pluginv1.Res
 	r.Diagnostics = diag.ToProto(messages(setup, err))
 	return r
 }
-
-// ended reports whether err is the regular end of a request stream.
-func ended(err error) bool { return errors.Is(err, io.EOF) }

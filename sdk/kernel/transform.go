@@ -3,6 +3,9 @@
 package kernel
 
 import (
+	"errors"
+	"io"
+
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -38,9 +41,7 @@ func (s *Service) Transform(stream transformStream) error {
 	}
 	c.run(stream.Context(), wire)
 	result := c.result() // errors may quote what lies in shared memory
-	if err := wire.finish(); err != nil {
-		return err
-	}
+	wire.finish()
 	return c.to.send(result)
 }
 
@@ -49,7 +50,7 @@ type wire interface {
 	source
 	sink
 	// finish ends the output, when the kernel has returned.
-	finish() error
+	finish()
 }
 
 // transformWire chooses how the batches of a call travel.
@@ -72,7 +73,7 @@ func receiveHead(stream transformStream, fused int) (head, error) {
 	total := 0
 	for {
 		req, err := stream.Recv()
-		if ended(err) {
+		if errors.Is(err, io.EOF) {
 			return h, nil
 		}
 		if err != nil {

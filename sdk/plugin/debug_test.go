@@ -25,12 +25,16 @@ import (
 // A plugin that was started by hand tells where it serves, serves one host after the
 // other, and leaves nothing when it is told to end.
 func TestServesReattached(t *testing.T) {
-	t.Setenv("TMPDIR", t.TempDir())
+	t.Setenv("TMPDIR", "/tmp") // a socket's name has room for 107 bytes
 	ctx, stop := context.WithCancel(t.Context())
 	r, w := io.Pipe()
 	ended := make(chan error, 1)
 	p := &pluginServer{info: Info{Name: "it's", Version: "1.2.3"}, services: []Service{newHolding()}}
-	go func() { ended <- p.serveReattached(ctx, w) }()
+	go func() {
+		err := p.serveReattached(ctx, w)
+		_ = w.CloseWithError(err)
+		ended <- err
+	}()
 	line, err := bufio.NewReader(r).ReadString('\n')
 	if err != nil {
 		t.Fatal(err)

@@ -17,6 +17,7 @@
 package plugin
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -128,12 +129,9 @@ func (p *pluginServer) register(server grpc.ServiceRegistrar) {
 func (p *pluginServer) Describe(context.Context, *pluginv1.DescribeRequest) (*pluginv1.DescribeResponse, error) {
 	out := &pluginv1.DescribeResponse{
 		Name:       p.info.Name,
-		Version:    p.info.Version,
+		Version:    cmp.Or(p.info.Version, version.Version),
 		SdkVersion: version.Version,
 		Tables:     p.info.tables(),
-	}
-	if out.Version == "" {
-		out.Version = version.Version
 	}
 	for _, s := range p.services {
 		s.Describe(out)

@@ -80,7 +80,7 @@ func (l *learner) read(in *kernel.Reader) (problem, error) {
 	}
 	s := l.setup.Schema
 	if in.Rows() == 0 {
-		return p, diag.Errorf("Empty table", "The input has no rows, so there is nothing to learn from. Check the source of this pipeline.")
+		return p, emptyTable()
 	}
 	var errX, errY error
 	p.x, errX = featureMatrix(s, batches, table.Features(s))
@@ -89,6 +89,10 @@ func (l *learner) read(in *kernel.Reader) (problem, error) {
 		return p, err
 	}
 	return p, p.decide(l.wish)
+}
+
+func emptyTable() error {
+	return diag.Errorf("Empty table", "The input has no rows, so there is nothing to learn from. Check the source of this pipeline.")
 }
 
 // decide settles the task and encodes the target.

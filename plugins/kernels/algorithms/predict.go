@@ -4,9 +4,8 @@ package main
 
 import (
 	"context"
-	"errors"
-	"io"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -22,24 +21,17 @@ import (
 
 // Transform passes every column on and adds predictions.
 func (l *learner) Transform(ctx context.Context, in *kernel.Reader, out *kernel.Writer) (kernel.Report, error) {
-	index, err := l.locate(in.Schema())
+	index, err := locate(in.Schema(), l.saved.Features)
 	if err != nil {
 		return nil, err
 	}
 	schema := l.outputSchema(in.Schema())
 	sum := newSummary(l.saved)
-	for {
-		batch, err := in.Next()
-		if errors.Is(err, io.EOF) {
-			return l.predictReport(in, out, schema, sum), nil
-		}
-		if err == nil {
-			err = l.predictBatch(ctx, batch, index, schema, out, sum)
-		}
-		if err != nil {
-			return nil, err
-		}
+	err = in.Each(func(b arrow.RecordBatch) error { return l.predictBatch(ctx, b, index, schema, out, sum) })
+	if err != nil {
+		return nil, err
 	}
+	return l.predictReport(in, out, schema, sum), nil
 }
 
 func (l *learner) predictBatch(ctx context.Context, batch arrow.RecordBatch, index []int, schema *arrow.Schema, out *kernel.Writer, sum *summary) error {
@@ -56,10 +48,10 @@ func (l *learner) predictBatch(ctx context.Context, batch arrow.RecordBatch, ind
 	return out.Write(array.NewRecordBatch(schema, cols, batch.NumRows()))
 }
 
-// locate finds the model's columns by name.
-func (l *learner) locate(s *arrow.Schema) ([]int, error) {
+// locate finds the columns that a model was fitted on by name.
+func locate(s *arrow.Schema, features []string) ([]int, error) {
 	var index []int
-	for _, name := range l.saved.Features {
+	for _, name := range features {
 		at := s.FieldIndices(name)
 		if len(at) == 0 {
 			return nil, diag.Errorf("Missing column", "The model was fitted on column %q, which is not in the input. Give the column, or fit the model again.", name)
@@ -82,19 +74,24 @@ func (l *learner) OutputSchema() (*arrow.Schema, error) {
 
 // outputSchema is the input's with the prediction columns behind.
 func (l *learner) outputSchema(in *arrow.Schema) *arrow.Schema {
+	added := []arrow.Field{{Name: "prediction", Type: l.predictionType()}}
+	for _, c := range l.saved.Classes.Names {
+		added = append(added, arrow.Field{Name: "probability_" + c, Type: arrow.PrimitiveTypes.Float64})
+	}
+	return withPredictions(in, added...)
+}
+
+// withPredictions is a schema with columns behind, under names that are not in use.
+func withPredictions(in *arrow.Schema, added ...arrow.Field) *arrow.Schema {
 	taken := map[string]bool{}
 	for _, f := range in.Fields() {
 		taken[f.Name] = true
 	}
-	fields := append([]arrow.Field{}, in.Fields()...)
-	add := func(name string, t arrow.DataType) {
-		name = free(taken, name)
-		taken[name] = true
-		fields = append(fields, table.WithRole(arrow.Field{Name: name, Type: t}, table.RolePrediction))
-	}
-	add("prediction", l.predictionType())
-	for _, c := range l.saved.Classes.Names {
-		add("probability_"+c, arrow.PrimitiveTypes.Float64)
+	fields := slices.Clone(in.Fields())
+	for _, f := range added {
+		f.Name = free(taken, f.Name)
+		taken[f.Name] = true
+		fields = append(fields, table.WithRole(f, table.RolePrediction))
 	}
 	meta := in.Metadata()
 	return arrow.NewSchema(fields, &meta)

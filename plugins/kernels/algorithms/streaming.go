@@ -63,13 +63,7 @@ func (l *streamed) Validate() error {
 func (l *streamed) OutputSchema() (*arrow.Schema, error) { return withPrediction(l.setup.Schema), nil }
 
 func withPrediction(in *arrow.Schema) *arrow.Schema {
-	taken := map[string]bool{}
-	for _, f := range in.Fields() {
-		taken[f.Name] = true
-	}
-	field := arrow.Field{Name: free(taken, "prediction"), Type: arrow.PrimitiveTypes.Float64, Nullable: true}
-	meta := in.Metadata()
-	return arrow.NewSchema(append(slices.Clone(in.Fields()), table.WithRole(field, table.RolePrediction)), &meta)
+	return withPredictions(in, arrow.Field{Name: "prediction", Type: arrow.PrimitiveTypes.Float64, Nullable: true})
 }
 
 // Fit sums the rows and solves once.
@@ -92,7 +86,7 @@ func (l *streamed) Fit(ctx context.Context, in *kernel.Reader) (kernel.Report, e
 		return nil, err
 	}
 	if in.Rows() == 0 {
-		return nil, diag.Errorf("Empty table", "The input has no rows, so there is nothing to learn from. Check the source of this pipeline.")
+		return nil, emptyTable()
 	}
 	model, err := sums.Ridge(l.opt.Alpha)
 	if err != nil {
@@ -175,7 +169,7 @@ func (l *streamed) Load(data []byte) error {
 
 // Transform adds the prediction to every row.
 func (l *streamed) Transform(ctx context.Context, in *kernel.Reader, out *kernel.Writer) (kernel.Report, error) {
-	at, err := l.locate(in.Schema())
+	at, err := locate(in.Schema(), l.features)
 	if err != nil {
 		return nil, err
 	}
@@ -195,18 +189,6 @@ func (l *streamed) Transform(ctx context.Context, in *kernel.Reader, out *kernel
 		return ctx.Err()
 	})
 	return kernel.Report{"predictions": map[string]any{"column": schema.Field(schema.NumFields() - 1).Name, "rows": out.Rows()}}, err
-}
-
-func (l *streamed) locate(s *arrow.Schema) ([]int, error) {
-	var at []int
-	for _, name := range l.features {
-		found := s.FieldIndices(name)
-		if len(found) == 0 {
-			return nil, diag.Errorf("Missing column", "The model was fitted on column %q, which is not in the input. Give the column, or fit the model again.", name)
-		}
-		at = append(at, found[0])
-	}
-	return at, nil
 }
 
 func (l *streamed) predict(columns [][]float64, rows int, alloc memory.Allocator) arrow.Array {

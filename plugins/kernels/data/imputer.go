@@ -80,20 +80,16 @@ func (k *imputer) Fit(ctx context.Context, in *kernel.Reader) (kernel.Report, er
 		counts[i].Max = k.opt.MaxDistinct
 	}
 	var scratch []float64
-	err := in.Each(func(b arrow.RecordBatch) error {
+	err := readOnce(ctx, in, func(b arrow.RecordBatch) {
 		for i, at := range numbers {
 			moments[i].Add(number.Values(b.Column(at), &scratch), number.Valid(b.Column(at)))
 		}
 		for i, at := range texts {
 			count(&counts[i], b.Column(at))
 		}
-		return ctx.Err()
 	})
 	if err != nil {
 		return nil, err
-	}
-	if in.Rows() == 0 {
-		return nil, diag.Errorf("Empty table", "The input has no rows, so there is nothing to learn from. Check the source of this kernel.")
 	}
 	report := map[string]any{}
 	if err := k.learnNumbers(in.Schema(), numbers, moments, report); err != nil {

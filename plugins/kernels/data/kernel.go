@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -95,7 +94,7 @@ func (p *preparer) Fit(ctx context.Context, in *kernel.Reader) (kernel.Report, e
 		return nil, err
 	}
 	if in.Rows() == 0 {
-		return nil, diag.Errorf("Empty table", "The input has no rows, so there is nothing to learn from. Check the source of this kernel.")
+		return nil, emptyTable()
 	}
 	all := columnsOf(p.setup.Schema, batches, assessed(p.setup.Schema))
 	assessment := quality.Assess(all.columns, targetName(p.setup.Schema), p.weights)
@@ -179,21 +178,16 @@ func (p *preparer) Transform(ctx context.Context, in *kernel.Reader, out *kernel
 	}
 	schema := p.outputSchema(in.Schema())
 	done := tally{}
-	for {
-		batch, err := in.Next()
-		if errors.Is(err, io.EOF) {
-			return p.transformReport(in, out, schema, done, extra), nil
+	err = in.Each(func(b arrow.RecordBatch) error {
+		if err := ctx.Err(); err != nil {
+			return err
 		}
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err == nil {
-			err = p.transformBatch(batch, in.Row(), index, schema, out, &done)
-		}
-		if err != nil {
-			return nil, err
-		}
+		return p.transformBatch(b, in.Row(), index, schema, out, &done)
+	})
+	if err != nil {
+		return nil, err
 	}
+	return p.transformReport(in, out, schema, done, extra), nil
 }
 
 // tally counts over the batches of one transform.

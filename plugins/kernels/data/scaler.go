@@ -111,17 +111,30 @@ func (k *scaler) learn(name string, m onepass.Moments) (centre, width float64, e
 func momentsOf(ctx context.Context, in *kernel.Reader, columns []int) ([]onepass.Moments, error) {
 	out := make([]onepass.Moments, len(columns))
 	var scratch []float64
-	err := in.Each(func(b arrow.RecordBatch) error {
+	err := readOnce(ctx, in, func(b arrow.RecordBatch) {
 		for i, at := range columns {
 			a := b.Column(at)
 			out[i].Add(number.Values(a, &scratch), number.Valid(a))
 		}
+	})
+	return out, err
+}
+
+// readOnce looks at all rows, batch by batch. Of a table without any nothing can be
+// learnt, which is an error.
+func readOnce(ctx context.Context, in *kernel.Reader, look func(arrow.RecordBatch)) error {
+	err := in.Each(func(b arrow.RecordBatch) error {
+		look(b)
 		return ctx.Err()
 	})
 	if err == nil && in.Rows() == 0 {
-		err = diag.Errorf("Empty table", "The input has no rows, so there is nothing to learn from. Check the source of this kernel.")
+		err = emptyTable()
 	}
-	return out, err
+	return err
+}
+
+func emptyTable() error {
+	return diag.Errorf("Empty table", "The input has no rows, so there is nothing to learn from. Check the source of this kernel.")
 }
 
 // Save returns what Fit learnt.

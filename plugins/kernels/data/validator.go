@@ -75,17 +75,13 @@ func (k *checker) Fit(ctx context.Context, in *kernel.Reader) (kernel.Report, er
 	}
 	seen := make([]observed, in.Schema().NumFields())
 	var scratch []float64
-	err := in.Each(func(b arrow.RecordBatch) error {
+	err := readOnce(ctx, in, func(b arrow.RecordBatch) {
 		for i, a := range b.Columns() {
 			seen[i].add(a, k.opt.MaxCategories, &scratch)
 		}
-		return ctx.Err()
 	})
 	if err != nil {
 		return nil, err
-	}
-	if in.Rows() == 0 {
-		return nil, diag.Errorf("Empty table", "The input has no rows, so there is nothing to learn from. Check the source of this kernel.")
 	}
 	report := map[string]any{}
 	for i, f := range in.Schema().Fields() {
@@ -128,12 +124,17 @@ func (k *checker) rule(f arrow.Field, seen *observed) rules.Column {
 		c.Max = x
 	}
 	if learns && isText(f.Type) && k.opt.Categories == "learn" && !seen.counts.Overflow {
-		c.Categories = map[string]bool{}
-		for _, text := range seen.counts.Values() {
-			c.Categories[text] = true
-		}
+		c.Categories = set(seen.counts.Values())
 	}
 	return c
+}
+
+func set(texts []string) map[string]bool {
+	out := make(map[string]bool, len(texts))
+	for _, text := range texts {
+		out[text] = true
+	}
+	return out
 }
 
 // told is a rule in the report.
@@ -326,11 +327,7 @@ func (r *saved) columns() ([]rules.Column, error) {
 			if n > int64(len(rest)) {
 				return nil, fmt.Errorf("column %q has %d categories, and %d texts are left", name, n, len(rest))
 			}
-			c.Categories = map[string]bool{}
-			for _, text := range rest[:n] {
-				c.Categories[text] = true
-			}
-			rest = rest[n:]
+			c.Categories, rest = set(rest[:n]), rest[n:]
 		}
 		out = append(out, c)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/bulkhead-ml/bulkhead/plugins/kernels/algorithms/internal/fixture"
 	"github.com/bulkhead-ml/bulkhead/plugins/kernels/algorithms/internal/linear"
 	"github.com/bulkhead-ml/bulkhead/plugins/kernels/algorithms/internal/validation"
+	"github.com/bulkhead-ml/bulkhead/plugins/kernels/internal/reference"
 )
 
 // The reference was fitted by L-BFGS and stops a little above the minimum:
@@ -25,7 +26,7 @@ func TestLogisticReproducesExactFits(t *testing.T) {
 	ref := fixture.Load(t)
 	for _, set := range []string{"iris", "wine", "breast_cancer", "digits"} {
 		t.Run(set, func(t *testing.T) {
-			want := fixture.Decode[fixture.LogisticFit](t, ref.ExactFits["LogisticRegression_C1_std_full_"+set])
+			want := reference.Decode[fixture.LogisticFit](t, ref.ExactFits["LogisticRegression_C1_std_full_"+set])
 			x, y := fixture.Classification(t, set)
 			xs := dense.FitScaler(x).Apply(x)
 			m, err := linear.FitLogistic(context.Background(), xs, y.Codes, y.Classes, linear.LogisticOptions{})

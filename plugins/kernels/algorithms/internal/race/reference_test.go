@@ -10,6 +10,7 @@ import (
 	"github.com/bulkhead-ml/bulkhead/plugins/kernels/algorithms/internal/estimator"
 	"github.com/bulkhead-ml/bulkhead/plugins/kernels/algorithms/internal/fixture"
 	"github.com/bulkhead-ml/bulkhead/plugins/kernels/algorithms/internal/neighbours"
+	"github.com/bulkhead-ml/bulkhead/plugins/kernels/internal/reference"
 )
 
 // classifiers maps names of the reference to specs. Slack is the number of rows
@@ -31,7 +32,7 @@ func TestClassifiersReproduceReference(t *testing.T) {
 		x, y := fixture.Classification(t, set)
 		for name, c := range classifiers {
 			t.Run(set+"/"+name, func(t *testing.T) {
-				want := fixture.Decode[fixture.Scores](t, ref.Classification[set][name])
+				want := reference.Decode[fixture.Scores](t, ref.Classification[set][name])
 				c.spec.Name = name
 				out, err := Run(context.Background(), x, y, []estimator.Spec{c.spec}, Options{})
 				if err != nil {

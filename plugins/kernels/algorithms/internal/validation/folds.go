@@ -42,7 +42,7 @@ func Stratified(y []int, classes, k int) (*Folds, error) {
 			return nil, fmt.Errorf("%w: class %d has %d rows, %d folds need at least %d", ErrTooFewRows, c, n, k, k)
 		}
 	}
-	quota := allocate(order, counts, len(y), k)
+	quota := allocate(order, counts, k)
 	f := &Folds{K: k, Row: make([]uint8, len(y))}
 	at := make([]int, classes)
 	for i, c := range y {
@@ -72,7 +72,7 @@ func byAppearance(y []int, classes int) (order, counts []int, err error) {
 
 // allocate says how many rows of each class go to each fold: the classes laid
 // end to end are dealt to the folds like cards.
-func allocate(order, counts []int, n, k int) [][]int {
+func allocate(order, counts []int, k int) [][]int {
 	quota := make([][]int, len(counts))
 	pos := 0
 	for _, c := range order {

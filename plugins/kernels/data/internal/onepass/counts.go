@@ -3,7 +3,7 @@
 package onepass
 
 import (
-	"cmp"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -39,9 +39,6 @@ func (c *Counts) Add(text string) {
 	c.of[strings.Clone(text)] = &one
 }
 
-// Distinct counts the values that are known.
-func (c *Counts) Distinct() int { return len(c.of) }
-
 // MostFrequent is the value that stands most often, the smallest of several;
 // false when there is none.
 func (c *Counts) MostFrequent() (string, bool) {
@@ -56,10 +53,5 @@ func (c *Counts) MostFrequent() (string, bool) {
 
 // Values in the order of their bytes.
 func (c *Counts) Values() []string {
-	out := make([]string, 0, len(c.of))
-	for text := range c.of {
-		out = append(out, text)
-	}
-	slices.SortFunc(out, cmp.Compare)
-	return out
+	return slices.Sorted(maps.Keys(c.of))
 }

@@ -82,7 +82,7 @@ func TestCounts(t *testing.T) {
 	if best, ok := c.MostFrequent(); !ok || best != "a" {
 		t.Errorf("most frequent %q", best)
 	}
-	if !c.Overflow || c.Distinct() != 3 || !slices.Equal(c.Values(), []string{"a", "b", "c"}) {
+	if !c.Overflow || !slices.Equal(c.Values(), []string{"a", "b", "c"}) {
 		t.Errorf("%+v", c)
 	}
 	if _, ok := new(onepass.Counts).MostFrequent(); ok {
