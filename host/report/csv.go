@@ -11,12 +11,14 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
 )
 
 // WriteCSV writes a row for each finding, in the order of the report, under a
-// row of column names. Lists are one cell with a line for each item.
+// row of column names, and behind them a row without id and code for each note.
+// Lists are one cell with a line for each item.
 func (d Doctor) WriteCSV(w io.Writer) error {
 	rows := [][]string{{
 		"id", "code", "area", "severity", "confidence", "subject", "title", "detail", "cause",
@@ -33,21 +35,29 @@ func (d Doctor) WriteCSV(w io.Writer) error {
 			strings.Join(f.Verify, "\n"), f.Plugin, waived.Until, waived.Reason,
 		})
 	}
+	for _, n := range d.Diagnostics {
+		rows = append(rows, []string{"", "", "", n.Severity, "", "", n.Summary, n.Detail, "", "", "", "", "", n.Plugin, "", ""})
+	}
 	return writeCSV(w, "the diagnosis", rows)
 }
 
 // WriteCSV writes a row for each fact. A string stands without its quotes and
-// the column "type" tells it from a number; lists and objects are JSON.
+// the column "type" tells it from a number; lists and objects are JSON. Behind them
+// stands a row without an address for each note.
 func (f Facts) WriteCSV(w io.Writer) error {
 	rows := [][]string{{"address", "type", "value", "unknown", "evidence"}}
 	for _, x := range fact.NewSet(f.Facts).All() {
 		kind, value := cellOf(x)
 		rows = append(rows, []string{x.Address, kind, value, x.Unknown, strings.Join(evidenceLines(x.Evidence), "\n")})
 	}
+	for _, n := range f.Diagnostics {
+		rows = append(rows, []string{"", "note", sentence(n.Summary) + " " + n.Detail, "", ""})
+	}
 	return writeCSV(w, "the facts", rows)
 }
 
-// WriteCSV writes a row for each node, in topological order.
+// WriteCSV writes a row for each node, in topological order, and behind them a row
+// without a name for each note.
 func (r Run) WriteCSV(w io.Writer) error {
 	rows := [][]string{{
 		"name", "use", "status", "reason", "wall_ms", "rows_in", "rows_out", "rows_dropped", "bytes_in", "bytes_out", "attempts",
@@ -57,6 +67,9 @@ func (r Run) WriteCSV(w io.Writer) error {
 			n.Name, n.Use, n.Status, n.Reason, decimal(n.WallMS), whole(n.RowsIn), whole(n.RowsOut), whole(n.RowsDropped),
 			whole(n.BytesIn), whole(n.BytesOut), strconv.Itoa(n.Attempts),
 		})
+	}
+	for _, n := range r.Diagnostics {
+		rows = append(rows, []string{"", "", n.Severity, sentence(n.Summary) + " " + n.Detail, "", "", "", "", "", "", ""})
 	}
 	return writeCSV(w, "the run", rows)
 }
@@ -76,30 +89,20 @@ func writeCSV(w io.Writer, what string, rows [][]string) error {
 		}
 	}
 	c.Flush()
-	if _, err := w.Write(b.Bytes()); err != nil {
-		return fmt.Errorf("writing %s: %w", what, err)
-	}
-	return nil
+	return emit(w, what, b.Bytes())
 }
 
 // guarded puts an apostrophe before a cell that a spreadsheet would take for a
 // formula. A number stays a number.
 func guarded(cell string) string {
-	head := strings.TrimLeftFunc(cell, unicode.IsSpace)
-	if head == "" || !strings.ContainsRune("=+-@\uff1d\uff0b\uff0d\uff20", firstRune(head)) {
+	first, _ := utf8.DecodeRuneInString(strings.TrimLeftFunc(cell, unicode.IsSpace))
+	if !strings.ContainsRune("=+-@\uff1d\uff0b\uff0d\uff20", first) {
 		return cell
 	}
 	if _, err := strconv.ParseFloat(cell, 64); err == nil {
 		return cell
 	}
 	return "'" + cell
-}
-
-func firstRune(s string) rune {
-	for _, r := range s {
-		return r
-	}
-	return 0
 }
 
 // cellOf returns the kind of a value and its text.

@@ -34,8 +34,13 @@ func csvRows(t judge, text string) (head []string, rows [][]string) {
 func TestCSVOfADiagnosis(t *testing.T) {
 	d := judged()
 	head, rows := csvRows(t, written(t, d, CSV, Options{}))
-	if len(rows) != len(d.Findings) {
-		t.Fatalf("%d rows for %d findings", len(rows), len(d.Findings))
+	if len(rows) != len(d.Findings)+len(d.Diagnostics) || len(d.Diagnostics) == 0 {
+		t.Fatalf("%d rows for %d findings and %d notes", len(rows), len(d.Findings), len(d.Diagnostics))
+	}
+	for i, n := range d.Diagnostics {
+		if row := rows[len(d.Findings)+i]; row[0] != "" || row[1] != "" || row[3] != n.Severity || row[6] != n.Summary || row[13] != n.Plugin {
+			t.Errorf("note %d is %v", i, row)
+		}
 	}
 	for i, f := range d.Findings {
 		row := map[string]string{}

@@ -2,6 +2,8 @@
 
 package report
 
+import "slices"
+
 // group is a list of findings that stand alone and are no root causes.
 type group struct {
 	Title    string
@@ -9,23 +11,32 @@ type group struct {
 }
 
 // lesserGroups are the findings that a report shows folded.
-func (d *Doctor) lesserGroups() (out []group) {
-	for _, g := range []struct {
-		title string
-		in    func(Finding) bool
-	}{
-		{"Unknown", func(f Finding) bool { return f.Severity == Unknown && f.Waived == nil && f.RootCause == "" }},
-		{"Worth knowing", func(f Finding) bool { return f.Severity == Info && f.Waived == nil && f.RootCause == "" }},
-		{"Waived", func(f Finding) bool { return f.Waived != nil }},
-	} {
-		var found []Finding
-		for _, f := range d.Findings {
-			if g.in(f) {
-				found = append(found, f)
-			}
-		}
-		if len(found) > 0 {
-			out = append(out, group{g.title, found})
+func (d *Doctor) lesserGroups() []group {
+	all := []group{{"Unknown", d.alone(Unknown)}, {"Worth knowing", d.alone(Info)}, {"Waived", d.waived()}}
+	return slices.DeleteFunc(all, func(g group) bool { return len(g.Findings) == 0 })
+}
+
+// alone are the findings of a severity that are neither waived nor folded under
+// a root cause.
+func (d *Doctor) alone(severity string) []Finding {
+	return kept(d.Findings, func(f Finding) bool { return f.Severity == severity && f.Waived == nil && f.RootCause == "" })
+}
+
+// waived are the findings that the user accepts for a time.
+func (d *Doctor) waived() []Finding {
+	return kept(d.Findings, func(f Finding) bool { return f.Waived != nil })
+}
+
+// weighty are the diagnostics that a reader must see.
+func weighty(ds []Diagnostic) []Diagnostic {
+	return kept(ds, func(d Diagnostic) bool { return d.Severity != Info })
+}
+
+// kept are the items of a list for which keep is true.
+func kept[T any](list []T, keep func(T) bool) (out []T) {
+	for _, x := range list {
+		if keep(x) {
+			out = append(out, x)
 		}
 	}
 	return out

@@ -47,8 +47,8 @@ var pages = sync.OnceValue(func() *template.Template {
 		"word":     func(status string) string { word, _ := markOf(status); return word },
 		"class":    classOf,
 		"json":     func(raw json.RawMessage) string { return string(raw) },
-		"percent":  func(f float64) string { return fmt.Sprintf("%.0f %%", 100*f) },
-		"risky":    func(risk string) bool { return risk == "medium" || risk == "high" },
+		"percent":  percent,
+		"risky":    risky,
 		"commands": commandBlocks,
 	}).Parse(pageSource))
 })
@@ -99,7 +99,6 @@ type pageCause struct {
 // WriteHTML writes the diagnosis as one page that needs nothing but itself: no
 // script, no network. It is readable in light and dark, narrow and on paper.
 func (d Doctor) WriteHTML(w io.Writer, opt Options) error {
-	groups := d.lesserGroups()
 	return writePage(w, "the diagnosis", "doctor", struct {
 		Title, Counts, Run, Incomplete string
 		D                              Doctor
@@ -108,7 +107,7 @@ func (d Doctor) WriteHTML(w io.Writer, opt Options) error {
 		Notes                          []Diagnostic
 		Foot                           pageFoot
 	}{
-		Title: "Diagnosis of " + d.Target.String(), Counts: counts(d.Summary), D: d, Causes: d.pageCauses(opt), Groups: groups,
+		Title: "Diagnosis of " + d.Target.String(), Counts: counts(d.Summary), D: d, Causes: d.pageCauses(opt), Groups: d.lesserGroups(),
 		Run:        fmt.Sprintf("%s run, %d skipped, %s, level %d.", plural(d.Summary.ChecksRun, "check"), d.Summary.ChecksSkipped, duration(d.DurationMS), max(d.Level, 1)),
 		Incomplete: incompleteReason(&d), Notes: weighty(d.Diagnostics), Foot: footOf(d.Tool, d.StartedAt, d.Redacted),
 	})
@@ -120,11 +119,7 @@ func (d *Doctor) pageCauses(opt Options) (out []pageCause) {
 		if !ok {
 			continue
 		}
-		label := "Also"
-		if i == 0 {
-			label = "Root cause"
-		}
-		cause := pageCause{Label: label, Finding: f, Doc: opt.doc(f.Code)}
+		cause := pageCause{Label: causeLabel(i == 0), Finding: f, Doc: opt.doc(f.Code)}
 		for _, id := range c.Explains {
 			if folded, ok := d.finding(id); ok {
 				cause.Folded = append(cause.Folded, folded)
@@ -171,18 +166,10 @@ func (r Run) WriteHTML(w io.Writer) error {
 	}{"Run of " + r.Pipeline, r, reports, weighty(notes), footOf(r.Tool, r.StartedAt, false)})
 }
 
-// weighty are the diagnostics that a reader must see.
-func weighty(ds []Diagnostic) []Diagnostic {
-	return slices.DeleteFunc(slices.Clone(ds), func(d Diagnostic) bool { return d.Severity == Info })
-}
-
 func writePage(w io.Writer, what, name string, data any) error {
 	var b bytes.Buffer
 	if err := pages().ExecuteTemplate(&b, name, data); err != nil {
 		return fmt.Errorf("encoding %s as HTML: %w", what, err)
 	}
-	if _, err := w.Write(b.Bytes()); err != nil {
-		return fmt.Errorf("writing %s: %w", what, err)
-	}
-	return nil
+	return emit(w, what, b.Bytes())
 }

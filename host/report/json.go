@@ -56,10 +56,7 @@ func writeJSON(w io.Writer, what string, document any) error {
 	if err := enc.Encode(document); err != nil {
 		return fmt.Errorf("encoding %s as JSON: %w", what, err)
 	}
-	if _, err := w.Write(escapeHostile(b.Bytes())); err != nil {
-		return fmt.Errorf("writing %s: %w", what, err)
-	}
-	return nil
+	return emit(w, what, escapeHostile(b.Bytes()))
 }
 
 // CanonicalValue returns a JSON value in the one form that facts have in the

@@ -8,14 +8,14 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"time"
 )
 
 // WriteJUnit writes the diagnosis as test results: a suite for each area and a
 // case for each check. A check with findings has a case for each of them. An
 // error or a warning is a failure, a check that crashed is an error, a waived
-// finding is skipped; notes and unknowns pass and say so in their output.
+// finding is skipped; infos and unknowns pass and say so in their output, and so do
+// the notes beside the result, in a suite of their own.
 func (d Doctor) WriteJUnit(w io.Writer) error {
 	suites := map[string]*junitSuite{}
 	var order []string
@@ -34,6 +34,9 @@ func (d Doctor) WriteJUnit(w io.Writer) error {
 	}
 	for _, f := range d.orphans() {
 		suite(f.Area).add(caseOf(f))
+	}
+	for _, n := range d.Diagnostics {
+		suite("notes").add(noted(n))
 	}
 	all := junitSuites{Name: "bulkhead doctor", Time: seconds(d.DurationMS)}
 	for _, area := range order {
@@ -96,6 +99,11 @@ func caseOf(f Finding) junitCase {
 	return c
 }
 
+// noted is a case that passes and has a note in its output.
+func noted(n Diagnostic) junitCase {
+	return junitCase{Class: "bulkhead.notes", Name: CleanLine(n.Summary), Time: "0", Out: Clean(n.Severity + ": " + sentence(n.Summary) + "\n" + n.Detail)}
+}
+
 // plainFinding is a finding as text, in the words of the terminal.
 func plainFinding(f Finding) string {
 	p := newPage(Options{Width: maxProse, Verbose: true})
@@ -124,6 +132,13 @@ func (r Run) WriteJUnit(w io.Writer) error {
 	}
 	all := junitSuites{Name: "bulkhead run", Time: seconds(r.DurationMS)}
 	all.add(suite)
+	if len(r.Diagnostics) > 0 {
+		notes := newSuite("bulkhead.notes", r.StartedAt)
+		for _, n := range r.Diagnostics {
+			notes.add(noted(n))
+		}
+		all.add(notes)
+	}
 	return writeJUnit(w, "the run", all)
 }
 
@@ -203,8 +218,5 @@ func writeJUnit(w io.Writer, what string, all junitSuites) error {
 		return fmt.Errorf("encoding %s as XML: %w", what, err)
 	}
 	b.WriteByte('\n')
-	if _, err := io.WriteString(w, strings.ReplaceAll(b.String(), "&#xA;", "\n")); err != nil {
-		return fmt.Errorf("writing %s: %w", what, err)
-	}
-	return nil
+	return emit(w, what, bytes.ReplaceAll(b.Bytes(), []byte("&#xA;"), []byte("\n")))
 }

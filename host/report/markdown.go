@@ -92,11 +92,7 @@ func (m *markdown) line(format string, args ...any) {
 
 // cause writes a root cause in full, and what it explains folded.
 func (m *markdown) cause(d *Doctor, cause RootCause, f Finding, first bool) {
-	label := "Also: "
-	if first {
-		label = "Root cause: "
-	}
-	m.finding("##", label, f)
+	m.finding("##", causeLabel(first)+": ", f)
 	if len(cause.Explains) == 0 {
 		return
 	}
@@ -116,7 +112,7 @@ func (m *markdown) finding(level, label string, f Finding) {
 		facts = append(facts, "at "+codeSpan(f.Subject))
 	}
 	if f.Confidence < 1 {
-		facts = append(facts, fmt.Sprintf("confidence %.0f %%", 100*f.Confidence))
+		facts = append(facts, "confidence "+percent(f.Confidence))
 	}
 	m.line("%s", strings.Join(facts, ", "))
 	if f.Waived != nil {
@@ -137,11 +133,7 @@ func (m *markdown) finding(level, label string, f Finding) {
 }
 
 func (m *markdown) remedy(r Remedy) {
-	label := "**Fix:**"
-	if r.Risk == "medium" || r.Risk == "high" {
-		label = "**Fix (" + r.Risk + " risk):**"
-	}
-	m.line("%s %s", label, prose(r.Summary))
+	m.line("**%s:** %s", fixLabel(r), prose(r.Summary))
 	language := "sh"
 	if r.Kind == check.WriteFile || r.Kind == check.DockerDaemonConfig {
 		language = ""
@@ -202,7 +194,7 @@ func (m *markdown) skipped(skips []Skip) {
 }
 
 func (m *markdown) diagnostics(ds []Diagnostic) {
-	shown := slices.DeleteFunc(slices.Clone(ds), func(x Diagnostic) bool { return x.Severity == Info })
+	shown := weighty(ds)
 	if len(shown) == 0 {
 		return
 	}
@@ -212,8 +204,5 @@ func (m *markdown) diagnostics(ds []Diagnostic) {
 }
 
 func (m *markdown) flush(w io.Writer, what string) error {
-	if _, err := w.Write(append(bytes.TrimRight(m.buf.Bytes(), "\n"), '\n')); err != nil {
-		return fmt.Errorf("writing %s: %w", what, err)
-	}
-	return nil
+	return emit(w, what, append(bytes.TrimRight(m.buf.Bytes(), "\n"), '\n'))
 }

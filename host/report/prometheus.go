@@ -43,6 +43,7 @@ func (d Doctor) WritePrometheus(w io.Writer) error {
 	m.family("bulkhead_doctor_timestamp_seconds", "When the diagnosis began, in Unix time.")
 	m.sample(unix(d.StartedAt.UnixMilli()))
 	m.facts(d.Facts)
+	m.notes(d.Diagnostics)
 	return m.flush(w, "the diagnosis")
 }
 
@@ -54,6 +55,7 @@ func (f Facts) WritePrometheus(w io.Writer) error {
 	m.family("bulkhead_facts_timestamp_seconds", "When the facts were collected, in Unix time.")
 	m.sample(unix(f.CollectedAt.UnixMilli()))
 	m.facts(f.Facts)
+	m.notes(f.Diagnostics)
 	return m.flush(w, "the facts")
 }
 
@@ -80,6 +82,7 @@ func (r Run) WritePrometheus(w io.Writer) error {
 			m.sample(of.value(n), "pipeline", r.Pipeline, "node", n.Name, "status", n.Status)
 		}
 	}
+	m.notes(r.Diagnostics)
 	return m.flush(w, "the run")
 }
 
@@ -158,6 +161,18 @@ func (m *metrics) findings(findings []Finding) {
 	}
 }
 
+// notes writes what the host said beside the result, such as what ran in place of a
+// plugin.
+func (m *metrics) notes(notes []Diagnostic) {
+	if len(notes) == 0 {
+		return
+	}
+	m.family("bulkhead_note", "One series for each note beside the result.")
+	for _, n := range notes {
+		m.sample(1, "severity", n.Severity, "plugin", n.Plugin, "summary", n.Summary)
+	}
+}
+
 // facts writes the facts that are numbers or truth values.
 func (m *metrics) facts(facts []fact.Fact) {
 	numeric := slices.DeleteFunc(slices.Clone(facts), func(f fact.Fact) bool {
@@ -195,8 +210,5 @@ func truth(b bool) float64 {
 func unix(ms int64) float64 { return float64(ms) / 1000 }
 
 func (m *metrics) flush(w io.Writer, what string) error {
-	if _, err := w.Write(m.buf.Bytes()); err != nil {
-		return fmt.Errorf("writing %s: %w", what, err)
-	}
-	return nil
+	return emit(w, what, m.buf.Bytes())
 }

@@ -108,12 +108,6 @@ func (r *Redactor) Facts(f Facts) Facts {
 	return f
 }
 
-// Text redacts one text, with everything that was learned so far.
-func (r *Redactor) Text(s string) string {
-	r.learn("", s)
-	return r.replace("", s)
-}
-
 // learnName takes a name that is replaced as a word from now on.
 func (r *Redactor) learnName(kind kindOfName, name string) {
 	name = strings.TrimSpace(name)

@@ -97,10 +97,7 @@ func (w rewrite) fact(f fact.Fact) fact.Fact {
 	key := lastWord(f.Address)
 	f.Address, f.Unknown = w.address(f.Address), w.prose(f.Unknown)
 	f.Value = w.json(key, f.Value)
-	f.Evidence = each(f.Evidence, func(e fact.Evidence) fact.Evidence {
-		e = w.evidence(e)
-		return e
-	})
+	f.Evidence = each(f.Evidence, w.evidence)
 	return f
 }
 

@@ -3,6 +3,7 @@
 package report
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -157,7 +158,7 @@ func fingerprint(f Finding) string {
 func sarifLocations(f Finding, project string) (primary, related []sarifLocation) {
 	files := slices.DeleteFunc(slices.Clone(f.Evidence), func(e fact.Evidence) bool { return e.Path == "" })
 	slices.SortStableFunc(files, func(a, b fact.Evidence) int { return worth(b, project) - worth(a, project) })
-	logical := []sarifLogical{{Name: orMachine(CleanLine(f.Subject)), FullName: Clean(f.ID), Kind: "resource"}}
+	logical := []sarifLogical{{Name: cmp.Or(CleanLine(f.Subject), "machine"), FullName: Clean(f.ID), Kind: "resource"}}
 	if len(files) == 0 {
 		return []sarifLocation{{Logical: logical}}, nil
 	}
@@ -169,13 +170,6 @@ func sarifLocations(f Finding, project string) (primary, related []sarifLocation
 		related = append(related, l)
 	}
 	return []sarifLocation{first}, related
-}
-
-func orMachine(subject string) string {
-	if subject == "" {
-		return "machine"
-	}
-	return subject
 }
 
 // worth ranks evidence as a location: in the project first, then with a line.

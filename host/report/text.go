@@ -66,7 +66,12 @@ func newPage(opt Options) *page {
 
 // flush writes the page in one call.
 func (p *page) flush(w io.Writer, what string) error {
-	if _, err := w.Write(p.buf.Bytes()); err != nil {
+	return emit(w, what, p.buf.Bytes())
+}
+
+// emit writes a document in one call.
+func emit(w io.Writer, what string, document []byte) error {
+	if _, err := w.Write(document); err != nil {
 		return fmt.Errorf("writing %s: %w", what, err)
 	}
 	return nil
@@ -208,6 +213,8 @@ func plural(n int, noun string) string {
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
 }
+
+func percent(share float64) string { return fmt.Sprintf("%.0f %%", 100*share) }
 
 // duration returns milliseconds for a person: "12 ms", "3.4 s", "2 min 5 s".
 func duration(ms float64) string {

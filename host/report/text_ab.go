@@ -17,7 +17,7 @@ func (p *page) comparison(key string, v any) {
 	var r abtest.Result
 	text, err := json.Marshal(v)
 	if err != nil || json.Unmarshal(text, &r) != nil || len(r.Arms) == 0 {
-		p.keyValue(2, key, v)
+		p.keyValue(key, v)
 		return
 	}
 	for _, sentence := range r.Verdict {

@@ -33,21 +33,7 @@ func (p *page) notes(ds []Diagnostic) {
 		}
 		return
 	}
-	left := maxNotes
-	for _, d := range ds {
-		if d.Severity == Info {
-			continue
-		}
-		if left--; left >= 0 {
-			p.note(d)
-		}
-	}
-	if left < 0 {
-		p.line(9, fmt.Sprintf("and %d more with -v", -left))
-	}
-	if left < maxNotes {
-		p.blank()
-	}
+	few(p, weighty(ds), p.note)
 }
 
 func (p *page) note(d Diagnostic) {

@@ -147,21 +147,7 @@ func (p *page) unknowns(d *Doctor) {
 	if p.opt.Verbose {
 		return
 	}
-	left := maxNotes
-	for _, f := range d.Findings {
-		if f.Severity != Unknown || f.RootCause != "" || f.Waived != nil {
-			continue
-		}
-		if left--; left >= 0 {
-			p.short(Unknown, f)
-		}
-	}
-	if left < 0 {
-		p.line(9, fmt.Sprintf("and %d more with -v", -left))
-	}
-	if left < maxNotes {
-		p.blank()
-	}
+	few(p, d.alone(Unknown), func(f Finding) { p.short(Unknown, f) })
 }
 
 // waived lists what the user accepts for a time, so that it is not forgotten.
@@ -169,20 +155,22 @@ func (p *page) waived(d *Doctor) {
 	if p.opt.Verbose {
 		return
 	}
-	left := maxNotes
-	for _, f := range d.Findings {
-		if f.Waived == nil {
-			continue
-		}
-		if left--; left >= 0 {
-			p.short(waivedMark, f)
-			p.prose(9, CleanLine(f.Waived.String()))
-		}
+	few(p, d.waived(), func(f Finding) {
+		p.short(waivedMark, f)
+		p.prose(9, CleanLine(f.Waived.String()))
+	})
+}
+
+// few writes the first items of a list, a blank line after them, and counts the
+// others.
+func few[T any](p *page, items []T, write func(T)) {
+	for _, item := range items[:min(len(items), maxNotes)] {
+		write(item)
 	}
-	if left < 0 {
-		p.line(9, fmt.Sprintf("and %d more with -v", -left))
+	if more := len(items) - maxNotes; more > 0 {
+		p.line(9, fmt.Sprintf("and %d more with -v", more))
 	}
-	if left < maxNotes {
+	if len(items) > 0 {
 		p.blank()
 	}
 }

@@ -20,11 +20,7 @@ const (
 
 // fullCause writes a root cause with everything that a reader needs to act.
 func (p *page) fullCause(d *Doctor, cause RootCause, f Finding, first bool) {
-	label := "Also"
-	if first {
-		label = "Root cause"
-	}
-	p.causeTitle(label, f)
+	p.causeTitle(causeLabel(first), f)
 	p.finding(2, f)
 	p.folded(d, cause)
 	p.remedies(2, f)
@@ -33,6 +29,13 @@ func (p *page) fullCause(d *Doctor, cause RootCause, f Finding, first bool) {
 		p.line(2, "More: bulkhead explain "+f.Code)
 	}
 	p.blank()
+}
+
+func causeLabel(first bool) string {
+	if first {
+		return "Root cause"
+	}
+	return "Also"
 }
 
 func (p *page) causeTitle(label string, f Finding) {
@@ -58,7 +61,7 @@ func (p *page) finding(indent int, f Finding) {
 		p.hanging(indent, "Because: ", f.Cause)
 	}
 	if f.Confidence < 1 {
-		p.line(indent, fmt.Sprintf("Confidence: %.0f %%", 100*f.Confidence))
+		p.line(indent, "Confidence: "+percent(f.Confidence))
 	}
 	p.evidence(indent, f.Evidence)
 }
@@ -148,17 +151,23 @@ func (p *page) remedies(indent int, f Finding) {
 		shown = shown[:1]
 	}
 	for _, r := range shown {
-		label := "Fix: "
-		if r.Risk == "medium" || r.Risk == "high" {
-			label = "Fix (" + r.Risk + " risk): "
-		}
-		p.hanging(indent, label, r.Summary)
+		p.hanging(indent, fixLabel(r)+": ", r.Summary)
 		p.preview(indent+4, r)
 	}
 	if rest := len(f.Remedies) - len(shown); rest > 0 {
 		p.line(indent, fmt.Sprintf("and %s with -v", plural(rest, "other way")))
 	}
 }
+
+// fixLabel names the risk of a remedy that has one worth a thought.
+func fixLabel(r Remedy) string {
+	if risky(r.Risk) {
+		return "Fix (" + r.Risk + " risk)"
+	}
+	return "Fix"
+}
+
+func risky(risk string) bool { return risk == "medium" || risk == "high" }
 
 func (p *page) preview(indent int, r Remedy) {
 	for i, line := range r.Preview {

@@ -44,24 +44,24 @@ func (p *page) kernelReport(o object) {
 			p.line(2, fmt.Sprintf("and %s more with -v", plural(len(rest)-i, "key")))
 			return
 		}
-		p.keyValue(2, key, rest[key])
+		p.keyValue(key, rest[key])
 	}
 }
 
 // keyValue writes one line; with Verbose a list of objects becomes a table and
 // long text is wrapped instead of cut.
-func (p *page) keyValue(indent int, key string, v any) {
+func (p *page) keyValue(key string, v any) {
 	items, ok := objects(v)
 	switch {
 	case ok && p.opt.Verbose:
-		p.line(indent, label(key)+":")
-		p.objectTable(indent+2, items)
+		p.line(2, label(key)+":")
+		p.objectTable(4, items)
 	case ok:
-		p.line(indent, fmt.Sprintf("%s: %s", label(key), plural(len(items), "row")))
+		p.line(2, fmt.Sprintf("%s: %s", label(key), plural(len(items), "row")))
 	case p.opt.Verbose:
-		p.hanging(indent, p.clean(cut(CleanLine(label(key)), p.width/2))+": ", short(v))
+		p.hanging(2, p.clean(cut(CleanLine(label(key)), p.width/2))+": ", short(v))
 	default:
-		p.line(indent, label(key)+": "+short(v))
+		p.line(2, label(key)+": "+short(v))
 	}
 }
 
@@ -93,7 +93,7 @@ func (p *page) chosen(key string, v any) {
 func (p *page) board(key string, v any) {
 	items, ok := objects(v)
 	if !ok {
-		p.keyValue(2, key, v)
+		p.keyValue(key, v)
 		return
 	}
 	p.line(2, label(key)+":")
@@ -104,7 +104,7 @@ func (p *page) board(key string, v any) {
 func (p *page) metrics(key string, v any) {
 	o, ok := v.(object)
 	if !ok {
-		p.keyValue(2, key, v)
+		p.keyValue(key, v)
 		return
 	}
 	p.line(2, label(key)+":")
@@ -142,7 +142,7 @@ const barWidth = 20
 func (p *page) bars(key string, v any) {
 	o, ok := v.(object)
 	if !ok {
-		p.keyValue(2, key, v)
+		p.keyValue(key, v)
 		return
 	}
 	p.line(2, label(key)+":")

@@ -3,6 +3,7 @@
 package report
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -70,10 +71,7 @@ func (p *page) keysOf(items []object) []string {
 		}
 	}
 	slices.SortFunc(keys, func(a, b string) int {
-		if d := position(a) - position(b); d != 0 {
-			return d
-		}
-		return strings.Compare(a, b)
+		return cmp.Or(position(a)-position(b), strings.Compare(a, b))
 	})
 	if !p.opt.Verbose && len(keys) > maxColumns {
 		keys = keys[:maxColumns]

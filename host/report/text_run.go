@@ -5,6 +5,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 )
 
 // WriteText writes the run for a person: the preflight, one line for each
@@ -17,19 +18,46 @@ func (r Run) WriteText(w io.Writer, opt Options) error {
 	p.nodes(r.Nodes)
 	p.files(r)
 	for _, n := range r.Nodes {
-		p.nodeReport(n)
+		p.nodeReport(r.untold(n))
 	}
 	if opt.Verbose {
 		p.plugins(r.Plugins)
 	}
 	p.notes(r.Diagnostics)
 	if r.Error != nil {
-		p.errorInfo(*r.Error)
+		p.runError(*r.Error)
 		p.blank()
 	}
 	p.raw(p.mark(r.Status, 0) + cut(p.clean(fmt.Sprintf(": pipeline %s, %s, %s",
 		r.Pipeline, plural(len(r.Nodes), "node"), duration(r.DurationMS))), p.width-len("timed-out")))
 	return p.flush(w, "the run")
+}
+
+// untold is a node without the diagnostics that the error at the end of the page
+// tells in full.
+func (r Run) untold(n Node) Node {
+	if r.Error == nil {
+		return n
+	}
+	n.Diagnostics = slices.DeleteFunc(slices.Clone(n.Diagnostics), func(d Diagnostic) bool {
+		return slices.ContainsFunc(r.Error.Diagnostics, func(e Diagnostic) bool { return e.Summary == d.Summary && e.Detail == d.Detail })
+	})
+	return n
+}
+
+// runError writes why the run failed: the diagnostics alone where the first one says
+// what the error says.
+func (p *page) runError(e ErrorInfo) {
+	if len(e.Diagnostics) == 0 || e.Detail != "" || e.Diagnostics[0].Summary != e.Summary {
+		p.errorInfo(e)
+		return
+	}
+	for i, d := range e.Diagnostics {
+		if i > 0 {
+			p.blank()
+		}
+		p.message(d)
+	}
 }
 
 // preflight writes one line, and the root causes where there are some.

@@ -149,3 +149,23 @@ func TestFailureText(t *testing.T) {
 	f := Failure{Error: ErrorInfo{Summary: "No configuration", Detail: "There is no bulkhead.hcl in this directory. Write one with: bulkhead init"}}
 	same(t, "error: No configuration\n  There is no bulkhead.hcl in this directory. Write one with: bulkhead init\n", asText(t, f, Options{}))
 }
+
+// TestAFailureIsToldOnce: at the end of the page, in full, and of the node in one line.
+func TestAFailureIsToldOnce(t *testing.T) {
+	why := Diagnostic{Severity: Error, Summary: "Quality below the threshold", Detail: "The table scores 0.789."}
+	other := Diagnostic{Severity: Warning, Summary: "Something else"}
+	r := Run{
+		Pipeline: "p", Status: RunFailed,
+		Nodes: []Node{{Name: "kernel.k", Status: RunFailed, Reason: why.Summary, Diagnostics: []Diagnostic{why, other}}},
+		Error: &ErrorInfo{Summary: why.Summary, Diagnostics: []Diagnostic{why}},
+	}
+	var b strings.Builder
+	if err := r.WriteText(&b, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]int{why.Detail: 1, why.Summary: 2, "error: " + why.Summary: 1, other.Summary: 1} {
+		if got := strings.Count(b.String(), text); got != want {
+			t.Errorf("%q stands %d times, want %d:\n%s", text, got, want, &b)
+		}
+	}
+}

@@ -3,6 +3,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
@@ -101,12 +102,7 @@ func profile(s Sandbox) string {
 	return " (" + s.Profile + ")"
 }
 
-func level(s Sandbox) string {
-	if s.Level == "" {
-		return "none"
-	}
-	return s.Level
-}
+func level(s Sandbox) string { return cmp.Or(s.Level, "none") }
 
 // listed writes each item on a line of its own.
 func (p *page) listed(label string, items []string) {
