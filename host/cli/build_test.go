@@ -153,7 +153,7 @@ func copyProgram(from, name string) error {
 		return err
 	}
 	_, err = io.Copy(dst, src)
-	return errors.Join(err, dst.Close())
+	return errors.Join(err, dst.Chmod(0o755), dst.Close()) // whatever the umask is
 }
 
 // copyInstallation copies the host and its plugins to a directory.

@@ -178,7 +178,7 @@ func settingsOfThen(r *runs.Record, e pipeline.Effect, nodes []pipeline.Node) (j
 func (w *work) takeBackEarlier(ctx context.Context) {
 	store, err := runStore()
 	if err != nil || w.recordsIn != "" || w.rerunOf != "" {
-		return // nothing is recorded, or this run is a repetition, to which nothing is granted
+		return // nothing is recorded, or this run is a repetition, which does nothing outside
 	}
 	earlier, err := store.List(runs.Filter{Pipeline: w.pipeline.Name, Status: runs.Interrupted, Effects: true})
 	if err != nil {

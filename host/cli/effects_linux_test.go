@@ -210,3 +210,25 @@ func TestEffectThatCannotBeTakenBack(t *testing.T) {
 		t.Errorf("%s, and the ledger has %q", out, n.lines())
 	}
 }
+
+// TestRerunDoesNothingOutside unless it is asked to: then kernels get what they were
+// granted.
+func TestRerunDoesNothingOutside(t *testing.T) {
+	n := newNoted(t)
+	n.configure("data.impute")
+	n.host(0, "run")
+	id := strings.Fields(strings.Split(n.host(0, "runs", "list"), "\n")[1])[0]
+	for _, c := range []struct {
+		args  []string
+		told  bool
+		lines int
+	}{{nil, true, 1}, {[]string{"--sinks"}, false, 2}} {
+		out := n.host(0, append([]string{"rerun", id}, c.args...)...)
+		if told := strings.Contains(out, "kernel.note, kernel.k; --sinks repeats all"); told != c.told || !strings.Contains(out, "the same to the bit") {
+			t.Errorf("rerun %q says %s", c.args, out)
+		}
+		if got := strings.Count(n.lines(), "\n"); got != c.lines {
+			t.Errorf("rerun %q: the ledger has %d lines, want %d", c.args, got, c.lines)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -17,6 +18,7 @@ import (
 	"github.com/bulkhead-ml/bulkhead/host/catalog"
 	"github.com/bulkhead-ml/bulkhead/host/config"
 	"github.com/bulkhead-ml/bulkhead/host/installer"
+	"github.com/bulkhead-ml/bulkhead/host/report"
 	"github.com/bulkhead-ml/bulkhead/host/upgrade"
 	"github.com/bulkhead-ml/bulkhead/sdk/plugintest"
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
@@ -74,7 +76,7 @@ func (a *app) carryOut(ctx context.Context, s *session, c *change, i *installer.
 	}
 	out.Replays = append(out.Replays, replays.list...)
 	if err != nil {
-		return a.gateClosed(err, out)
+		return a.gateClosed(c, err, out)
 	}
 	out.Done, out.Generation, out.Canary, out.CanaryBudget = true, done.Generation, done.Canary, done.Budget
 	return c.steps.result(out)
@@ -88,14 +90,49 @@ func (c *change) by() string {
 	return "user"
 }
 
-// gateClosed is the failure of a change, after what replays found.
-func (a *app) gateClosed(err error, out installPlan) error {
-	if gate, ok := errors.AsType[*upgrade.GateError](err); ok && gate.Step == upgrade.Replay && !a.json() {
+// gateClosed is the failure of a change, with how far it came and what replays found.
+func (a *app) gateClosed(c *change, err error, out installPlan) error {
+	gate, ok := errors.AsType[*upgrade.GateError](err)
+	if !ok {
+		return refused(err)
+	}
+	c.steps.plan = &out
+	if a.json() && !c.events {
+		return a.closedJSON(refused(err), out)
+	}
+	if gate.Step == upgrade.Replay && !c.events {
 		for _, r := range out.Replays {
 			r.write(a.stderr, a.textOptions(a.stderr))
 		}
 	}
 	return refused(err)
+}
+
+// closedPlan is what --json prints of a change that did not pass: the plan, the steps
+// and the replays, beside all that it prints of any other failure.
+type closedPlan struct {
+	installPlan
+	Tool     report.Tool      `json:"tool"`
+	Error    report.ErrorInfo `json:"error"`
+	ExitCode int              `json:"exit_code"`
+}
+
+// WriteJSON writes both as one JSON document.
+func (p closedPlan) WriteJSON(w io.Writer) error { return writeJSON(w, p) }
+
+func (a *app) closedJSON(err error, out installPlan) error {
+	f, ok := errors.AsType[*failure](err)
+	if !ok {
+		return err
+	}
+	rep := a.failureReport(f)
+	if rep.Error.Diagnostics == nil {
+		rep.Error.Diagnostics = []report.Diagnostic{}
+	}
+	if err := a.result(closedPlan{out, rep.Tool, rep.Error, rep.ExitCode}); err != nil {
+		return err
+	}
+	return exit(f.code)
 }
 
 // gates are what this host can check of a new version.

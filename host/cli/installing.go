@@ -86,7 +86,7 @@ func (s *session) builtin(store *install.Store) *install.Scope {
 	}
 	scope, err := installer.Builtin(context.Background(), store, r, installer.Installer{Host: version.Version, Protocols: []int{handshake.ProtocolVersion}})
 	if err != nil {
-		s.note("", fmt.Errorf("the plugins of this host cannot be installed: %w", err))
+		s.note("", fmt.Errorf("the plugins of this host cannot be installed: %w. Set XDG_DATA_HOME to a directory that you may write to", err))
 		return nil
 	}
 	return scope

@@ -84,7 +84,11 @@ func (p installPlan) WriteText(w io.Writer, opt report.Options) error {
 	for name, why := range p.Stale {
 		writeTerm(w, opt, 0, 9, "warning:", fmt.Sprintf("registry %q is believed as it was last known: %s", name, why))
 	}
-	_, err := fmt.Fprintln(w, p.sum(changed))
+	sum, watch, _ := strings.Cut(p.sum(changed), "\n")
+	_, err := fmt.Fprintln(w, sum) // with a path, to be copied whole
+	if watch != "" {
+		say(w, opt, "%s", watch)
+	}
 	return err
 }
 

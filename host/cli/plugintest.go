@@ -162,6 +162,10 @@ func (t *testFlags) writeBadge(rep plugintest.Report) error {
 // how soon it does; on a machine that is busy an idle one may need this long.
 const suiteDrain = plugin.DefaultDrainTimeout
 
+// suiteStart is what an instance gets to start. No rule asks how soon it does, and it is
+// started many times, perhaps on a machine that is busy.
+const suiteStart = time.Minute
+
 // subject starts instances of a plugin in sandboxes of their own.
 func (s *session) subject(name string) plugintest.Subject {
 	return plugintest.Subject{Name: name, Start: func(ctx context.Context, machine string) (*plugintest.Plugin, error) {
@@ -204,7 +208,7 @@ const abandonTime = 300 * time.Millisecond
 func suiteLauncher(of *catalog.Launcher) *catalog.Launcher {
 	return &catalog.Launcher{
 		Catalog: of.Catalog, Floor: of.Floor, Logger: of.Logger, CacheDir: of.CacheDir, Floors: of.Floors, Config: of.Config,
-		SharedBatches: suiteBatches, Trace: of.Trace, DrainTimeout: suiteDrain,
+		SharedBatches: suiteBatches, Trace: of.Trace, StartTimeout: suiteStart, DrainTimeout: suiteDrain,
 	}
 }
 

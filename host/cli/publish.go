@@ -238,6 +238,9 @@ func (s signer) submission(ctx context.Context, archives []string, yanks []repo.
 	}
 	signing.Expires = cmp.Or(signing.Expires, look.Expiry.Publisher)
 	p := publisherOf(look, s.what.namespace)
+	if len(p.KeyIDs) == 0 && len(given) == 0 {
+		return nil, nil, 0, misuse("the namespace %s belongs to nobody in %s: choose your key with --key to sign all the same; the registry's owner gives you the namespace with `bulkhead registry add-publisher %s --key`", signing.Namespace, src, signing.Namespace)
+	}
 	if signing.Keys, err = signingKeys(chain, given, p.KeyIDs, p.Threshold); err != nil {
 		return nil, nil, 0, err
 	}

@@ -25,7 +25,8 @@ func (a *app) registryRotateCmd() *cobra.Command {
 		Long: "Rotate replaces the keys of root, targets, snapshot or timestamp by those of\n" +
 			"--key, and makes a new root that says so. It needs the keys of the root, those\n" +
 			"of the role if there still are any, and those of snapshot and timestamp. Without\n" +
-			"--key the role keeps its keys and is signed anew.\n\n" +
+			"--key the role keeps its keys and is signed anew; without --threshold as many\n" +
+			"keys must sign as before.\n\n" +
 			"Of the log it replaces the one key, also when that was lost or stolen: it needs\n" +
 			"the keys of the root and the new one, and reads the whole log first. Users who\n" +
 			"were given the old key need not do anything, since the new root names both.\n\n" +
@@ -38,12 +39,12 @@ func (a *app) registryRotateCmd() *cobra.Command {
 			if len(given) == 0 && cmd.Flags().Changed("threshold") {
 				return misuse("--threshold is one of new keys; give all keys that the role shall have with --key, old ones too")
 			}
-			def, err := o.role(given, threshold)
+			def, err := o.role(cmd, given, threshold)
 			if err != nil {
 				return err
 			}
-			return a.change(cmd.Context(), &o, func(r *repo.Repo, _ *keys.Chain, _ files.Store) error {
-				return a.rotate(cmd.Context(), r, args[0], def)
+			return a.change(cmd.Context(), &o, func(r *repo.Repo, _ *keys.Chain, store files.Store) error {
+				return a.rotate(cmd.Context(), r, store, args[0], def)
 			})
 		},
 	}
@@ -52,18 +53,23 @@ func (a *app) registryRotateCmd() *cobra.Command {
 	return cmd
 }
 
-func (a *app) rotate(ctx context.Context, r *repo.Repo, role string, def repo.Role) error {
+func (a *app) rotate(ctx context.Context, r *repo.Repo, store files.Store, role string, def repo.Role) error {
 	if role == "log" {
 		return a.rotateLog(ctx, r, def)
 	}
 	if err := r.Rotate(ctx, role, def); err != nil {
 		return err
 	}
-	return a.done("the role %s is signed by %s now", role, keysText(def))
+	look, err := repo.Look(ctx, store)
+	if err != nil {
+		return err
+	}
+	now := look.Roles[role]
+	return a.done("the role %s is signed by %s now", role, keysText(now.Threshold, now.KeyIDs))
 }
 
 func (a *app) rotateLog(ctx context.Context, r *repo.Repo, def repo.Role) error {
-	if len(def.Keys) != 1 || def.Threshold != 1 {
+	if len(def.Keys) != 1 || def.Threshold > 1 {
 		return misuse("the log has one key: give the new one with --key; `bulkhead registry keys generate` makes it")
 	}
 	logKey, err := r.RotateLog(ctx, def.Keys[0])
@@ -93,19 +99,20 @@ func (r rotatedLog) WriteText(w io.Writer, opt report.Options) error {
 func roleFlags(cmd *cobra.Command, given *[]string, threshold *int) {
 	f := cmd.Flags()
 	f.StringArrayVar(given, "key", nil, "public `key`: its line, a file with it, or the name of a key here; repeat for more")
-	f.IntVar(threshold, "threshold", 1, "`number` of the keys that must sign")
+	f.IntVar(threshold, "threshold", 0, "`number` of the keys that must sign (default: as many as until now, or 1)")
 }
 
-func (k *keyFlags) role(given []string, threshold int) (repo.Role, error) {
+// role makes a role of flags; a threshold that was not given is 0.
+func (k *keyFlags) role(cmd *cobra.Command, given []string, threshold int) (repo.Role, error) {
+	if threshold < 1 && cmd.Flags().Changed("threshold") {
+		return repo.Role{}, misuse("--threshold %d: at least one key must sign", threshold)
+	}
 	public, err := k.publicKeys(given)
 	return repo.Role{Keys: public, Threshold: threshold}, err
 }
 
-func keysText(def repo.Role) string {
-	if len(def.Keys) == 0 {
-		return "the same keys as before"
-	}
-	return fmt.Sprintf("%d of %s", def.Threshold, count(len(def.Keys), "key", "keys"))
+func keysText(threshold int, ids []string) string {
+	return fmt.Sprintf("%d of %s", threshold, count(len(ids), "key", "keys"))
 }
 
 func (a *app) registryExpiryCmd() *cobra.Command {

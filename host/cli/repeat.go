@@ -27,8 +27,12 @@ import (
 // repeat runs what a record says. What the run prints is not shown: the
 // comparison is.
 func (a *app) repeat(ctx context.Context, old *runs.Record, resolved resolvedRun, f runFlags, sinks bool) (*work, error) {
+	machine, err := target.This("", nil)
+	if err != nil {
+		return nil, failed("The machine cannot be examined", err)
+	}
 	quiet := a.quietly(old, resolved)
-	s, instead, err := quiet.openAsOf(ctx, old, nil)
+	s, instead, err := quiet.openAsOf(ctx, old, machine)
 	for _, id := range slices.Sorted(maps.Keys(instead)) {
 		quiet.warn("the run used %s %s, which was replaced since; it is repeated with that version", id, instead[id].Version)
 	}
@@ -136,8 +140,12 @@ func (s *session) workOf(ctx context.Context, r *runs.Record, resolved resolvedR
 		catalog: config.NewCatalog(s.describe(ctx)), worked: map[string]time.Duration{},
 	}
 	w.engine, w.pipeline.Plugins = w.kernels(), w.pluginFacts()
+	left := map[string]bool{}
+	if !sinks {
+		left = w.leftOut(r)
+	}
 	for _, n := range r.Nodes {
-		if n.Kind == string(pipeline.KindSink) && !sinks {
+		if left[n.Name] {
 			continue
 		}
 		node, err := w.nodeOf(n, resolved.Nodes[n.Name])
@@ -147,6 +155,37 @@ func (s *session) workOf(ctx context.Context, r *runs.Record, resolved resolvedR
 		w.pipeline.Nodes = append(w.pipeline.Nodes, node)
 	}
 	return w, nil
+}
+
+// leftOut are the nodes of a run that change something outside of it, with all that is
+// behind them: sinks, and kernels that can undo what they do. A repetition compares;
+// it publishes nothing a second time. Of kernels it is told.
+func (w *work) leftOut(r *runs.Record) map[string]bool {
+	left := map[string]bool{}
+	for again := true; again; {
+		again = false
+		for _, n := range r.Nodes {
+			if !left[n.Name] && (w.actsOutside(n) || slices.ContainsFunc(n.Inputs, func(in string) bool { return left[in] })) {
+				left[n.Name], again = true, true
+			}
+		}
+	}
+	var kernels []string
+	for _, n := range r.Nodes {
+		if left[n.Name] && n.Kind == string(pipeline.KindKernel) {
+			kernels = append(kernels, n.Name)
+		}
+	}
+	if len(kernels) > 0 {
+		w.session.app.warn("not repeated, because it acts outside of the pipeline or reads from what does: %s; --sinks repeats all", strings.Join(kernels, ", "))
+	}
+	return left
+}
+
+func (w *work) actsOutside(n runs.Node) bool {
+	plugin, kernel, _ := strings.Cut(n.Use, ".")
+	description, ok := w.catalog.Kernel(plugin, kernel)
+	return n.Kind == string(pipeline.KindSink) || ok && description.GetUndoes()
 }
 
 // samePlugins refuses plugins that are not those of the run.
@@ -226,26 +265,26 @@ func (w *work) recorded(n runs.Node) {
 	w.settings[n.Name] = config.Settings{JSON: n.Config}
 }
 
-// repeated compares a run with its repetition, which may have left out the sinks.
-func repeated(store *runs.Store, old *runs.Record, id string, sinks bool) (*runs.Comparison, *runs.Record, error) {
+// repeated compares a run with its repetition.
+func repeated(store *runs.Store, old *runs.Record, id string) (*runs.Comparison, *runs.Record, error) {
 	now, err := store.Get(id)
 	if err != nil {
 		return nil, nil, err
 	}
-	before, after := comparableRuns(old, now, sinks)
-	compared, err := runs.Compare(before, after)
+	compared, err := runs.Compare(comparableRuns(old, now))
 	return compared, now, err
 }
 
-// comparableRuns are a run and its repetition without what is left out of that.
-func comparableRuns(old, repetition *runs.Record, sinks bool) (*runs.Record, *runs.Record) {
+// comparableRuns are a run, without what was left out of its repetition, and that.
+func comparableRuns(old, repetition *runs.Record) (*runs.Record, *runs.Record) {
+	var planned resolvedRun
+	_ = json.Unmarshal(repetition.Settings, &planned) // of this host; without them nothing is the same
 	before, after := *old, *repetition
 	before.Settings, after.Settings = nil, nil
 	before.Variables, after.Variables = nil, nil
-	if !sinks {
-		before.Sinks = nil
-		before.Nodes = slices.DeleteFunc(slices.Clone(old.Nodes), func(n runs.Node) bool { return n.Kind == string(pipeline.KindSink) })
-	}
+	left := func(node string) bool { _, ok := planned.Nodes[node]; return !ok }
+	before.Nodes = slices.DeleteFunc(slices.Clone(old.Nodes), func(n runs.Node) bool { return left(n.Name) })
+	before.Sinks = slices.DeleteFunc(slices.Clone(old.Sinks), func(s runs.Sink) bool { return left(s.Node) })
 	return &before, &after
 }
 

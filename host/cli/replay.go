@@ -177,7 +177,7 @@ func (p *replay) run(ctx context.Context) error {
 	if err != nil || now.Status != runs.OK {
 		return p.judgeFailure(ctx, now, err)
 	}
-	before, after := comparableRuns(p.old, now, false)
+	before, after := comparableRuns(p.old, now)
 	compared, err := runs.Compare(before, after)
 	if err != nil {
 		return err
@@ -197,7 +197,7 @@ func (p *replay) run(ctx context.Context) error {
 
 // unsteady finds nodes that the old version does not repeat.
 func (p *replay) unsteady(again *runs.Record) error {
-	before, after := comparableRuns(p.old, again, false)
+	before, after := comparableRuns(p.old, again)
 	compared, err := runs.Compare(before, after)
 	if err != nil {
 		return err

@@ -116,13 +116,14 @@ func (a *app) rerunCmd() *cobra.Command {
 		Long: "Rerun takes the nodes, settings and seeds of a run from its record, insists on\n" +
 			"the same plugins, runs them again and compares every digest. A plugin of a\n" +
 			"registry that was upgraded since runs in the version of then, as long as that is\n" +
-			"kept. Sinks are not written again unless --sinks says so.\n\n" +
+			"kept. Sinks are not written again, and kernels that act outside of the pipeline\n" +
+			"are left out, unless --sinks says so.\n\n" +
 			"Exit code: 0 the same to the bit, 1 something differs, 2 failed.",
 		Example: "  bulkhead rerun 5f3c9a1e",
 		Args:    exactly(1, "one run, by its id or the beginning of it"),
 		RunE:    func(cmd *cobra.Command, args []string) error { return a.rerun(cmd.Context(), args[0], f, sinks) },
 	}
-	cmd.Flags().BoolVar(&sinks, "sinks", false, "write the files of the sinks again")
+	cmd.Flags().BoolVar(&sinks, "sinks", false, "repeat what is seen outside, too: files of sinks, and kernels that can be undone")
 	cmd.Flags().StringVar(&f.save, "save", "", "save states, reports and output tables in this `directory`")
 	return cmd
 }
@@ -147,7 +148,7 @@ func (a *app) rerun(ctx context.Context, ref string, f runFlags, sinks bool) err
 	if fault, ok := errors.AsType[*failure](runErr); ok {
 		return fault
 	}
-	compared, now, err := repeated(store, old, w.runID, sinks)
+	compared, now, err := repeated(store, old, w.runID)
 	if err != nil {
 		return failed("The runs cannot be compared", err)
 	}

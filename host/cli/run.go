@@ -173,6 +173,9 @@ func (w *work) preflight(ctx context.Context, rep *report.Run, stream *eventStre
 		return err
 	}
 	w.judge(rep, diagnosis)
+	if ctx.Err() != nil && !timedOut(ctx.Err()) { // what is missing says nothing of the machine
+		rep.Status, rep.Error = report.RunCancelled, problem("The run was cancelled", "It was interrupted during the preflight, and no kernel ran.")
+	}
 	ended(rep)
 	return nil
 }

@@ -3,15 +3,20 @@
 package cli_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"testing"
 
+	"github.com/bulkhead-ml/bulkhead/host/audit"
 	"github.com/bulkhead-ml/bulkhead/host/report"
+	"github.com/bulkhead-ml/bulkhead/host/runs"
 	"github.com/bulkhead-ml/bulkhead/internal/bigcsv"
 )
 
@@ -129,4 +134,87 @@ func bigTable(t *testing.T, name string, size int64) int64 {
 		t.Fatal(fmt.Errorf("writing %s: %w", name, err))
 	}
 	return rows
+}
+
+// TestManyRunsAtOnce starts hosts together, which share all their stores: twelve, and
+// with the long tests two hundred. Nothing is lost: every run is recorded, and every
+// call and death is in the audit log.
+func TestManyRunsAtOnce(t *testing.T) {
+	hosts := 12
+	if os.Getenv("BULKHEAD_LONG_TESTS") != "" {
+		hosts = 200
+	}
+	build(t)
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "rows.csv"), "x,y\n1,2\n2,\n3,4\n")
+	write(t, filepath.Join(dir, "bulkhead.hcl"), `
+pipeline "small" {
+  source "rows" {
+    csv = "rows.csv"
+  }
+  kernel "fill" {
+    use   = data.impute
+    input = source.rows
+  }
+  sink "filled" {
+    input = kernel.fill
+    csv   = "filled.csv"
+  }
+}
+`)
+	host := func(args ...string) *exec.Cmd {
+		cmd := exec.Command(filepath.Join(built.bin, "bulkhead"), args...)
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "HOME="+dir, "XDG_STATE_HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CACHE_HOME="+dir, "TMPDIR="+dir)
+		return cmd
+	}
+	var group sync.WaitGroup
+	for range hosts {
+		group.Go(func() {
+			cmd := host("run", "--json")
+			var stderr bytes.Buffer
+			cmd.Stderr = &stderr
+			if out, err := cmd.Output(); err != nil || stderr.Len() > 0 {
+				t.Errorf("%v\n%s%s", err, out, &stderr)
+			}
+		})
+	}
+	group.Wait()
+	out, err := host("runs", "list", "--status", "ok", "--limit", "0", "--json").Output()
+	var list struct{ Runs []runs.Record }
+	if err := errors.Join(err, json.Unmarshal(out, &list)); err != nil || len(list.Runs) != hosts {
+		t.Errorf("%d runs are recorded, want %d: %v", len(list.Runs), hosts, err)
+	}
+	audited(t, filepath.Join(dir, "bulkhead", "audit"), hosts)
+}
+
+// audited wants the whole life of the plugins of so many hosts.
+func audited(t *testing.T, log string, hosts int) {
+	t.Helper()
+	v, err := audit.Verify(log)
+	if err != nil || !v.Intact {
+		t.Fatalf("the audit log: %v, %+v", err, v)
+	}
+	calls, open := map[string]int{}, map[string]int{}
+	_, err = audit.Select(log, audit.Query{}, func(r audit.Record) error {
+		switch r.Kind {
+		case audit.KindCall:
+			calls[r.Host.Run]++
+		case audit.KindLaunch:
+			open[r.Host.Run]++
+		case audit.KindDeath:
+			open[r.Host.Run]--
+		case audit.KindLost, audit.KindDamage:
+			t.Errorf("record %d is of kind %s: %s", r.Seq, r.Kind, r.Data)
+		}
+		return nil
+	})
+	if err != nil || len(calls) != hosts {
+		t.Errorf("calls of %d hosts are in the audit log, want %d: %v", len(calls), hosts, err)
+	}
+	for run, n := range calls {
+		if n != 3 || open[run] != 0 {
+			t.Errorf("host %s: %d calls, and %d plugins whose end is not there", run, n, open[run])
+		}
+	}
 }

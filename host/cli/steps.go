@@ -19,11 +19,13 @@ import (
 
 // steps tells how far a change of plugins is: on one line of standard error where
 // somebody watches, and with --events as one JSON object a line of standard output.
-// Every line has "event" and "time"; the last is ended with the whole result, or
-// failed with what --json prints of a failure. New events and fields may come.
+// Every line has "event" and "time"; the first is hello, as in the stream of a run, and
+// the last is ended with the whole result, or failed with what --json prints of a
+// failure, and the result as far as it came. New events and fields may come.
 type steps struct {
 	app    *app
 	stream bool
+	plan   *installPlan // of a change that did not pass, as far as it came
 
 	mu    sync.Mutex
 	shown time.Time // when the line of a download was last drawn
@@ -32,14 +34,26 @@ type steps struct {
 
 // stepEvent is one line of --events.
 type stepEvent struct {
-	Event   string          `json:"event"` // step, ended or failed
-	Time    time.Time       `json:"time"`
+	Event string    `json:"event"` // hello, step, ended or failed
+	Time  time.Time `json:"time"`
+	// Protocol, SchemaVersion and Tool are those of hello.
+	Protocol      int          `json:"protocol,omitempty"`
+	SchemaVersion string       `json:"schema_version,omitempty"`
+	Tool          *report.Tool `json:"tool,omitempty"`
+
 	Step    *upgrade.Event  `json:"step,omitempty"`
 	Result  json.RawMessage `json:"result,omitempty"`
 	Failure json.RawMessage `json:"failure,omitempty"`
 }
 
-func (a *app) steps(stream bool) *steps { return &steps{app: a, stream: stream} }
+func (a *app) steps(stream bool) *steps {
+	p := &steps{app: a, stream: stream}
+	if stream {
+		me := tool()
+		p.write(stepEvent{Event: "hello", Protocol: eventsProtocol, SchemaVersion: report.SchemaVersion, Tool: &me})
+	}
+	return p
+}
 
 // write prints one line of --events.
 func (p *steps) write(e stepEvent) {
@@ -129,7 +143,11 @@ func (p *steps) failed(err error) error {
 	if !ok || !p.stream {
 		return err
 	}
-	p.write(stepEvent{Event: "failed", Failure: compact(p.app.failureReport(f))})
+	e := stepEvent{Event: "failed", Failure: compact(p.app.failureReport(f))}
+	if p.plan != nil {
+		e.Result = compact(*p.plan)
+	}
+	p.write(e)
 	return exit(f.code)
 }
 

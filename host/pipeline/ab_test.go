@@ -145,6 +145,45 @@ func TestArmsFitOnTheirOwnRows(t *testing.T) {
 	}
 }
 
+// TestArmsWithoutRows: what has nothing to learn from is told which arm it is, of how
+// many rows, and what to change; what learns nothing goes on.
+func TestArmsWithoutRows(t *testing.T) {
+	learner, follower := labNode("", "sum", "rows", labConfig{}), labNode("", "add", "rows", labConfig{N: 1})
+	tiny := abtest.Split{Name: "t", Share: 1e-9, Seed: 7}
+	keyed := tiny
+	keyed.Key = []string{"x"}
+	for _, test := range []struct {
+		name  string
+		ab    AB
+		a, b  Node
+		wants []string
+	}{
+		{"by row", AB{Mode: abtest.ModeSplit, Split: tiny}, learner, learner, []string{"t.b", "Arm without rows", "share = 1e-09 and seed = 7", "all 50 rows to arm a, so arm b has nothing", "more rows"}},
+		{"by key", AB{Mode: abtest.ModeSplit, Split: keyed}, learner, learner, []string{"the same x go to one arm", "key with more values", "leave key out"}},
+		{"held out", AB{Mode: abtest.ModeShadow, Holdout: 1 - 1e-9}, learner, follower, []string{"t.a", "All 50 rows that arm a gets are held out", "smaller holdout"}},
+		{"nothing is learnt", AB{Mode: abtest.ModeSplit, Split: tiny}, follower, follower, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			nodes := append([]Node{labRowsNode(t, 50)}, abNodes(test.ab, test.a, test.b)...)
+			if test.ab.Holdout > 0 {
+				nodes[1].Arm.Holdout = nodes[3].AB.HoldoutOf()
+			}
+			result, err := labRun(t, &lab{}, Options{}, nodes...)
+			if len(test.wants) == 0 {
+				if err != nil || result.Status != OK {
+					t.Fatalf("status %s, error %v", result.Status, err)
+				}
+				return
+			}
+			for _, want := range test.wants {
+				if err == nil || !strings.Contains(err.Error(), want) {
+					t.Errorf("error %v, want %q", err, want)
+				}
+			}
+		})
+	}
+}
+
 // TestHeldOutRows are transformed and measured, and not learnt from.
 func TestHeldOutRows(t *testing.T) {
 	const rows = 200

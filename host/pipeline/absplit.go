@@ -5,6 +5,7 @@ package pipeline
 import (
 	"fmt"
 	"math/bits"
+	"strings"
 	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/bulkhead-ml/bulkhead/host/abtest"
 	"github.com/bulkhead-ml/bulkhead/host/dataplane"
+	"github.com/bulkhead-ml/bulkhead/sdk/diag"
 )
 
 // armRows remembers which rows of the input an arm got: one bit a row. Every pass
@@ -25,10 +27,10 @@ type armRows struct {
 }
 
 // split gives the rows of in that go to the arm; to learn from, those that are not
-// held out.
+// held out, of which there must be one.
 func (r *armRows) split(in dataplane.Batches, learning bool) dataplane.Batches {
 	return func(yield func(arrow.RecordBatch, error) bool) {
-		s := splitter{rows: r}
+		s := splitter{rows: r, learning: learning}
 		if r.arm.Split != nil {
 			s.assign = r.arm.Split.Assigner()
 		}
@@ -49,6 +51,9 @@ func (r *armRows) split(in dataplane.Batches, learning bool) dataplane.Batches {
 				return
 			}
 		}
+		if err := s.nothing(); err != nil {
+			yield(nil, err)
+		}
 	}
 }
 
@@ -60,8 +65,12 @@ type splitter struct {
 	assign *abtest.Assigner
 	hold   *abtest.Assigner
 	next   int64 // number of the first row of the next batch
-	schema *arrow.Schema
-	keys   []int
+	// taken are the rows of the arm so far, given those of them that were not held
+	// out.
+	taken, given int64
+	learning     bool
+	schema       *arrow.Schema
+	keys         []int
 }
 
 // part is what the arm gets of a batch, which the caller releases.
@@ -83,15 +92,39 @@ func (s *splitter) part(batch arrow.RecordBatch) (arrow.RecordBatch, error) {
 	}
 	mine := []int64{}
 	for i := range int(batch.NumRows()) {
-		if s.mine(i, takers) && !held(s.hold, s.next+int64(i)) {
+		if !s.mine(i, takers) {
+			continue
+		}
+		s.taken++
+		if !held(s.hold, s.next+int64(i)) {
 			mine = append(mine, int64(i))
 		}
 	}
+	s.given += int64(len(mine))
 	if s.hold == nil {
 		s.rows.learn(s.next, mine)
 	}
 	s.next += batch.NumRows()
 	return gatherRows(batch, mine)
+}
+
+// nothing is why an arm has no rows to learn from, though its input has rows. A
+// kernel would only say that its table is empty.
+func (s *splitter) nothing() error {
+	if !s.learning || s.given > 0 || s.next == 0 {
+		return nil
+	}
+	arm := s.rows.arm
+	if s.taken > 0 {
+		return diag.Errorf("Arm without rows", "All %d rows that arm %s gets are held out, so it has nothing to learn from. Give more rows, or a smaller holdout.", s.taken, arm.Name)
+	}
+	told := fmt.Sprintf("At share = %v and seed = %d the split sends all %d rows to arm %s, so arm %s has nothing to learn from. ",
+		arm.Split.Share, arm.Split.Seed, s.next, abtest.B-arm.Name, arm.Name)
+	if len(arm.Split.Key) == 0 {
+		return diag.Errorf("Arm without rows", "%sGive more rows, or another share or seed.", told)
+	}
+	return diag.Errorf("Arm without rows", "%sRows with the same %s go to one arm together: name a key with more values, leave key out to split row by row, or give another share or seed.",
+		told, strings.Join(arm.Split.Key, ", "))
 }
 
 // mine reports whether a row of the batch goes to the arm.

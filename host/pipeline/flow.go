@@ -206,7 +206,7 @@ func (f *feed) batches(ctx context.Context) dataplane.Batches {
 
 // lessons are the rows to learn from: all but those that are held out.
 func (f *feed) lessons(ctx context.Context) dataplane.Batches {
-	if f.arm != nil && f.arm.arm.Holdout != nil {
+	if f.arm != nil && (f.arm.arm.Split != nil || f.arm.arm.Holdout != nil) {
 		return edge.Cut(f.arm.split(f.all(ctx), true), f.limits)
 	}
 	return f.batches(ctx)

@@ -86,7 +86,7 @@
 //	preflight_started  suite  what the machine is held against; only where the
 //	                          pipeline has a preflight
 //	preflight_ended  suite
-//	              status      "ok", "refused" or "timed-out"
+//	              status      "ok", "refused", "cancelled" or "timed-out"
 //	              wall_ms     milliseconds
 //	              preflight   the diagnosis in its short form
 //	run_started   once the pipeline is planned:
@@ -110,7 +110,7 @@
 //	              result      see NodeResult
 //	run_ended     run_id
 //	              report      the last line of a run; see Report. Without a
-//	                          run_started before it the preflight refused the run
+//	                          run_started before it the run ended with its preflight
 //	failed        failure     the last line when there is no report, with error
 //	                          and exit_code; see Failure
 //

@@ -40,8 +40,8 @@ type Event struct {
 	Protocol      int    `json:"protocol,omitempty"`
 	SchemaVersion string `json:"schema_version,omitempty"`
 	Tool          *Tool  `json:"tool,omitempty"`
-	// Suite of a preflight; when it has ended, Status is "ok", "refused" or
-	// "timed-out", and Preflight the diagnosis in its short form.
+	// Suite of a preflight; when it has ended, Status is "ok", "refused", "cancelled"
+	// or "timed-out", and Preflight the diagnosis in its short form.
 	Suite     string          `json:"suite,omitempty"`
 	Status    string          `json:"status,omitempty"`
 	Preflight json.RawMessage `json:"preflight,omitempty"`
