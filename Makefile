@@ -39,16 +39,19 @@ build: plugins ## Build the host and its plugins into bin/.
 plugins: $(foreach p,$(PLUGINS),bin/plugins/$(p)/pin)
 
 # Go's own cache decides what is compiled again; a manifest is stamped anew
-# only when its executable or source changed.
+# only when its executable or source changed. Whatever the umask is, a root host
+# starts plugins under uids of their own.
 bin/plugins/%/pin: FORCE
 	@mkdir -p $(@D)
 	@CGO_ENABLED=$(or $(cgo-$*),0) CGO_CFLAGS="-O2 -Wno-deprecated-declarations" $(GO) build -trimpath -tags $(TAGS) -ldflags "$(LDFLAGS)" -o $(@D)/bulkhead-plugin-$*$(EXE) ./$(source-$*)
+	@chmod 755 $(@D)/bulkhead-plugin-$*$(EXE)
 	@$(GO) run ./registry/cmd/stamp $(source-$*)/manifest.json $(@D)/bulkhead-plugin-$*$(EXE) > $@
 
 FORCE:
 
 run: build ## Diagnose this machine, then run the example pipeline.
 	@bin/bulkhead$(EXE) doctor || test $$? -le 2
+	@echo
 	@bin/bulkhead$(EXE) run examples/breast-cancer
 
 test: build ## Run all tests but the slow ones.
@@ -82,6 +85,7 @@ proto: tools ## Generate Go code from the .proto files.
 bench: build ## Print the speed of this build, side by side with others.
 	$(GO) test -run '^$$' -bench . -benchtime 20x ./host/sandbox ./host/plugin ./host/cli
 	$(GO) test -run '^$$' -bench . ./internal/planebench
+	$(GO) test -run '^$$' -bench "Overhead|Call" -benchtime 20x ./host/telemetry
 	$(GO) test -run '^$$' -bench . ./registry/solve ./registry/lock ./registry/install ./registry/trust
 
 FUZZTIME ?= 10s
