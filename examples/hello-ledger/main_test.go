@@ -51,7 +51,11 @@ func place(t *testing.T, lines string) (dir, file string) {
 	dir = t.TempDir()
 	file = filepath.Join(dir, "runs.jsonl")
 	if lines != "" {
-		if err := os.WriteFile(file, []byte(lines), 0o640); err != nil {
+		err := os.WriteFile(file, []byte(lines), 0o640)
+		if err == nil {
+			err = os.Chmod(file, 0o640) // whatever the mask of this process
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -42,6 +42,9 @@ func TestDamagedEntryIsNone(t *testing.T) {
 	}
 }
 
+// anotherUser is the case that takes a superuser.
+const anotherUser = "of another user"
+
 func TestForeignEntryIsNone(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the profile's access list keeps others out")
@@ -55,12 +58,7 @@ func TestForeignEntryIsNone(t *testing.T) {
 			}
 			return os.Symlink(file+".real", file)
 		},
-		"of another user": func(file string) error {
-			if os.Geteuid() != 0 {
-				t.Skip("only root can give files away")
-			}
-			return os.Chown(file, 12345, 12345)
-		},
+		anotherUser:     func(file string) error { return os.Chown(file, 12345, 12345) },
 		"a second name": func(file string) error { return os.Link(file, file+".link") },
 		"another entry": func(file string) error {
 			if err := c.write("facts-2", []byte("hello")); err != nil {
@@ -70,6 +68,9 @@ func TestForeignEntryIsNone(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if name == anotherUser && os.Geteuid() != 0 {
+				t.Skip("only root can give files away")
+			}
 			for _, name := range []string{c.file("facts-1"), c.file("facts-1") + ".link"} {
 				_ = os.Remove(name)
 			}
@@ -96,14 +97,12 @@ func TestForeignDirectory(t *testing.T) {
 		"others may write": func(dir string) error { return os.Chmod(dir, 0o777) },
 		"the group may":    func(dir string) error { return os.Chmod(dir, 0o770) },
 		"sticky":           func(dir string) error { return os.Chmod(dir, 0o777|os.ModeSticky) },
-		"of another user": func(dir string) error {
-			if os.Geteuid() != 0 {
-				t.Skip("only root can give directories away")
-			}
-			return os.Chown(dir, 12345, 12345)
-		},
+		anotherUser:        func(dir string) error { return os.Chown(dir, 12345, 12345) },
 	} {
 		t.Run(name, func(t *testing.T) {
+			if name == anotherUser && os.Geteuid() != 0 {
+				t.Skip("only root can give directories away")
+			}
 			c := cacheIn(t)
 			if err := c.write("facts-1", []byte("hello")); err != nil {
 				t.Fatal(err)
