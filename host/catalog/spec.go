@@ -42,7 +42,7 @@ func (l *Launcher) spec(e *Entry, view target.View) (plugin.Spec, error) {
 	if e.Declaration != nil && e.Declaration.Timeout > 0 {
 		spec.CallTimeout = e.Declaration.Timeout
 	}
-	spec.StartTimeout = l.startTimeout(e)
+	spec.StartTimeout = l.startTimeout()
 	if len(view.Binds) > 0 {
 		spec.Binds, spec.Root, spec.Identity = view.Binds, l.Machine.Root, sandbox.SameUID
 	}
@@ -55,18 +55,10 @@ func (l *Launcher) spec(e *Entry, view target.View) (plugin.Spec, error) {
 	return spec, shown(e.Name, spec.Interpreter)
 }
 
-// pythonStart is what a script gets to start: libraries of some hundred megabytes on a
-// cold disk or a busy machine take longer than a program that is one file.
-const pythonStart = 30 * time.Second
-
 // startTimeout is what a plugin gets to start. One that never starts must leave time
 // for those that do.
-func (l *Launcher) startTimeout(e *Entry) time.Duration {
-	limit := plugin.DefaultStartTimeout
-	if e.Manifest.Runtime != nil {
-		limit = pythonStart
-	}
-	limit = cmp.Or(l.StartTimeout, limit)
+func (l *Launcher) startTimeout() time.Duration {
+	limit := cmp.Or(l.StartTimeout, plugin.DefaultStartTimeout)
 	if l.CallTimeout > 0 {
 		return min(l.CallTimeout/2, limit)
 	}

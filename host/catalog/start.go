@@ -53,8 +53,7 @@ type Launcher struct {
 	CacheDir string
 	// CallTimeout bounds one call; 0 leaves the default.
 	CallTimeout time.Duration
-	// StartTimeout bounds a start; 0 is the default of package plugin, or 30 s for what
-	// an interpreter runs.
+	// StartTimeout bounds a start; 0 is the default of package plugin.
 	StartTimeout time.Duration
 	// DrainTimeout is what a plugin gets to end its calls when it is closed; 0 is
 	// 300 ms: nobody waits for what is in hand then.

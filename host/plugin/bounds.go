@@ -11,7 +11,7 @@ import (
 
 // Defaults of the bounds in Spec and Options.
 const (
-	DefaultStartTimeout = 10 * time.Second
+	DefaultStartTimeout = 30 * time.Second
 	DefaultCallTimeout  = 60 * time.Second
 	DefaultDrainTimeout = 5 * time.Second
 	DefaultMessageBytes = 16 << 20

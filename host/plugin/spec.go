@@ -57,7 +57,7 @@ type Spec struct {
 
 	// The bounds of this package. A zero field means the default named beside it.
 
-	StartTimeout time.Duration // from the start of the process to its connection, 10 s
+	StartTimeout time.Duration // from the start of the process to its connection, 30 s
 	CallTimeout  time.Duration // for each unary call, 60 s
 	LifeTime     time.Duration // of the process, counted from its connection; unlimited
 	MessageBytes int           // largest message either way, 16 MiB; 64 KiB to 2 GiB - 1
