@@ -108,6 +108,18 @@ var changes = map[string]change{
 	"rotate timestamp": rotation("timestamp"), "rotate snapshot": rotation("snapshot"), "rotate targets": rotation("targets"), "rotate root": rotation("root"),
 }
 
+// beforeChange is a registry with one version, and a submission of the next one.
+func beforeChange(t *testing.T) (*registry, *repo.Submission) {
+	t.Helper()
+	base := newRegistry(t)
+	base.publish("1.0.0")
+	s := base.signing("1.1.0")
+	s.Yanks = []repo.Yank{{ID: scaler, Version: "1.0.0", Reason: "old"}}
+	sub, err := repo.Sign(s)
+	must(t, err)
+	return base, sub
+}
+
 // TestCrashAtEveryStep kills a process that changes a registry before each step of
 // each file that it writes. A client sees the registry before or after, an audit
 // finds no fault, and the change can be made again.
@@ -115,12 +127,7 @@ func TestCrashAtEveryStep(t *testing.T) {
 	for name, c := range changes {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			base := newRegistry(t)
-			base.publish("1.0.0")
-			s := base.signing("1.1.0")
-			s.Yanks = []repo.Yank{{ID: scaler, Version: "1.0.0", Reason: "old"}}
-			sub, err := repo.Sign(s)
-			must(t, err)
+			base, sub := beforeChange(t)
 			step, stride := 0, 1
 			if testing.Short() {
 				stride = 7

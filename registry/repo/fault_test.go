@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/bulkhead-ml/bulkhead/registry/files"
-	"github.com/bulkhead-ml/bulkhead/registry/repo"
 	"github.com/bulkhead-ml/bulkhead/registry/trust/tuf/tuftest"
 )
 
@@ -56,12 +55,7 @@ func TestFaultAtEveryAccess(t *testing.T) {
 	for name, c := range changes {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			base := newRegistry(t)
-			base.publish("1.0.0")
-			s := base.signing("1.1.0")
-			s.Yanks = []repo.Yank{{ID: scaler, Version: "1.0.0", Reason: "old"}}
-			sub, err := repo.Sign(s)
-			must(t, err)
+			base, sub := beforeChange(t)
 			submission := filepath.Join(t.TempDir(), "submission")
 			must(t, sub.Save(submission))
 			memory := tuftest.NewFiles()
