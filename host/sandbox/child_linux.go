@@ -20,8 +20,7 @@ type child struct {
 	pidfd int
 }
 
-// kill ends the process and its group, whose id is the pid, because the process
-// starts a session.
+// kill ends the process and its group, which it leads.
 func (c child) kill() {
 	_ = unix.PidfdSendSignal(c.pidfd, unix.SIGKILL, nil, 0)
 	_ = unix.Kill(-c.pid, unix.SIGKILL)

@@ -10,7 +10,8 @@
 // best effort inside a level. On Linux the levels are, from low to high:
 //
 //   - none: an environment, standard streams, descriptors and signals of our
-//     making, a session of its own, and the parent-death signal. No wall.
+//     making, a session of its own (higher levels: a group of its own, where no
+//     terminal can be reached), and the parent-death signal. No wall.
 //   - weak: none, plus no_new_privs, no capabilities, lowered rlimits, a filter of
 //     system calls (package seccomp), and for a root host a uid of its own. The
 //     program still sees every file that its uid may see.

@@ -42,31 +42,38 @@ type step struct {
 	emit func(*compiler)
 }
 
-func always(*attempt) bool          { return true }
-func ifWeak(a *attempt) bool        { return a.level > None }
-func ifMount(a *attempt) bool       { return a.walls.mount }
-func ifNoMount(a *attempt) bool     { return !a.walls.mount && a.spec.PrivateDir != "" }
-func ifObjects(a *attempt) bool     { return a.walls.mount || a.walls.landlock }
-func ifSecrets(a *attempt) bool     { return a.walls.mount && len(a.spec.Secrets) > 0 }
-func ifProc(a *attempt) bool        { return a.walls.mount && a.walls.pid && a.spec.Proc }
-func ifUTS(a *attempt) bool         { return a.walls.uts }
-func ifUser(a *attempt) bool        { return a.walls.user }
-func ifNetwork(a *attempt) bool     { return a.walls.ownNetwork() }
-func ifPIDs(a *attempt) bool        { return a.boundsPIDs() }
-func ifQuota(a *attempt) bool       { return a.walls.quota }
-func ifCgroupSpace(a *attempt) bool { return a.walls.cgroupSpace }
-func ifBounding(a *attempt) bool    { return a.walls.caps && a.dropsBounding() }
-func ifCaps(a *attempt) bool        { return a.walls.caps }
-func ifIdentity(a *attempt) bool    { return a.takesIdentity() }
-func ifPrivs(a *attempt) bool       { return a.walls.privs }
-func ifLandlock(a *attempt) bool    { return a.walls.landlock }
-func ifLimits(a *attempt) bool      { return a.walls.rlimits }
-func ifSeccomp(a *attempt) bool     { return a.walls.seccomp }
+func always(*attempt) bool           { return true }
+func ifWeak(a *attempt) bool         { return a.level > None }
+func ifMount(a *attempt) bool        { return a.walls.mount }
+func ifNoMount(a *attempt) bool      { return !a.walls.mount && a.spec.PrivateDir != "" }
+func ifObjects(a *attempt) bool      { return a.walls.mount || a.walls.landlock }
+func ifTerminal(a *attempt) bool     { return a.reachesTerminal() }
+func unlessTerminal(a *attempt) bool { return !a.reachesTerminal() }
+func ifSecrets(a *attempt) bool      { return a.walls.mount && len(a.spec.Secrets) > 0 }
+func ifProc(a *attempt) bool         { return a.walls.mount && a.walls.pid && a.spec.Proc }
+func ifUTS(a *attempt) bool          { return a.walls.uts }
+func ifUser(a *attempt) bool         { return a.walls.user }
+func ifNetwork(a *attempt) bool      { return a.walls.ownNetwork() }
+func ifPIDs(a *attempt) bool         { return a.boundsPIDs() }
+func ifQuota(a *attempt) bool        { return a.walls.quota }
+func ifCgroupSpace(a *attempt) bool  { return a.walls.cgroupSpace }
+func ifBounding(a *attempt) bool     { return a.walls.caps && a.dropsBounding() }
+func ifCaps(a *attempt) bool         { return a.walls.caps }
+func ifIdentity(a *attempt) bool     { return a.takesIdentity() }
+func ifPrivs(a *attempt) bool        { return a.walls.privs }
+func ifLandlock(a *attempt) bool     { return a.walls.landlock }
+func ifLimits(a *attempt) bool       { return a.walls.rlimits }
+func ifSeccomp(a *attempt) bool      { return a.walls.seccomp }
+
+// reachesTerminal says whether the program could open the terminal of the host's
+// session: nothing keeps it from /dev/tty, or it was granted devices.
+func (a *attempt) reachesTerminal() bool { return !ifObjects(a) || a.spec.grants(Device) }
 
 // steps lists everything that happens between fork and exec, in order.
 var steps = []step{
 	{"descriptors", always, (*compiler).descriptors},
-	{"session", always, (*compiler).session},
+	{"session", ifTerminal, (*compiler).session},
+	{"group", unlessTerminal, (*compiler).group},
 	{"parent-death", always, (*compiler).parentDeath},
 	{"network", ifNetwork, (*compiler).enterNetwork},
 	{"cgroup-enter", ifQuota, (*compiler).enterGroup},
@@ -195,7 +202,13 @@ func (c *compiler) closeFiles() {
 	c.call(unix.SYS_CLOSE_RANGE, exe+1, uint64(^uint32(0)), 0)
 }
 
-// session makes the process the leader of a session of its own.
+// group makes the process the leader of a group of its own. A session of its own
+// would also put it into a scheduling group of its own, which costs a round trip
+// with the host a fifth.
+func (c *compiler) group() { c.call(unix.SYS_SETPGID, 0, 0) }
+
+// session makes the process the leader of a session of its own, which has no
+// terminal.
 func (c *compiler) session() { c.call(unix.SYS_SETSID) }
 
 // parentDeath has the kernel kill the program when the thread that forked it ends.
