@@ -138,7 +138,7 @@ func (v *view) nulls(bitmap []byte, at int) error {
 		return fmt.Errorf("bitmap: %w", err)
 	}
 	v.validityAt = at % 8
-	if bitutil.CountSetBits(v.validity, v.validityAt, v.rows) == v.rows {
+	if full(v.validity, v.validityAt, v.rows) {
 		v.validity, v.validityAt = nil, 0
 	}
 	return nil
