@@ -47,8 +47,8 @@ func ifWeak(a *attempt) bool         { return a.level > None }
 func ifMount(a *attempt) bool        { return a.walls.mount }
 func ifNoMount(a *attempt) bool      { return !a.walls.mount && a.spec.PrivateDir != "" }
 func ifObjects(a *attempt) bool      { return a.walls.mount || a.walls.landlock }
-func ifTerminal(a *attempt) bool     { return a.reachesTerminal() }
-func unlessTerminal(a *attempt) bool { return !a.reachesTerminal() }
+func ifTerminal(a *attempt) bool     { return !ifObjects(a) || a.spec.grants(Device) } // it could open /dev/tty
+func unlessTerminal(a *attempt) bool { return !ifTerminal(a) }
 func ifSecrets(a *attempt) bool      { return a.walls.mount && len(a.spec.Secrets) > 0 }
 func ifProc(a *attempt) bool         { return a.walls.mount && a.walls.pid && a.spec.Proc }
 func ifUTS(a *attempt) bool          { return a.walls.uts }
@@ -64,10 +64,6 @@ func ifPrivs(a *attempt) bool        { return a.walls.privs }
 func ifLandlock(a *attempt) bool     { return a.walls.landlock }
 func ifLimits(a *attempt) bool       { return a.walls.rlimits }
 func ifSeccomp(a *attempt) bool      { return a.walls.seccomp }
-
-// reachesTerminal says whether the program could open the terminal of the host's
-// session: nothing keeps it from /dev/tty, or it was granted devices.
-func (a *attempt) reachesTerminal() bool { return !ifObjects(a) || a.spec.grants(Device) }
 
 // steps lists everything that happens between fork and exec, in order.
 var steps = []step{
