@@ -24,7 +24,8 @@ type run struct {
 	pid     int    // of the child, or a negated errno
 	failed  int    // the op that ended the program, or -1
 	errno   int
-	pidfd   atomic.Int32 // written by the kernel while the parent sleeps
+	pidfd   atomic.Int32   // written by the kernel before the child runs
+	cut     atomic.Uintptr // the errno of a child that shall not begin
 }
 
 // spawn clones, and carries out the ops in the child.
@@ -68,8 +69,10 @@ func (r *run) word(at operand) uint32 {
 	return *(*uint32)(unsafe.Add(unsafe.Pointer(r.memory), at))
 }
 
-// interrupt ends the child while the parent sleeps.
+// interrupt ends the child while the parent sleeps, or before it begins: either its
+// pidfd is seen here, or the child sees that it is cut.
 func (r *run) interrupt() {
+	r.cut.Store(uintptr(unix.ECANCELED))
 	if fd := r.pidfd.Load(); fd >= 0 {
 		_ = unix.PidfdSendSignal(int(fd), unix.SIGKILL, nil, 0)
 	}

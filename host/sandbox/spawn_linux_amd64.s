@@ -12,6 +12,7 @@
 #define run_failed  48
 #define run_errno   56
 #define run_pidfd   64
+#define run_cut     72
 #define op_call     0
 #define op_result   4
 #define op_args     8
@@ -61,6 +62,9 @@ child:
 	MOVQ	run_ops(BX), R12
 	MOVQ	run_memory(BX), R13
 	XORQ	R15, R15
+	MOVQ	run_cut(BX), AX
+	TESTQ	AX, AX
+	JNE	stop
 next:
 	MOVL	(op_args+0)(R12), AX
 	MOVQ	(R13)(AX*1), DI
