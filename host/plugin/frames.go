@@ -137,10 +137,11 @@ func (c *pacedConn) spend(n int) {
 	}
 }
 
-// Close wakes a Read that waits.
+// Close wakes a Read that waits, after which nothing more can be read.
 func (c *pacedConn) Close() error {
+	err := c.Conn.Close()
 	c.closing.Do(func() { close(c.closed) })
-	return c.Conn.Close()
+	return err
 }
 
 // frameHead is what the header of a frame says.
