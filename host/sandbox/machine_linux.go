@@ -29,7 +29,7 @@ import (
 //
 // The last op of a program is execveat.
 //
-// There are two executors. The raw one (spawn_linux_amd64.s) is a loop of forty
+// There are two executors. The raw one (spawn_linux_*.s) is a loop of forty
 // instructions that runs in a vfork child: it uses no stack, so that the host's
 // is safe, and no Go code, so that the runtime need not know. The shim
 // ([MaybeInit]) is the host's own binary executed again, with the loop in Go; it

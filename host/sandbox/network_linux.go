@@ -58,7 +58,7 @@ func newNetwork() (*os.File, error) {
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 		return nil, err
 	}
-	fd, err := unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	fd, err := threadNetwork()
 	if back := unix.Setns(int(host.Fd()), unix.CLONE_NEWNET); err == nil && back != nil {
 		_ = unix.Close(fd)
 		err = back
@@ -67,6 +67,19 @@ func newNetwork() (*os.File, error) {
 		return nil, err
 	}
 	return os.NewFile(uintptr(fd), "network namespace"), nil
+}
+
+// threadNetwork opens the network namespace of this thread. A socket names it without
+// /proc: entries of a thread there are cleared away when it ends, and whoever waits
+// for the end of the host waits, turning in the kernel, for that.
+func threadNetwork() (int, error) {
+	if s, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0); err == nil {
+		defer func() { _ = unix.Close(s) }()
+		if fd, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(s), unix.SIOCGSKNS, 0); errno == 0 {
+			return int(fd), nil
+		}
+	}
+	return unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 }
 
 // hostNetwork is the host's own network namespace.

@@ -148,11 +148,16 @@ func (s *loaded) step(o *op) (uintptr, unix.Errno) {
 	for i, at := range o.Args {
 		a[i] = uintptr(*(*uint64)(unsafe.Pointer(s.word(at))))
 	}
-	if o.Call == opEqual {
+	switch o.Call {
+	case opEqual:
 		if a[0] == a[1] {
 			return 0, 0
 		}
 		return 0, unix.Errno(a[2])
+	case unix.SYS_CLOSE_RANGE:
+		// Exec closes them. Go ends a process whose poller has lost its descriptors, and
+		// another package may have started it before.
+		a[2] |= unix.CLOSE_RANGE_CLOEXEC
 	}
 	result, _, errno := unix.RawSyscall6(uintptr(o.Call), a[0], a[1], a[2], a[3], a[4], a[5])
 	return result, errno
@@ -169,8 +174,7 @@ func (s *loaded) tell(letter byte, a, b uint32) {
 	_, _ = unix.Write(int(*s.word(s.socket)), binary.NativeEndian.AppendUint32(text, b))
 }
 
-// fdReader reads a descriptor without the runtime's poller, whose own
-// descriptors the program is about to close.
+// fdReader reads a descriptor without the runtime's poller.
 type fdReader int
 
 func (fd fdReader) Read(p []byte) (int, error) {

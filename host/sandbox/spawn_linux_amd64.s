@@ -2,7 +2,7 @@
 
 #include "textflag.h"
 
-// Offsets in type run (spawn_linux_amd64.go) and type op (machine_linux.go).
+// Offsets in type run (spawn_raw_linux.go) and type op (machine_linux.go).
 #define run_flags   0
 #define run_ops     8
 #define run_memory  16

@@ -71,7 +71,7 @@ func TestDocker(t *testing.T) {
 // attackedImage holds the test binary and what there is to be stolen.
 func attackedImage(t *testing.T) string {
 	t.Helper()
-	binary, err := os.ReadFile(guest.Build(t))
+	binary, err := os.ReadFile(guest.Build(t, ""))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,9 +26,13 @@ func TestGuest(t *testing.T) { attackInGuest(t, guest.Machine{}, "root", "user")
 // TestGuestVersion1 is the same with cgroup v1, which is root's alone.
 func TestGuestVersion1(t *testing.T) { attackInGuest(t, guest.Machine{Legacy: true}, "root") }
 
+// TestGuestARM64 is the first on the other architecture of a release: the filter of
+// system calls and what starts a program are made for each.
+func TestGuestARM64(t *testing.T) { attackInGuest(t, guest.Machine{Arch: "arm64"}, "root", "user") }
+
 func attackInGuest(t *testing.T, m guest.Machine, users ...string) {
 	t.Helper()
-	m.Kernel, m.Binary, m.Memory = guest.Kernel(t), guest.Build(t), 1024
+	m.Kernel, m.Binary, m.Memory = guest.Kernel(t, m.Arch), guest.Build(t, m.Arch), 1024
 	m.Timeout = 20 * time.Minute // emulated, and perhaps beside other tests
 	m.Args = []string{"-test.run=^TestInsideGuest$", "-test.v"}
 	result := guest.BootMachine(t, m)

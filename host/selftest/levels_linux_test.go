@@ -112,7 +112,7 @@ func TestAsUser(t *testing.T) {
 	}
 	dir := sharedDir(t)
 	binary := filepath.Join(dir, "selftest.test")
-	copyFile(t, guest.Build(t), binary)
+	copyFile(t, guest.Build(t, ""), binary)
 	home := homeFor(t, dir, nobody)
 	cmd := exec.Command(binary, "-test.v", "-test.run=^(TestTheBestLevelHoldsEverything|TestResidues)$")
 	cmd.Dir, cmd.Env = home, []string{"HOME=" + home, "PATH=/usr/bin:/bin", "ATTACKS=" + os.Getenv("ATTACKS")}

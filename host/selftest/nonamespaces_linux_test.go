@@ -23,7 +23,7 @@ func TestWithoutNamespaces(t *testing.T) {
 	}
 	dir := sharedDir(t)
 	binary := filepath.Join(dir, "selftest.test")
-	copyFile(t, guest.Build(t), binary)
+	copyFile(t, guest.Build(t, ""), binary)
 	uids := []int{0}
 	if os.Geteuid() == 0 { // an ordinary user can map no other
 		uids = append(uids, 1000)

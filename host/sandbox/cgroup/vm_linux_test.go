@@ -40,8 +40,8 @@ func TestGuestVersion1(t *testing.T) {
 
 func inGuest(t *testing.T, m guest.Machine, want []string) {
 	t.Helper()
-	m.Kernel = guest.Kernel(t)
-	m.Binary = guest.Build(t)
+	m.Kernel = guest.Kernel(t, m.Arch)
+	m.Binary = guest.Build(t, m.Arch)
 	m.Args = []string{"-test.run=^Test(Real|Inside)", "-test.v"}
 	result := guest.BootMachine(t, m)
 	wantPassed(t, result.Console, want)

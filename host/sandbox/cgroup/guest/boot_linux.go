@@ -4,6 +4,7 @@ package guest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,11 +20,23 @@ import (
 	"time"
 )
 
-const emulator = "qemu-system-x86_64"
+// emulation is how the machines of an architecture are emulated.
+type emulation struct {
+	program string   // of QEMU
+	pkg     string   // of Debian, that has the program
+	machine []string // arguments
+	console string   // of the kernel
+}
+
+var emulations = map[string]emulation{
+	"amd64": {"qemu-system-x86_64", "qemu-system-x86", []string{"-machine", "pc,accel=tcg"}, "ttyS0"},
+	"arm64": {"qemu-system-aarch64", "qemu-system-arm", []string{"-machine", "virt,gic-version=3,accel=tcg", "-cpu", "cortex-a76"}, "ttyAMA0"},
+}
 
 // Machine is a guest that runs one test binary.
 type Machine struct {
-	Kernel  string        // path of a bzImage
+	Arch    string        // GOARCH of the kernel and the binary; "" is this machine's
+	Kernel  string        // path of a bzImage, or an Image for arm64
 	Binary  string        // path of a static test binary that calls Init
 	Args    []string      // for the binary
 	Legacy  bool          // pids, memory and cpu of cgroup version 1, not 2
@@ -83,7 +96,7 @@ func (m Machine) Run(ctx context.Context, dir string) (*Result, error) {
 		return result, fmt.Errorf("%w within %v: %w", ErrNoResult, timeout, ctx.Err())
 	}
 	if err != nil {
-		return result, fmt.Errorf("%s: %w", emulator, err)
+		return result, fmt.Errorf("%s: %w", emulations[archOr(m.Arch)].program, err)
 	}
 	result.Status, err = status(console)
 	return result, err
@@ -123,9 +136,10 @@ func (m Machine) emulate(ctx context.Context, initramfs string) (string, error) 
 	var console bytes.Buffer
 	// Beside other work an emulated timer is late, which the kernel would take for a
 	// broken one: no_timer_check.
-	cmd := exec.CommandContext(ctx, emulator, "-no-user-config", "-nodefaults", "-no-reboot",
-		"-machine", "pc,accel=tcg", "-m", strconv.Itoa(memory), "-display", "none", "-serial", "stdio",
-		"-kernel", m.Kernel, "-initrd", initramfs, "-append", "console=ttyS0 panic=-1 quiet loglevel=3 no_timer_check")
+	e := emulations[archOr(m.Arch)]
+	args := append([]string{"-no-user-config", "-nodefaults", "-no-reboot"}, e.machine...)
+	cmd := exec.CommandContext(ctx, e.program, append(args, "-m", strconv.Itoa(memory), "-display", "none", "-serial", "stdio",
+		"-kernel", m.Kernel, "-initrd", initramfs, "-append", "console="+e.console+" panic=-1 quiet loglevel=3 no_timer_check")...)
 	cmd.Stdout, cmd.Stderr = &console, &console
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	cmd.WaitDelay = 10 * time.Second
@@ -147,13 +161,16 @@ func status(console string) (int, error) {
 	return strconv.Atoi(found[1])
 }
 
+// archOr is the architecture, or this machine's.
+func archOr(arch string) string { return cmp.Or(arch, runtime.GOARCH) }
+
 // Build compiles the tests of the package whose tests run now into a static
-// binary and returns its path.
-func Build(t testing.TB) string {
+// binary for an architecture, "" for this machine's, and returns its path.
+func Build(t testing.TB, arch string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "tests")
 	cmd := exec.CommandContext(t.Context(), "go", "test", "-c", "-o", path, ".")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOARCH="+archOr(arch))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", cmd, err, out)
 	}

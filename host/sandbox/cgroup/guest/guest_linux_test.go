@@ -46,12 +46,12 @@ func TestNewest(t *testing.T) {
 
 func TestCachedKernel(t *testing.T) {
 	cache := t.TempDir()
-	for _, name := range []string{"vmlinuz-6.1.0-9-cloud-amd64", "vmlinuz-6.1.0-12-cloud-amd64"} {
+	for _, name := range []string{"vmlinuz-6.1.0-9-cloud-amd64", "vmlinuz-6.1.0-12-cloud-amd64", "vmlinuz-6.1.0-13-cloud-arm64"} {
 		if err := os.WriteFile(filepath.Join(cache, name), nil, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	got, err := fetch(t.Context(), cache)
+	got, err := fetch(t.Context(), cache, "amd64")
 	if err != nil || filepath.Base(got) != "vmlinuz-6.1.0-12-cloud-amd64" {
 		t.Errorf("%s, %v", got, err)
 	}
@@ -61,7 +61,7 @@ func TestCachedKernel(t *testing.T) {
 func TestFetchWithoutApt(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	cache := t.TempDir()
-	_, err := fetch(t.Context(), cache)
+	_, err := fetch(t.Context(), cache, "amd64")
 	if err == nil || !strings.Contains(err.Error(), "apt-cache") {
 		t.Errorf("fetch: %v", err)
 	}
@@ -74,7 +74,7 @@ func TestFetchWithoutApt(t *testing.T) {
 func TestTimeout(t *testing.T) {
 	bin := t.TempDir()
 	fake := "#!/bin/sh\necho booting\nexec sleep 600\n"
-	if err := os.WriteFile(filepath.Join(bin, emulator), []byte(fake), 0o755); err != nil {
+	if err := os.WriteFile(filepath.Join(bin, emulations[archOr("")].program), []byte(fake), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
@@ -95,14 +95,14 @@ func TestTimeout(t *testing.T) {
 
 func TestUnwanted(t *testing.T) {
 	t.Setenv(enableKey, "")
-	if got := unwanted(); got == "" {
+	if got := unwanted("amd64"); got == "" {
 		t.Error("a guest without being asked")
 	}
 }
 
 // The smallest guest: this package's tests in a guest see that they are there.
 func TestBoot(t *testing.T) {
-	result := Boot(t, Kernel(t), Build(t), "-test.run=^TestInside$", "-test.v")
+	result := Boot(t, Kernel(t, ""), Build(t, ""), "-test.run=^TestInside$", "-test.v")
 	if !strings.Contains(result.Console, "--- PASS: TestInside") {
 		t.Error("TestInside did not run in the guest")
 	}

@@ -5,7 +5,6 @@ package guest
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -19,21 +18,31 @@ import (
 	"time"
 )
 
-// Variables of the environment.
+// Variables of the environment. For another architecture than this machine's the
+// kernel's has that as its end: BULKHEAD_VM_KERNEL_ARM64.
 const (
 	enableKey = "BULKHEAD_VM_TESTS"
 	kernelKey = "BULKHEAD_VM_KERNEL"
 )
 
-// Kernel returns the path of a kernel for guests, fetching it when it is not in
-// the cache. It skips the test, saying why, when guests were not asked for or
-// cannot be had here.
-func Kernel(t testing.TB) string {
+// kernelKeyOf is the variable that names the kernel of an architecture.
+func kernelKeyOf(arch string) string {
+	if arch == runtime.GOARCH {
+		return kernelKey
+	}
+	return kernelKey + "_" + strings.ToUpper(arch)
+}
+
+// Kernel returns the path of a kernel for guests of an architecture, "" for this
+// machine's, fetching it when it is not in the cache. It skips the test, saying
+// why, when guests were not asked for or cannot be had here.
+func Kernel(t testing.TB, arch string) string {
 	t.Helper()
-	if reason := unwanted(); reason != "" {
+	arch = archOr(arch)
+	if reason := unwanted(arch); reason != "" {
 		t.Skip(reason)
 	}
-	if path := os.Getenv(kernelKey); path != "" {
+	if path := os.Getenv(kernelKeyOf(arch)); path != "" {
 		return path
 	}
 	cache, err := os.UserCacheDir()
@@ -42,33 +51,34 @@ func Kernel(t testing.TB) string {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	path, err := fetch(ctx, filepath.Join(cache, "bulkhead", "guest-kernel"))
+	path, err := fetch(ctx, filepath.Join(cache, "bulkhead", "guest-kernel"), arch)
 	if err != nil {
-		t.Skipf("no kernel for a guest: %v; name one with %s", err, kernelKey)
+		t.Skipf("no kernel for a guest: %v; name one with %s", err, kernelKeyOf(arch))
 	}
 	return path
 }
 
 // unwanted says why there is to be no guest; "" when there is.
-func unwanted() string {
-	_, missing := exec.LookPath(emulator)
+func unwanted(arch string) string {
+	e, known := emulations[arch]
+	_, missing := exec.LookPath(e.program)
 	switch {
 	case testing.Short():
 		return "a guest takes too long for -short"
 	case os.Getenv(enableKey) != "1":
 		return "guests run only with " + enableKey + "=1"
-	case runtime.GOARCH != "amd64":
-		return "guests are for amd64 only"
+	case !known:
+		return "there are no guests for " + arch
 	case missing != nil:
-		return emulator + " is not installed (Debian: qemu-system-x86)"
+		return e.program + " is not installed (Debian: " + e.pkg + ")"
 	}
 	return ""
 }
 
 // fetch returns the newest kernel of the cache or, with an empty cache, that of
 // the package archive.
-func fetch(ctx context.Context, cache string) (string, error) {
-	cached, err := filepath.Glob(filepath.Join(cache, "vmlinuz-*"))
+func fetch(ctx context.Context, cache, arch string) (string, error) {
+	cached, err := filepath.Glob(filepath.Join(cache, "vmlinuz-*-"+arch))
 	if err == nil && len(cached) > 0 {
 		return newest(cached), nil
 	}
@@ -80,7 +90,7 @@ func fetch(ctx context.Context, cache string) (string, error) {
 		return "", err
 	}
 	defer os.RemoveAll(work)
-	found, err := unpack(ctx, work)
+	found, err := unpack(ctx, work, arch)
 	if err != nil {
 		return "", err
 	}
@@ -89,16 +99,20 @@ func fetch(ctx context.Context, cache string) (string, error) {
 }
 
 // unpack downloads the package and takes the kernel out of it.
-func unpack(ctx context.Context, dir string) (string, error) {
-	list, err := output(ctx, dir, "apt-cache", "search", "--names-only", `^linux-image-6\.1\.0-[0-9]+-cloud-amd64$`)
+func unpack(ctx context.Context, dir, arch string) (string, error) {
+	options, err := foreign(ctx, dir, arch)
+	if err != nil {
+		return "", err
+	}
+	list, err := output(ctx, dir, "apt-cache", append(options, "search", "--names-only", `^linux-image-6\.1\.0-[0-9]+-cloud-`+arch+`$`)...)
 	if err != nil {
 		return "", err
 	}
 	names := packageName.FindAllString(list, -1)
 	if len(names) == 0 {
-		return "", errors.New("apt knows no package linux-image-6.1.0-N-cloud-amd64; apt-get update may help")
+		return "", fmt.Errorf("apt knows no package linux-image-6.1.0-N-cloud-%s; apt-get update may help", arch)
 	}
-	if _, err := output(ctx, dir, "apt-get", "download", newest(names)); err != nil {
+	if _, err := output(ctx, dir, "apt-get", append(options, "download", newest(names))...); err != nil {
 		return "", err
 	}
 	packages, err := filepath.Glob(filepath.Join(dir, "*.deb"))
@@ -115,8 +129,28 @@ func unpack(ctx context.Context, dir string) (string, error) {
 	return kernels[0], nil
 }
 
+// foreign are the options with which apt knows the packages of another
+// architecture than this machine's, by lists of its own in the directory: the
+// machine itself need not be told of it.
+func foreign(ctx context.Context, dir, arch string) ([]string, error) {
+	if arch == runtime.GOARCH {
+		return nil, nil
+	}
+	for _, name := range []string{"lists/partial", "archives/partial"} {
+		if err := os.MkdirAll(filepath.Join(dir, "apt", name), 0o755); err != nil {
+			return nil, err
+		}
+	}
+	options := []string{
+		"-oAPT::Architecture=" + arch, "-oAPT::Architectures=" + arch, "-oDir::State=" + filepath.Join(dir, "apt"),
+		"-oDir::State::status=/dev/null", "-oDir::Cache=" + filepath.Join(dir, "apt"),
+	}
+	_, err := output(ctx, dir, "apt-get", append(options, "update")...)
+	return options, err
+}
+
 var (
-	packageName = regexp.MustCompile(`(?m)^linux-image-6\.1\.0-\d+-cloud-amd64`)
+	packageName = regexp.MustCompile(`(?m)^linux-image-6\.1\.0-\d+-cloud-\w+`)
 	revision    = regexp.MustCompile(`6\.1\.0-(\d+)`)
 )
 
@@ -143,7 +177,7 @@ func output(ctx context.Context, dir, name string, args ...string) (string, erro
 	var out, words bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &words
 	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("%s %s: %w: %s", name, args[0], err, strings.TrimSpace(words.String()))
+		return "", fmt.Errorf("%s: %w: %s", strings.Join(append([]string{name}, args...), " "), err, strings.TrimSpace(words.String()))
 	}
 	return out.String(), nil
 }
