@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -204,7 +205,8 @@ func runUUID(id string) string {
 
 func (t *Telemetry) tellLineage(e lineageEvent) {
 	if t.lineage != nil {
-		t.lineage.put(e)
+		body, _ := json.Marshal(e) // it has texts and numbers only
+		t.lineage.put(func(m message) message { return append(m, body...) })
 	}
 }
 
@@ -213,7 +215,7 @@ func (t *Telemetry) openLineage(ctx context.Context) error {
 	if t.config.Lineage == "" {
 		return nil
 	}
-	t.lineage = &queue[lineageEvent]{limit: 256, batch: 1, every: t.config.Limits.Interval, wake: make(chan struct{}, 1)}
+	t.lineage = &queue{limit: 256, batch: 1, every: t.config.Limits.Interval, wake: make(chan struct{}, 1)}
 	open := t.lineageFile
 	if strings.HasPrefix(t.config.Lineage, "http://") || strings.HasPrefix(t.config.Lineage, "https://") {
 		open = t.lineageURL
@@ -239,12 +241,8 @@ func (t *Telemetry) lineageURL() error {
 	}
 	p := &poster{client: t.newClient(), url: u, headers: t.config.LineageHeaders, kind: "application/json", retry: t.config.Limits.Retry, closing: t.stop}
 	t.lineage.lost = t.warner("lineage events", p)
-	t.lineage.send = func(ctx context.Context, events []lineageEvent) (int, error) {
-		body, err := json.Marshal(events[0])
-		if err != nil {
-			return 0, fmt.Errorf("encoding an event: %w", err)
-		}
-		return p.post(ctx, body)
+	t.lineage.send = func(ctx context.Context, event message, _ int) (int, error) {
+		return p.post(ctx, slices.Clone(event))
 	}
 	return nil
 }
@@ -257,12 +255,8 @@ func (t *Telemetry) lineageFile() error {
 		return fmt.Errorf("telemetry.lineage: %s cannot be written: %w", path, err)
 	}
 	t.lineage.lost = t.warner("lineage events", &poster{url: &url.URL{Path: path}})
-	t.lineage.send = func(_ context.Context, events []lineageEvent) (int, error) {
-		line, err := json.Marshal(events[0])
-		if err != nil {
-			return 0, fmt.Errorf("encoding an event: %w", err)
-		}
-		if _, err := file.Write(append(line, '\n')); err != nil {
+	t.lineage.send = func(_ context.Context, event message, _ int) (int, error) {
+		if _, err := file.Write(append(event, '\n')); err != nil {
 			return 0, fmt.Errorf("writing an event: %w", err)
 		}
 		return 0, file.Sync()

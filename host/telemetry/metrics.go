@@ -26,6 +26,8 @@ type instrument struct {
 	labels                       []string
 	// bounds of a histogram, rising.
 	bounds []float64
+	// index is that in instruments.
+	index int
 }
 
 // maxSeries bounds the series of an instrument.
@@ -36,12 +38,12 @@ type labels [4]string
 
 // series has the values of one set of labels.
 type series struct {
+	// sum is the value of a counter or gauge, and of a histogram the sum.
+	sum      float64
+	count    uint64
+	buckets  []uint64
 	values   labels
 	overflow bool
-	// sum is the value of a counter or gauge, and of a histogram the sum.
-	sum     float64
-	count   uint64
-	buckets []uint64
 }
 
 // family has all series of an instrument; beyond is that of what is too much.
@@ -50,23 +52,22 @@ type family struct {
 	beyond *series
 }
 
-// registry keeps all series of all instruments.
+// registry keeps all series of all instruments, in their order.
 type registry struct {
 	start time.Time
 	mu    sync.Mutex
-	all   map[*instrument]*family
+	all   []family
 }
 
 func newRegistry() *registry {
-	return &registry{start: time.Now(), all: map[*instrument]*family{}}
+	return &registry{start: time.Now(), all: make([]family, len(instruments))}
 }
 
 // at finds or makes the series of the values. The lock is held.
 func (r *registry) at(i *instrument, values []string) *series {
-	f := r.all[i]
-	if f == nil {
-		f = &family{series: map[labels]*series{}}
-		r.all[i] = f
+	f := &r.all[i.index]
+	if f.series == nil {
+		f.series = map[labels]*series{}
 	}
 	var key labels
 	copy(key[:], values)
@@ -141,12 +142,11 @@ func (r *registry) snapshots() []snapshot {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var out []snapshot
-	for _, i := range instruments {
-		f := r.all[i]
-		if f == nil {
+	for n, f := range r.all {
+		if f.series == nil {
 			continue
 		}
-		s := snapshot{instrument: i}
+		s := snapshot{instrument: instruments[n]}
 		for _, one := range f.series {
 			s.series = append(s.series, one.copy())
 		}

@@ -96,6 +96,38 @@ func (m *message) attribute(field protowire.Number, key string, value any) {
 	m.end(pair)
 }
 
+// attributeKey is how each KeyValue of a key begins: field 1 with the key, and the
+// tag of field 2, the value.
+func attributeKey(key string) message {
+	var m message
+	m.string(1, key)
+	return protowire.AppendTag(m, 2, protowire.BytesType)
+}
+
+// spanText appends a text to the attributes of a span, which are field 9.
+func (m *message) spanText(key message, v string) {
+	if !utf8.ValidString(v) {
+		v = strings.ToValidUTF8(v, "\uFFFD")
+	}
+	b := m.spanValue(key, sizeField(1, len(v)))
+	*m = protowire.AppendString(protowire.AppendTag(b, 1, protowire.BytesType), v)
+}
+
+// spanNumber appends a number to the attributes of a span.
+func (m *message) spanNumber(key message, v int64) {
+	b := m.spanValue(key, protowire.SizeTag(3)+protowire.SizeVarint(uint64(v)))
+	*m = protowire.AppendVarint(protowire.AppendTag(b, 3, protowire.VarintType), uint64(v))
+}
+
+// spanValue is m with the beginning of an attribute whose value has a size in
+// bytes. Sizes that are known before spare the moves of begin and end: most of a
+// span is attributes.
+func (m *message) spanValue(key message, size int) []byte {
+	b := protowire.AppendTag(*m, 9, protowire.BytesType)
+	b = protowire.AppendVarint(b, uint64(len(key)+protowire.SizeBytes(size)))
+	return protowire.AppendVarint(append(b, key...), uint64(size))
+}
+
 // newResource describes this process, by the conventions for resources. Host
 // and user are not named.
 func newResource(version string) message {
@@ -115,29 +147,26 @@ var scope = func() message {
 	return m
 }()
 
-// request appends an export request whose items, spans or metrics of one scope,
-// are appended by items as field 2.
-func (m *message) request(resource message, items func()) {
-	outer := m.begin(1)
+// request makes an export request of items, spans or metrics of one scope, each
+// of which is a field 2.
+func request(resource, items message) message {
+	inner := sizeField(1, len(scope)) + len(items)
+	size := sizeField(1, len(resource)) + sizeField(2, inner)
+	m := make(message, 0, sizeField(1, size))
+	m = protowire.AppendVarint(protowire.AppendTag(m, 1, protowire.BytesType), uint64(size))
 	m.bytes(1, resource)
-	inner := m.begin(2)
+	m = protowire.AppendVarint(protowire.AppendTag(m, 2, protowire.BytesType), uint64(inner))
 	m.bytes(1, scope)
-	items()
-	m.end(inner)
-	m.end(outer)
+	return append(m, items...)
 }
 
-// encodeSpans appends an ExportTraceServiceRequest to m.
-func encodeSpans(m message, resource message, spans []span) message {
-	m.request(resource, func() {
-		for i := range spans {
-			spans[i].encode(&m)
-		}
-	})
-	return m
+// sizeField is what a field of bytes takes with its tag and length.
+func sizeField(field protowire.Number, size int) int {
+	return protowire.SizeTag(field) + protowire.SizeBytes(size)
 }
 
-func (s *span) encode(m *message) {
+// encode appends the span as an item of a request.
+func (s *span) encode(m message) message {
 	at := m.begin(2)
 	m.bytes(1, s.trace[:])
 	m.bytes(2, s.span[:])
@@ -150,16 +179,17 @@ func (s *span) encode(m *message) {
 	m.time(8, s.end)
 	for i, v := range s.texts {
 		if v != "" {
-			m.attribute(9, textKeys[i], v)
+			m.spanText(textKeys[i], v)
 		}
 	}
 	for i, v := range s.numbers {
 		if v != 0 {
-			m.attribute(9, numberKeys[i], v)
+			m.spanNumber(numberKeys[i], v)
 		}
 	}
-	s.encodeFailure(m)
+	s.encodeFailure(&m)
 	m.end(at)
+	return m
 }
 
 // encodeFailure appends an event and the status ERROR, if there is a failure.
@@ -182,12 +212,10 @@ func (s *span) encodeFailure(m *message) {
 // encodeMetrics makes an ExportMetricsServiceRequest.
 func encodeMetrics(resource message, families []snapshot, start, now time.Time) message {
 	var m message
-	m.request(resource, func() {
-		for _, f := range families {
-			f.encode(&m, start, now)
-		}
-	})
-	return m
+	for _, f := range families {
+		f.encode(&m, start, now)
+	}
+	return request(resource, m)
 }
 
 // Temporality and the field numbers of the kinds of metrics.

@@ -20,7 +20,7 @@ import (
 func decodedSpan(t testing.TB, s *span) *tracerpc.ExportTraceServiceRequest {
 	t.Helper()
 	var out tracerpc.ExportTraceServiceRequest
-	if err := proto.Unmarshal(encodeSpans(nil, newResource("v"), []span{*s}), &out); err != nil {
+	if err := proto.Unmarshal(request(newResource("v"), s.encode(nil)), &out); err != nil {
 		t.Fatal(err)
 	}
 	return &out

@@ -171,9 +171,9 @@ func newMeter(b *testing.B, source Kernels, rows, times int) *meter {
 	m := &meter{b: b, tm: tm, sent: make(chan int, 64), source: source, run: tm.Start(RunStart{Pipeline: "p"})}
 	m.open, m.in = table(rows, times)
 	send := tm.spans.send
-	tm.spans.send = func(ctx context.Context, batch []span) (int, error) {
-		defer func() { m.sent <- len(batch) }()
-		return send(ctx, batch)
+	tm.spans.send = func(ctx context.Context, spans message, n int) (int, error) {
+		defer func() { m.sent <- n }()
+		return send(ctx, spans, n)
 	}
 	return m
 }

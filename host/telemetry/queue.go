@@ -14,27 +14,36 @@ import (
 var errFull = errors.New("the queue is full, since the receiver is slower than the run")
 
 // queue keeps items until they are sent, a batch at a time, by one goroutine.
-// To put one never waits.
-type queue[T any] struct {
+// To put one never waits. An item is kept as it is sent, in bytes: nothing that
+// the collector of garbage has to look through, and written while it is in the
+// processor's cache.
+type queue struct {
 	limit, batch int
 	every        time.Duration
-	// send returns how many of the batch the receiver refused. With an error
-	// all of it is lost.
-	send func(ctx context.Context, batch []T) (refused int, err error)
+	// send sends a batch of n items, which is not its own afterwards, and returns
+	// how many of them the receiver refused. With an error all of it is lost.
+	send func(ctx context.Context, items message, n int) (refused int, err error)
 	// lost is told of losses, from any goroutine.
 	lost func(n int, err error)
 	wake chan struct{}
 
 	mu sync.Mutex
-	// batches wait, n items in all; only the last may have room. spare is one
-	// that was sent, for the next.
-	batches [][]T
+	// batches wait, n items in all; only the last may have room. spare is the
+	// memory of one that was sent, for the next.
+	batches []batch
 	n       int
-	spare   []T
+	spare   message
 	total   Counts
 }
 
-func (q *queue[T]) put(item T) {
+// batch is n items, one after the other.
+type batch struct {
+	items message
+	n     int
+}
+
+// put appends an item by a function that appends it.
+func (q *queue) put(item func(message) message) {
 	q.mu.Lock()
 	if q.n >= q.limit {
 		q.total.Dropped++
@@ -42,7 +51,9 @@ func (q *queue[T]) put(item T) {
 		q.lost(1, errFull)
 		return
 	}
-	q.add(item)
+	last := q.last()
+	last.items = item(last.items)
+	last.n++
 	q.n++
 	full := q.n >= q.batch
 	q.mu.Unlock()
@@ -54,20 +65,18 @@ func (q *queue[T]) put(item T) {
 	}
 }
 
-// add appends to the last batch, or begins one. The lock is held.
-func (q *queue[T]) add(item T) {
-	last := len(q.batches) - 1
-	if last < 0 || len(q.batches[last]) == q.batch {
-		if q.spare == nil {
-			q.spare = make([]T, 0, q.batch)
-		}
-		q.batches, q.spare, last = append(q.batches, q.spare), nil, last+1
+// last is the last batch, or a new one. The lock is held.
+func (q *queue) last() *batch {
+	n := len(q.batches)
+	if n == 0 || q.batches[n-1].n == q.batch {
+		q.batches, q.spare = append(q.batches, batch{items: q.spare}), nil
+		n++
 	}
-	q.batches[last] = append(q.batches[last], item)
+	return &q.batches[n-1]
 }
 
 // run sends until stop is closed, then what is left, or until ctx ends.
-func (q *queue[T]) run(ctx context.Context, stop <-chan struct{}) {
+func (q *queue) run(ctx context.Context, stop <-chan struct{}) {
 	tick := time.NewTicker(q.every)
 	defer tick.Stop()
 	for {
@@ -83,13 +92,13 @@ func (q *queue[T]) run(ctx context.Context, stop <-chan struct{}) {
 	}
 }
 
-func (q *queue[T]) flush(ctx context.Context) {
-	for batch := q.take(); len(batch) > 0; batch = q.take() {
-		refused, err := q.send(ctx, batch)
+func (q *queue) flush(ctx context.Context) {
+	for b := q.take(); b.n > 0; b = q.take() {
+		refused, err := q.send(ctx, b.items, b.n)
 		if err != nil {
-			refused = len(batch)
+			refused = b.n
 		}
-		q.sent(batch, refused)
+		q.sent(b, refused)
 		if refused > 0 {
 			if err == nil {
 				err = errors.New("the receiver refused a part of them")
@@ -100,29 +109,28 @@ func (q *queue[T]) flush(ctx context.Context) {
 }
 
 // take gives the first batch, which is nobody else's until it is sent.
-func (q *queue[T]) take() []T {
+func (q *queue) take() batch {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if len(q.batches) == 0 {
-		return nil
+		return batch{}
 	}
-	batch := q.batches[0]
+	b := q.batches[0]
 	q.batches = slices.Delete(q.batches, 0, 1)
-	q.n -= len(batch)
-	return batch
+	q.n -= b.n
+	return b
 }
 
-// sent counts a batch and keeps its room.
-func (q *queue[T]) sent(batch []T, refused int) {
+// sent counts a batch and keeps its memory.
+func (q *queue) sent(b batch, refused int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.total.Delivered += len(batch) - refused
+	q.total.Delivered += b.n - refused
 	q.total.Dropped += refused
-	clear(batch)
-	q.spare = batch[:0]
+	q.spare = b.items[:0]
 }
 
-func (q *queue[T]) counts() Counts {
+func (q *queue) counts() Counts {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	c := q.total

@@ -5,6 +5,7 @@ package telemetry
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -12,12 +13,15 @@ import (
 )
 
 // gathering is a queue that keeps what it sends.
-func gathering(limit, batch int, every time.Duration) (*queue[int], *[][]int, *[]error) {
-	var sent [][]int
+func gathering(limit, batch int, every time.Duration) (*queue, *[]string, *[]error) {
+	var sent []string
 	var losses []error
-	q := &queue[int]{limit: limit, batch: batch, every: every, wake: make(chan struct{}, 1)}
-	q.send = func(_ context.Context, b []int) (int, error) {
-		sent = append(sent, slices.Clone(b))
+	q := &queue{limit: limit, batch: batch, every: every, wake: make(chan struct{}, 1)}
+	q.send = func(_ context.Context, items message, n int) (int, error) {
+		if len(items) != n {
+			sent = append(sent, fmt.Sprintf("%d items in %q", n, items))
+		}
+		sent = append(sent, string(items))
 		return 0, nil
 	}
 	q.lost = func(n int, err error) {
@@ -28,13 +32,18 @@ func gathering(limit, batch int, every time.Duration) (*queue[int], *[][]int, *[
 	return q, &sent, &losses
 }
 
+// digit is an item of one byte.
+func digit(i int) func(message) message {
+	return func(m message) message { return append(m, byte('0'+i)) }
+}
+
 func TestQueueSendsInOrderAndInBatches(t *testing.T) {
 	q, sent, _ := gathering(100, 4, time.Hour)
 	for i := range 10 {
-		q.put(i)
+		q.put(digit(i))
 	}
 	q.flush(t.Context())
-	if len(*sent) != 3 || !slices.Equal(slices.Concat(*sent...), []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}) {
+	if !slices.Equal(*sent, []string{"0123", "4567", "89"}) {
 		t.Errorf("sent %v", *sent)
 	}
 	if q.counts() != (Counts{Delivered: 10}) || len(q.batches) != 0 {
@@ -45,7 +54,7 @@ func TestQueueSendsInOrderAndInBatches(t *testing.T) {
 func TestQueueIsBounded(t *testing.T) {
 	q, sent, losses := gathering(3, 10, time.Hour)
 	for i := range 8 {
-		q.put(i)
+		q.put(digit(i))
 	}
 	if len(*losses) != 5 || !errors.Is((*losses)[0], errFull) {
 		t.Errorf("losses %v", *losses)
@@ -54,7 +63,7 @@ func TestQueueIsBounded(t *testing.T) {
 		t.Errorf("counts %+v", q.counts())
 	}
 	q.flush(t.Context())
-	if !slices.Equal((*sent)[0], []int{0, 1, 2}) || q.counts() != (Counts{Delivered: 3, Dropped: 5}) {
+	if !slices.Equal(*sent, []string{"012"}) || q.counts() != (Counts{Delivered: 3, Dropped: 5}) {
 		t.Errorf("sent %v, counts %+v", *sent, q.counts())
 	}
 }
@@ -65,13 +74,13 @@ func TestQueueCountsRefusals(t *testing.T) {
 		refused int
 		err     error
 	}{{1, nil}, {0, errors.New("gone")}, {0, nil}}
-	q.send = func(context.Context, []int) (int, error) {
+	q.send = func(context.Context, message, int) (int, error) {
 		a := answers[0]
 		answers = answers[1:]
 		return a.refused, a.err
 	}
 	for i := range 12 {
-		q.put(i)
+		q.put(digit(i))
 	}
 	q.flush(t.Context())
 	if q.counts() != (Counts{Delivered: 3 + 4, Dropped: 1 + 4}) || len(*losses) != 5 {
@@ -89,11 +98,11 @@ func TestQueueRuns(t *testing.T) {
 		defer mu.Unlock()
 		return total
 	}
-	q := &queue[int]{limit: 100, batch: 4, every: time.Hour, wake: make(chan struct{}, 1), lost: func(int, error) {}}
-	q.send = func(_ context.Context, b []int) (int, error) {
+	q := &queue{limit: 100, batch: 4, every: time.Hour, wake: make(chan struct{}, 1), lost: func(int, error) {}}
+	q.send = func(_ context.Context, _ message, n int) (int, error) {
 		mu.Lock()
 		defer mu.Unlock()
-		total += len(b)
+		total += n
 		return 0, nil
 	}
 	stop, done := make(chan struct{}), make(chan struct{})
@@ -102,14 +111,14 @@ func TestQueueRuns(t *testing.T) {
 		q.run(t.Context(), stop)
 	}()
 	for i := range 4 {
-		q.put(i)
+		q.put(digit(i))
 	}
 	for at := time.Now(); seen() < 4; time.Sleep(time.Millisecond) {
 		if time.Since(at) > time.Minute {
 			t.Fatal("a full batch waits")
 		}
 	}
-	q.put(5)
+	q.put(digit(5))
 	close(stop)
 	<-done
 	if seen() != 5 {

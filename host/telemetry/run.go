@@ -82,10 +82,10 @@ func (t *Telemetry) begin(parent spanContext, name string, kind int) span {
 	return span{spanContext: parent.under(), parent: parent.span, name: name, kind: kind, start: time.Now()}
 }
 
-// send queues a span that has ended, once.
+// send queues a span that has ended.
 func (t *Telemetry) send(s *span) {
 	if t.spans != nil {
-		t.spans.put(*s)
+		t.spans.put(s.encode)
 	}
 }
 

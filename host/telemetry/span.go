@@ -113,23 +113,21 @@ const (
 )
 
 var (
-	textKeys = [texts]string{
-		rpcSystem: "rpc.system.name", rpcMethod: "rpc.method", rpcStatus: "rpc.response.status_code", serverAddress: "server.address",
-		pipelineName: "bulkhead.pipeline", runID: "bulkhead.run.id", runStatus: "bulkhead.run.status",
-		nodeName: "bulkhead.node", nodeUse: "bulkhead.node.use", nodeKind: "bulkhead.node.kind", nodeStatus: "bulkhead.node.status", nodeCache: "bulkhead.node.cache",
-		pluginName: "bulkhead.plugin", kernelName: "bulkhead.kernel", outcome: "bulkhead.outcome", reason: "bulkhead.reason", errorType: "error.type",
+	textKeys = [texts]message{
+		rpcSystem: attributeKey("rpc.system.name"), rpcMethod: attributeKey("rpc.method"), rpcStatus: attributeKey("rpc.response.status_code"), serverAddress: attributeKey("server.address"),
+		pipelineName: attributeKey("bulkhead.pipeline"), runID: attributeKey("bulkhead.run.id"), runStatus: attributeKey("bulkhead.run.status"),
+		nodeName: attributeKey("bulkhead.node"), nodeUse: attributeKey("bulkhead.node.use"), nodeKind: attributeKey("bulkhead.node.kind"), nodeStatus: attributeKey("bulkhead.node.status"), nodeCache: attributeKey("bulkhead.node.cache"),
+		pluginName: attributeKey("bulkhead.plugin"), kernelName: attributeKey("bulkhead.kernel"), outcome: attributeKey("bulkhead.outcome"), reason: attributeKey("bulkhead.reason"), errorType: attributeKey("error.type"),
 	}
-	numberKeys = [numbers]string{
-		fused: "bulkhead.fused", attempts: "bulkhead.node.attempts",
-		rowsIn: "bulkhead.rows.in", rowsOut: "bulkhead.rows.out", rowsDropped: "bulkhead.rows.dropped", rowsRejected: "bulkhead.rows.rejected",
-		bytesIn: "bulkhead.bytes.in", bytesOut: "bulkhead.bytes.out", batchesIn: "bulkhead.batches.in", batchesOut: "bulkhead.batches.out",
-		cpuTime: "bulkhead.cpu_ns", memoryPeak: "bulkhead.memory.peak",
+	numberKeys = [numbers]message{
+		fused: attributeKey("bulkhead.fused"), attempts: attributeKey("bulkhead.node.attempts"),
+		rowsIn: attributeKey("bulkhead.rows.in"), rowsOut: attributeKey("bulkhead.rows.out"), rowsDropped: attributeKey("bulkhead.rows.dropped"), rowsRejected: attributeKey("bulkhead.rows.rejected"),
+		bytesIn: attributeKey("bulkhead.bytes.in"), bytesOut: attributeKey("bulkhead.bytes.out"), batchesIn: attributeKey("bulkhead.batches.in"), batchesOut: attributeKey("bulkhead.batches.out"),
+		cpuTime: attributeKey("bulkhead.cpu_ns"), memoryPeak: attributeKey("bulkhead.memory.peak"),
 	}
 )
 
-// span is a stretch of work. It is a value of one size for all kinds, which the
-// run fills in place and the queue copies: nothing is encoded or allocated on
-// the time of the run. Texts that are empty and numbers that are zero say
+// span is a stretch of work. Texts that are empty and numbers that are zero say
 // nothing and are left out.
 type span struct {
 	spanContext

@@ -41,9 +41,8 @@
 //
 // # What a run waits for
 //
-// Nothing: what is to be sent goes to a bounded queue as it is, is encoded when a
-// batch is full or its time has come, and what does not fit is dropped and
-// counted. BenchmarkOverhead tells what that takes of the process. A receiver
+// Nothing: what is to be sent is encoded into a bounded queue, goes when a batch is
+// full or its time has come, and what does not fit is dropped and counted. BenchmarkOverhead tells what that takes of the process. A receiver
 // that fails is tried again with growing pauses. Close sends the rest within Limits.Close. The first loss of a kind is
 // logged, later ones are counted; see Summary.
 package telemetry
@@ -129,8 +128,8 @@ type Telemetry struct {
 	config  Config
 	parent  spanContext
 	metrics *registry
-	spans   *queue[span]
-	lineage *queue[lineageEvent]
+	spans   *queue
+	lineage *queue
 	server  *server
 	push    *pusher
 
@@ -182,12 +181,9 @@ func (t *Telemetry) openOTLP(ctx context.Context) error {
 	client := t.newClient()
 	resource := newResource(t.config.Version)
 	traces := &poster{client: client, url: base.JoinPath("v1", "traces"), headers: t.config.Headers, kind: "application/x-protobuf", retry: t.config.Limits.Retry, closing: t.stop, near: loopback(base.Hostname())}
-	size := 0
-	t.spans = &queue[span]{limit: t.config.Limits.Queue, batch: t.config.Limits.Batch, every: t.config.Limits.Interval, wake: make(chan struct{}, 1),
-		send: func(ctx context.Context, batch []span) (int, error) {
-			body := encodeSpans(make(message, 0, size), resource, batch)
-			size = len(body)
-			return traces.post(ctx, body)
+	t.spans = &queue{limit: t.config.Limits.Queue, batch: t.config.Limits.Batch, every: t.config.Limits.Interval, wake: make(chan struct{}, 1),
+		send: func(ctx context.Context, spans message, _ int) (int, error) {
+			return traces.post(ctx, request(resource, spans))
 		}, lost: t.warner("spans", traces)}
 	t.background(func() { t.spans.run(ctx, t.stop) })
 	metrics := *traces
