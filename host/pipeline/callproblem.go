@@ -32,7 +32,7 @@ func callProblem(node string, err error) *Problem {
 		return fullProblem(node, e)
 	}
 	if e, ok := errors.AsType[*edge.SpillError](err); ok {
-		return problemf(node, "Table that cannot be kept", "%v. Free the disk, or give another directory for temporary files.", e.Err).because(err)
+		return problemf(node, "Table that cannot be kept", "%v. Free the disk, or have the cache on another one, beside which such tables go (XDG_CACHE_HOME).", e.Err).because(err)
 	}
 	if e, ok := errors.AsType[*tablefile.DamageError](err); ok {
 		return problemf(node, "Stored table that is damaged", "%v. Run the pipeline again: it is made anew.", e).because(err)

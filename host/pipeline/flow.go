@@ -22,7 +22,7 @@ type flow struct {
 	edge edge.Edge
 	// table can be read again and again: it is complete.
 	table Table
-	// shared is the digest of a complete kept table.
+	// shared is the digest of a kept table, known when somebody came to its end.
 	shared *dataplane.Shared
 	// pool is the memory of a stream, nil where it is ordinary memory.
 	pool *dataplane.Pool
@@ -58,7 +58,7 @@ func (r *runner) renew(f *flow) {
 		f.edge, f.pool = edge.NewRing(r.options.EdgeBytes, r.options.EdgeRows), r.pool(f.node)
 	case EdgeKept:
 		kept := edge.NewKept(r.ledger, r.spillOf(f.node))
-		f.edge, f.shared = kept, &dataplane.Shared{Again: kept.Batches(context.Background())}
+		f.edge, f.shared = kept, &dataplane.Shared{Again: kept.Batches(r.ctx)}
 	}
 }
 
@@ -157,12 +157,9 @@ func (r *runner) feed(u *unit) *feed {
 	if u.place == 0 {
 		u.segment.position = r.position(n.input)
 	}
-	in := &feed{position: u.segment.position, from: f, table: f.table, edge: f.edge, pool: f.pool, limits: r.plan.batch, rows: n.input.rows}
+	in := &feed{position: u.segment.position, from: f, table: f.table, edge: f.edge, shared: f.shared, pool: f.pool, limits: r.plan.batch, rows: n.input.rows}
 	if f.table != nil {
 		in.rows = f.table.Rows()
-	}
-	if f.complete {
-		in.shared = f.shared
 	}
 	if n.Arm != nil {
 		in.arm = &armRows{arm: n.Arm}

@@ -123,17 +123,13 @@ func journalOf(o killOrder) *sink.Journal {
 }
 
 // promised is Options.Together of a journal.
-func promised(j *sink.Journal, run string) func([]SinkWriter) (func() error, error) {
-	return func(writers []SinkWriter) (func() error, error) {
+func promised(j *sink.Journal, run string) func([]SinkWriter) (Promise, error) {
+	return func(writers []SinkWriter) (Promise, error) {
 		var sinks []*sink.Sink
 		for _, w := range writers {
 			sinks = append(sinks, w.(fileSink).Sink)
 		}
-		together, err := j.Begin(run, sinks...)
-		if err != nil {
-			return nil, err
-		}
-		return together.End, nil
+		return j.Begin(run, sinks...)
 	}
 }
 

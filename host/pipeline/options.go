@@ -60,8 +60,8 @@ type Options struct {
 	// Together promises, in a way that outlasts this process, that the new versions of
 	// all sinks of a run appear. It is called when each of them is prepared and none is
 	// committed, if there are several, or one and side effects that could be taken
-	// back. The function that it returns is called when they are. Nil promises nothing.
-	Together func(sinks []SinkWriter) (end func() error, err error)
+	// back. Nil promises nothing.
+	Together func(sinks []SinkWriter) (Promise, error)
 
 	// Effects keeps what nodes do outside of their outputs, so that another process
 	// can take it back; nil keeps it in this one.

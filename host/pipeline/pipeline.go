@@ -104,7 +104,8 @@
 // Sinks are put in their place at the end, when every node that had to succeed
 // has: all of them are brought to disk first, and then renamed. Before that
 // nobody sees them. Options.Together covers the time between the first rename and
-// the last, and Options.Effects keeps what nodes did outside of their outputs for
+// the last, for a death of this process and for a rename that fails, and
+// Options.Effects keeps what nodes did outside of their outputs for
 // the case that this process does not live to take it back.
 //
 // # Time

@@ -16,9 +16,9 @@ type openSink struct {
 	writer SinkWriter
 }
 
-// commit puts all sinks in place: first each of them is brought to disk, then all
-// are promised, then each is renamed, in the order of the pipeline. A sink that
-// cannot be ends this, and what was renamed before it stays: each file is whole.
+// commit puts all sinks in place, or none: first each of them is brought to disk, then
+// all are promised, then each is renamed, in the order of the pipeline. When one cannot
+// be, those before it are put back.
 func (r *runner) commit() {
 	ctx := context.WithoutCancel(r.ctx)
 	slices.SortFunc(r.sinks, func(a, b openSink) int { return a.node.index - b.node.index })
@@ -28,57 +28,78 @@ func (r *runner) commit() {
 			return
 		}
 	}
-	end := r.promise()
-	defer end()
-	for len(r.sinks) > 0 {
-		s := r.sinks[0]
+	promise := r.promise()
+	for _, s := range r.sinks {
 		var written Written
 		err := r.step("committing "+s.node.Name, func() (err error) {
 			written, err = s.writer.Commit()
 			return err
 		})
 		if err != nil {
+			r.putBack(promise)
+			r.sinks = r.sinks[len(r.result.Sinks):]
 			r.sinkFailed(s.node, err)
 			return
 		}
-		r.sinks = r.sinks[1:]
 		written.Node = s.node.Name
 		r.result.Sinks = append(r.result.Sinks, written)
 	}
 	if len(r.undos) > 0 {
 		r.noteEffect(r.undos[0].node, Effects.Stay)
 	}
+	if promise != nil {
+		r.warnOfSinks(apart, r.step("ending the promise", promise.End))
+	}
+	r.sinks = nil
 }
 
 // promise makes the new versions of all sinks appear, whatever becomes of this
-// process, and returns what ends that. When it cannot, that is a warning.
-func (r *runner) promise() (end func()) {
+// process. When it cannot, that is a warning.
+func (r *runner) promise() Promise {
 	if r.options.Together == nil || len(r.sinks) == 0 || len(r.sinks) == 1 && len(r.undos) == 0 {
-		return func() {}
+		return nil
 	}
 	var writers []SinkWriter
 	for _, s := range r.sinks {
 		writers = append(writers, s.writer)
 	}
-	first, done := r.of(r.sinks[0].node), func() error { return nil }
-	warn := func(err error) {
-		p := problemf(first.Name, "Files that may not appear together", "If the host dies while it puts them in place, some may be new and others old: %v.", err).because(err)
-		p.Severity = SeverityWarning
-		first.Problems = append(first.Problems, p)
-	}
+	var made Promise
 	err := r.step("promising the sinks", func() (err error) {
-		done, err = r.options.Together(writers)
+		made, err = r.options.Together(writers)
 		return err
 	})
 	if err != nil {
-		warn(err)
-		return func() {}
+		r.warnOfSinks(apart, err)
+		return nil
 	}
-	return func() {
-		if err := r.step("ending the promise", done); err != nil {
-			warn(err)
-		}
+	return made
+}
+
+// apart is what is wrong with sinks that were not promised.
+const apart = "Files that may not appear together"
+
+// warnOfSinks tells of an error beside the sinks.
+func (r *runner) warnOfSinks(summary string, err error) {
+	if err == nil {
+		return
 	}
+	first := r.of(r.sinks[0].node)
+	p := problemf(first.Name, summary, "Some of them may be new and others old when the host dies in between, or cannot put all of them in place: %v.", err).because(err)
+	p.Severity = SeverityWarning
+	first.Problems = append(first.Problems, p)
+}
+
+// putBack takes the sinks out of their places. Where it cannot, they stay in the
+// result.
+func (r *runner) putBack(made Promise) {
+	if made == nil {
+		return
+	}
+	if err := r.step("putting the sinks back", made.Undo); err != nil {
+		r.warnOfSinks("Files that could not be put back", err)
+		return
+	}
+	r.result.Sinks = nil
 }
 
 // step does one thing that is seen outside of the run.

@@ -4,6 +4,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -103,6 +104,79 @@ func TestSharedDigestsAreThoseOfTheRows(t *testing.T) {
 			t.Errorf("%s of %s: %+v, want %+v", r.Method, r.Node, r.Account, want.Account)
 		}
 	}
+}
+
+// inputs notes the shared inputs of all calls.
+type inputs struct {
+	Kernels
+	mu   sync.Mutex
+	seen map[string]*dataplane.Shared // by node and call
+}
+
+func (i *inputs) Open(ctx context.Context, plugin string) (dataplane.Kernel, error) {
+	k, err := i.Kernels.Open(ctx, plugin)
+	return inputsKernel{k, i}, err
+}
+
+func (i *inputs) note(call string, o dataplane.Open) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.seen[o.Node+" "+call] = o.Input
+}
+
+type inputsKernel struct {
+	dataplane.Kernel
+	to *inputs
+}
+
+func (k inputsKernel) Fit(ctx context.Context, o dataplane.Open, in dataplane.Batches, p func(dataplane.Progress)) ([]byte, *dataplane.Outcome, error) {
+	k.to.note("fit", o)
+	return k.Kernel.Fit(ctx, o, in, p)
+}
+
+func (k inputsKernel) Transform(ctx context.Context, o dataplane.Open, state []byte, in dataplane.Batches, out dataplane.Output) (*dataplane.Outcome, error) {
+	k.to.note("transform", o)
+	return k.Kernel.Transform(ctx, o, state, in, out)
+}
+
+// TestATableIsSharedWhileItIsMade: a node that begins before its input is complete
+// hashes it once, for its fit, and not again for its transform.
+func TestATableIsSharedWhileItIsMade(t *testing.T) {
+	to := &inputs{Kernels: newFleet(t), seen: map[string]*dataplane.Shared{}}
+	plan := mustPlan(t, to, rowsNode(t, 200_000), step("first", "scale", "rows"), step("second", "scale", "first"))
+	result, err := Run(context.Background(), plan, to, Events{}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	result.Close()
+	if fit := to.seen["second fit"]; fit == nil || fit != to.seen["second transform"] {
+		t.Errorf("shared: %v", to.seen)
+	}
+}
+
+// TestNobodyHashesForACancelledRun: the digest of what was sent before is not worth the
+// time that a user waits after Ctrl-C.
+func TestNobodyHashesForACancelledRun(t *testing.T) {
+	to := &inputs{Kernels: newFleet(t), seen: map[string]*dataplane.Shared{}}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	plan := mustPlan(t, to, rowsNode(t, 4), step("first", "scale", "rows"), step("second", "scale", "first"))
+	result, err := Run(ctx, plan, to, Events{CallStarted: func(node, call string, _ int) {
+		if node == "second" && call == "transform" {
+			cancel()
+		}
+	}}, Options{})
+	if err == nil {
+		t.Fatal("no error")
+	}
+	result.Close()
+	for _, err := range to.seen["second fit"].Again {
+		if errors.Is(err, context.Canceled) {
+			return
+		}
+		t.Errorf("error %v", err)
+	}
+	t.Error("the table can be read")
 }
 
 func TestEveryAttemptIsRecorded(t *testing.T) {

@@ -44,7 +44,7 @@ func (o Options) spill() edge.Spill {
 		if err != nil {
 			return nil, err
 		}
-		w, err := tablefile.Create(f.File, schema)
+		w, err := tablefile.Spill(f.File, schema)
 		if err != nil {
 			return nil, errors.Join(err, f.Close())
 		}

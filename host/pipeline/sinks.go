@@ -29,6 +29,15 @@ type SinkWriter interface {
 	Abort() error
 }
 
+// Promise is that of Options.Together.
+type Promise interface {
+	// End is called when all sinks are committed.
+	End() error
+	// Undo is called when one cannot be: it puts back what was there before the others
+	// were.
+	Undo() error
+}
+
 // Written is what a sink has put in place.
 type Written struct {
 	Node   string `json:"node"`

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -94,40 +95,81 @@ func oldSinks(t *testing.T) string {
 	return dir
 }
 
-// TestNoSinkIsPlacedBeforeAllCanBe fails a run at each step.
-func TestNoSinkIsPlacedBeforeAllCanBe(t *testing.T) {
-	for step, want := range map[string]string{
-		"creating two": "one.csv old, two.csv old", "preparing one": "one.csv old, two.csv old", "preparing two": "one.csv old, two.csv old",
-		"committing one": "one.csv old, two.csv old", "committing two": "one.csv new, two.csv old",
-	} {
+// failing is a failpoint for some steps.
+func failing(steps ...string) func(string) error {
+	return func(step string) error {
+		if slices.Contains(steps, step) {
+			return errTest
+		}
+		return nil
+	}
+}
+
+// TestSinksAreAllOrNone fails a run at each step.
+func TestSinksAreAllOrNone(t *testing.T) {
+	for _, step := range []string{"creating two", "preparing one", "preparing two", "committing one", "committing two"} {
 		dir := oldSinks(t)
-		result, err := labRun(t, &lab{}, Options{fail: func(s string) error {
-			if s == step {
-				return errTest
-			}
-			return nil
-		}}, sunk(t, dir)...)
-		if !errors.Is(err, errTest) || result.Status != Failed || left(t, dir) != want {
+		o := Options{Together: promised(sink.OpenJournal(t.TempDir()), "run"), fail: failing(step)}
+		result, err := labRun(t, &lab{}, o, sunk(t, dir)...)
+		if !errors.Is(err, errTest) || result.Status != Failed || len(result.Sinks) > 0 || left(t, dir) != "one.csv old, two.csv old" {
 			t.Errorf("%s: %s, status %s, error %v", step, left(t, dir), result.Status, err)
 		}
-		// A sink is ok when it is in place, and the other one has failed or waited.
 		one, two := result.Node("one").Status, result.Node("two").Status
-		if (one == OK) != strings.Contains(want, "one.csv new") || two == OK || one != OK && one != Failed && two != Failed {
+		if one == OK || two == OK || one != Failed && two != Failed {
 			t.Errorf("%s: one is %s, two is %s", step, one, two)
-		}
-		if step == "committing two" && !strings.Contains(err.Error(), "one.csv; the other files are what they were") {
-			t.Errorf("error %v", err)
 		}
 	}
 }
+
+// TestSinksThatCannotBePutBack are told: without a promise, or when it is not kept.
+func TestSinksThatCannotBePutBack(t *testing.T) {
+	for warnings, o := range []Options{
+		{fail: failing("committing two")},
+		{fail: failing("committing two", "putting the sinks back"), Together: promised(sink.OpenJournal(t.TempDir()), "run")},
+	} {
+		dir := oldSinks(t)
+		result, err := labRun(t, &lab{}, o, sunk(t, dir)...)
+		if !errors.Is(err, errTest) || !strings.Contains(err.Error(), "one.csv; the other files are what they were") || !strings.Contains(left(t, dir), "one.csv new, two.csv old") {
+			t.Errorf("%s, error %v", left(t, dir), err)
+		}
+		if one := result.Node("one"); one.Status != OK || len(one.Problems) != warnings || result.Node("two").Status != Failed {
+			t.Errorf("one is %s with %v, two is %s", one.Status, one.Problems, result.Node("two").Status)
+		}
+	}
+}
+
+// TestATargetThatCannotBeReplaced is found by the last rename: nothing is new.
+func TestATargetThatCannotBeReplaced(t *testing.T) {
+	dir := oldSinks(t)
+	target := filepath.Join(dir, "two.csv")
+	o := Options{Together: promised(sink.OpenJournal(t.TempDir()), "run"), fail: func(step string) error {
+		if step != "preparing two" {
+			return nil
+		}
+		return errors.Join(os.Remove(target), os.Mkdir(target, 0o700))
+	}}
+	result, err := labRun(t, &lab{}, o, sunk(t, dir)...)
+	if err == nil || !strings.Contains(err.Error(), target) || !strings.Contains(err.Error(), "No sink of this run is in place") || result.Node("one").Status != Skipped {
+		t.Errorf("one is %s, error %v", result.Node("one").Status, err)
+	}
+	if err := os.Remove(target); err != nil || left(t, dir) != "one.csv old" {
+		t.Errorf("%s, %v", left(t, dir), err)
+	}
+}
+
+// countedPromise counts its ends.
+type countedPromise struct{ ended *int }
+
+func (c countedPromise) End() error  { *c.ended++; return nil }
+func (c countedPromise) Undo() error { return errTest }
 
 // TestPromises: several sinks are promised together, one is not, and a promise that
 // cannot be made is a warning.
 func TestPromises(t *testing.T) {
 	var asked, ended int
-	o := Options{Together: func(w []SinkWriter) (func() error, error) {
+	o := Options{Together: func(w []SinkWriter) (Promise, error) {
 		asked += len(w)
-		return func() error { ended++; return nil }, nil
+		return countedPromise{&ended}, nil
 	}}
 	if _, err := labRun(t, &lab{}, o, sunk(t, oldSinks(t))...); err != nil || asked != 2 || ended != 1 {
 		t.Errorf("asked for %d, ended %d, error %v", asked, ended, err)
@@ -137,7 +179,7 @@ func TestPromises(t *testing.T) {
 		t.Errorf("asked for %d, error %v", asked, err)
 	}
 	dir = oldSinks(t)
-	o.Together = func([]SinkWriter) (func() error, error) { return nil, errTest }
+	o.Together = func([]SinkWriter) (Promise, error) { return nil, errTest }
 	result, err := labRun(t, &lab{}, o, sunk(t, dir)...)
 	if err != nil || left(t, dir) != "one.csv new, two.csv new" {
 		t.Fatalf("%s, error %v", left(t, dir), err)

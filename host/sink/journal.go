@@ -24,14 +24,20 @@ const JournalVariable = "BULKHEAD_COMMITS_DIR"
 // A commit goes through these steps, and a process may die before or after each:
 //
 //  1. The note is written, in phase "prepare".
-//  2. Every draft gets a name that no later sink sweeps, .NAME.commit-*.
+//  2. Every draft gets a name that no later sink sweeps, .NAME.commit-*, and every
+//     file that is there a second one, .NAME.old-*, which is a hard link.
 //  3. The note is replaced by one in phase "commit". From now on all files are new.
 //  4. Each file is renamed to its place.
-//  5. The note is removed.
+//  5. The second names and the note are removed.
 //
-// Recover removes the drafts of a note in phase "prepare", and goes on with step 4
-// for one in phase "commit". A target that somebody has changed since, which its
-// size or its time of change tell, is left as it is.
+// When one of the renames fails, Undo replaces the note by one in phase "undo", gives
+// the old files their places back, and goes on with step 5. Where the system makes no
+// hard links it cannot, and says so.
+//
+// Recover removes the drafts of a note in phase "prepare", goes on with step 4 for
+// one in phase "commit", and with what Undo does for one in phase "undo". A target
+// that somebody has changed since, which its size or its time of change tell, is left
+// as it is.
 //
 // The lock is held for all steps, so commits of one user come one after the other.
 type Journal struct {
@@ -53,13 +59,14 @@ const journalLock = "lock"
 // Together is a commit of several sinks that is under way.
 type Together struct {
 	journal *Journal
-	note    string // its file
+	name    string // of the note's file
+	note    note
 	lock    *durable.Lock
 }
 
 // Begin promises that all of these sinks are put in place, which must be prepared:
-// the caller then Commits each and calls End. When there is an error nothing was
-// promised, and the sinks can be committed all the same. The run names the note; it
+// the caller then Commits each and calls End, or Undo when one of them fails. When
+// there is an error nothing was promised, and the sinks can be committed all the same. The run names the note; it
 // has the characters of a file's name.
 func (j *Journal) Begin(run string, sinks ...*Sink) (*Together, error) {
 	if err := checkRun(run); err != nil {
@@ -75,8 +82,8 @@ func (j *Journal) Begin(run string, sinks ...*Sink) (*Together, error) {
 	if _, err := j.recoverAll(); err != nil { // of processes that died since
 		return nil, errors.Join(err, lock.Release())
 	}
-	t := &Together{journal: j, note: j.noteOf(run), lock: lock}
-	if err := t.promise(run, sinks); err != nil {
+	t := &Together{journal: j, name: j.noteOf(run), lock: lock, note: note{Version: noteVersion, Run: run, Phase: phasePrepare}}
+	if err := t.promise(sinks); err != nil {
 		return nil, errors.Join(fmt.Errorf("noting the commit in %s: %w", j.dir, err), t.End())
 	}
 	return t, nil
@@ -85,8 +92,7 @@ func (j *Journal) Begin(run string, sinks ...*Sink) (*Together, error) {
 func (j *Journal) noteOf(run string) string { return filepath.Join(j.dir, run+noteSuffix) }
 
 // promise makes the steps 1 to 3.
-func (t *Together) promise(run string, sinks []*Sink) error {
-	n := note{Version: noteVersion, Run: run, Phase: phasePrepare}
+func (t *Together) promise(sinks []*Sink) error {
 	for _, s := range sinks {
 		if !s.ready {
 			return fmt.Errorf("the sink of %s is not prepared", s.draft.target)
@@ -95,41 +101,53 @@ func (t *Together) promise(run string, sinks []*Sink) error {
 		if err != nil {
 			return err
 		}
-		n.Files = append(n.Files, m)
+		t.note.Files = append(t.note.Files, m)
 	}
-	if err := t.write(n); err != nil {
+	if err := t.write(phasePrepare); err != nil {
 		return err
 	}
 	for i, s := range sinks {
-		if err := t.keep(s.draft, n.Files[i]); err != nil {
+		if err := t.keep(s.draft, &t.note.Files[i]); err != nil {
 			return err
 		}
 	}
-	n.Phase = phaseCommit
-	return t.write(n)
+	return t.write(phaseCommit)
 }
 
-func (t *Together) write(n note) error {
-	data, err := n.encode()
+func (t *Together) write(phase string) error {
+	t.note.Phase = phase
+	data, err := t.note.encode()
 	if err != nil {
 		return err
 	}
-	return durable.Replace(t.note, data, t.journal.fail)
+	return durable.Replace(t.name, data, t.journal.fail)
 }
 
-// keep gives a draft the name that nobody sweeps.
-func (t *Together) keep(d *draft, m move) error {
+// keep gives a draft the name that nobody sweeps, and the file that it replaces
+// another one.
+func (t *Together) keep(d *draft, m *move) error {
 	if t.journal.fail != nil {
 		if err := t.journal.fail("keeping " + filepath.Base(d.target)); err != nil {
 			return err
 		}
 	}
-	return d.move(m.Kept)
+	if m.Old != nil {
+		_ = os.Link(d.target, m.Backup) // without it everything works but Undo
+	}
+	if err := d.move(m.Kept); err != nil {
+		return err
+	}
+	now, err := identify(m.Kept)
+	m.New = now
+	return err
 }
 
-// End removes the note, when every sink was committed or given up.
-func (t *Together) End() error {
-	return errors.Join(t.journal.forget(t.note), t.lock.Release())
+// End removes the note, when every sink was committed or none.
+func (t *Together) End() (err error) {
+	for _, m := range t.note.Files {
+		err = errors.Join(err, m.dropBackup())
+	}
+	return errors.Join(err, t.journal.forget(t.name), t.lock.Release())
 }
 
 func (j *Journal) forget(note string) error {

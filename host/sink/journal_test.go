@@ -38,7 +38,8 @@ func oldThree(t *testing.T) string {
 	return dir
 }
 
-// commitThree commits new versions of all targets. Each step asks fail.
+// commitThree commits new versions of all targets, or puts the old ones back. Each
+// step asks fail.
 func commitThree(t testing.TB, dir string, fail func(string) error) error {
 	j := OpenJournal(filepath.Join(dir, "journal"))
 	j.fail = fail
@@ -62,7 +63,7 @@ func commitThree(t testing.TB, dir string, fail func(string) error) error {
 	}
 	for _, s := range sinks {
 		if _, err := s.Commit(); err != nil {
-			return errors.Join(err, together.End())
+			return errors.Join(err, together.Undo())
 		}
 	}
 	return together.End()
@@ -96,7 +97,7 @@ func nothingLeft(t *testing.T, dir string) {
 			t.Fatal(err)
 		}
 		for _, e := range entries {
-			if name := e.Name(); strings.Contains(name, keptMark) || strings.HasSuffix(name, noteSuffix) {
+			if name := e.Name(); strings.Contains(name, keptMark) || strings.Contains(name, backupMark) || strings.HasSuffix(name, noteSuffix) {
 				t.Errorf("%s is left", name)
 			}
 		}
@@ -112,6 +113,20 @@ func recovered(t *testing.T, dir string) []Recovered {
 	return out
 }
 
+// errBroken is the error of the steps that fail.
+var errBroken = errors.New("broken")
+
+// failsAt is a failpoint that fails a step, counted from 0, and notes all of them.
+func failsAt(at int, steps *[]string) func(string) error {
+	return func(step string) error {
+		*steps = append(*steps, step)
+		if len(*steps) == at+1 {
+			return errBroken
+		}
+		return nil
+	}
+}
+
 // TestKilledCommits kills a process before each step of a commit of three files:
 // after the recovery all of them are old, or all are new.
 func TestKilledCommits(t *testing.T) {
@@ -119,10 +134,39 @@ func TestKilledCommits(t *testing.T) {
 		killedCommit(t, text)
 		return
 	}
+	seen := killEach(t, -1)
+	if seen["torn"] == 0 || seen["old old old"] == 0 || seen["new new new"] == 0 {
+		t.Errorf("the ends were %v: none was between two renames", seen)
+	}
+}
+
+// TestKilledUndo kills a process before each step of a commit whose last rename fails.
+func TestKilledUndo(t *testing.T) {
 	var steps []string
-	dir := oldThree(t)
-	err := commitThree(t, dir, func(step string) error { steps = append(steps, step); return nil })
-	if err != nil || versions(t, dir) != "new new new" {
+	if err := commitThree(t, oldThree(t), failsAt(-1, &steps)); err != nil {
+		t.Fatal(err)
+	}
+	last := 0
+	for i, step := range steps {
+		if step == "rename" {
+			last = i
+		}
+	}
+	if seen := killEach(t, last); seen["torn"] == 0 || seen["old old old"] == 0 {
+		t.Errorf("the ends were %v", seen)
+	}
+}
+
+// killEach kills a process before each step of a commit in which one fails, and counts
+// what there was: torn for a mixture, and the versions after the recovery.
+func killEach(t *testing.T, fails int) map[string]int {
+	t.Helper()
+	var steps []string
+	dir, want := oldThree(t), "new new new"
+	if fails >= 0 {
+		want = "old old old"
+	}
+	if err := commitThree(t, dir, failsAt(fails, &steps)); errors.Is(err, errBroken) != (fails >= 0) || versions(t, dir) != want {
 		t.Fatalf("%s, %v", versions(t, dir), err)
 	}
 	nothingLeft(t, dir)
@@ -130,7 +174,7 @@ func TestKilledCommits(t *testing.T) {
 	for at, step := range steps {
 		dir := oldThree(t)
 		cmd := exec.Command(os.Args[0], "-test.run=^TestKilledCommits$")
-		cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d %s", killCommitVariable, at, dir))
+		cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d %d %s", killCommitVariable, at, fails, dir))
 		if out, err := cmd.CombinedOutput(); cmd.ProcessState.Success() || strings.Contains(string(out), "survived") {
 			t.Fatalf("%s: the process did not die: %v, %s", step, err, out)
 		}
@@ -140,7 +184,7 @@ func TestKilledCommits(t *testing.T) {
 		if after != "old old old" && after != "new new new" {
 			t.Errorf("%d, %s: %s, and %s after the recovery %+v", at, step, before, after, done)
 		}
-		if before == "new old old" || before == "new new old" {
+		if before != "old old old" && before != "new new new" {
 			seen["torn"]++
 		}
 		seen[after]++
@@ -149,29 +193,27 @@ func TestKilledCommits(t *testing.T) {
 			t.Errorf("%d, %s: recovered twice: %+v", at, step, again)
 		}
 	}
-	if seen["torn"] == 0 || seen["old old old"] == 0 || seen["new new new"] == 0 {
-		t.Errorf("the steps %q gave %v: none was between two renames", steps, seen)
-	}
+	return seen
 }
 
 func killedCommit(t *testing.T, text string) {
-	var at int
+	var at, fails int
 	var dir string
-	if _, err := fmt.Sscan(text, &at, &dir); err != nil {
+	if _, err := fmt.Sscan(text, &at, &fails, &dir); err != nil {
 		t.Fatal(err)
 	}
 	self, err := os.FindProcess(os.Getpid())
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := 0
-	err = commitThree(t, dir, func(string) error {
-		if n == at {
+	var steps []string
+	broken := failsAt(fails, &steps)
+	err = commitThree(t, dir, func(step string) error {
+		if len(steps) == at {
 			_ = self.Kill() // it does not return
 			select {}
 		}
-		n++
-		return nil
+		return broken(step)
 	})
 	t.Fatalf("survived: %v", err)
 }
@@ -193,7 +235,7 @@ func torn(t *testing.T) string {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d %s", killCommitVariable, first+1, dir))
+	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d -1 %s", killCommitVariable, first+1, dir))
 	_ = cmd.Run() // it dies
 	if got := versions(t, dir); got != "new old old" {
 		t.Fatalf("the process left %s", got)
@@ -258,28 +300,54 @@ func TestBeginRecoversFirst(t *testing.T) {
 	nothingLeft(t, dir)
 }
 
-// TestFailedStepsOfACommit: an error instead of a death leaves no note behind, and
-// every file whole.
+// TestFailedStepsOfACommit: after an error instead of a death all files are old or all
+// are new, before anybody has recovered anything.
 func TestFailedStepsOfACommit(t *testing.T) {
-	var steps int
-	if err := commitThree(t, oldThree(t), func(string) error { steps++; return nil }); err != nil {
+	var all []string
+	if err := commitThree(t, oldThree(t), failsAt(-1, &all)); err != nil {
 		t.Fatal(err)
 	}
-	broken := errors.New("broken")
-	for at := range steps {
-		dir, n := oldThree(t), 0
-		err := commitThree(t, dir, func(string) error {
-			if n++; n == at+1 {
-				return broken
-			}
-			return nil
-		})
-		if !errors.Is(err, broken) {
-			t.Errorf("step %d: %v", at, err)
+	for at, step := range all {
+		dir := oldThree(t)
+		var steps []string
+		if err := commitThree(t, dir, failsAt(at, &steps)); !errors.Is(err, errBroken) {
+			t.Errorf("%d, %s: %v", at, step, err)
 		}
-		versions(t, dir)
+		if got := versions(t, dir); got != "old old old" && got != "new new new" {
+			t.Errorf("%d, %s: %s", at, step, got)
+		}
 		recovered(t, dir)
 		nothingLeft(t, dir)
+	}
+}
+
+// TestUndoLeavesWhatOthersWrote in the place of a file of the commit, and says which
+// file cannot be put back.
+func TestUndoLeavesWhatOthersWrote(t *testing.T) {
+	dir := oldThree(t)
+	places := three(dir)
+	renames := 0
+	err := commitThree(t, dir, func(step string) error {
+		if step != "rename" {
+			return nil
+		}
+		if renames++; renames < 3 {
+			return nil
+		}
+		if err := os.WriteFile(places[0], []byte("mine, and longer"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		backups, err := filepath.Glob(filepath.Join(dir, ".b.jsonl"+backupMark+"*"))
+		if err != nil || len(backups) != 1 {
+			t.Fatalf("%q, %v", backups, err)
+		}
+		return errors.Join(errBroken, os.Remove(backups[0]))
+	})
+	if !errors.Is(err, errBroken) || !strings.Contains(err.Error(), places[1]+" cannot be put back") {
+		t.Errorf("error %v", err)
+	}
+	if data, _ := os.ReadFile(places[0]); string(data) != "mine, and longer" {
+		t.Errorf("%s holds %q", places[0], data)
 	}
 }
 
@@ -294,7 +362,7 @@ func TestDamagedNotes(t *testing.T) {
 	for what, change := range map[string]func(*note){
 		"another version": func(n *note) { n.Version = 2 }, "no phase": func(n *note) { n.Phase = "x" }, "no run": func(n *note) { n.Run = "../x" },
 		"a file elsewhere": func(n *note) { n.Files[0].Kept = "/etc/passwd" }, "no draft": func(n *note) { n.Files[0].Draft = n.Files[0].Target },
-		"no absolute path": func(n *note) { n.Files[0].Target = "a.csv" },
+		"no absolute path": func(n *note) { n.Files[0].Target = "a.csv" }, "no backup": func(n *note) { n.Files[0].Backup = "" },
 	} {
 		var n note
 		if err := json.Unmarshal(good, &n); err != nil {
@@ -320,7 +388,7 @@ func TestDamagedNotes(t *testing.T) {
 // FuzzNote: what is no note of a commit is refused, and one that is read names
 // nothing but drafts beside their targets.
 func FuzzNote(f *testing.F) {
-	f.Add([]byte(`{"version":1,"run":"a","phase":"commit","files":[{"draft":"/d/.x.new-ABCDEFGHIJKL","kept":"/d/.x.commit-ABCDEFGHIJKL","target":"/d/x"}]}`))
+	f.Add([]byte(`{"version":1,"run":"a","phase":"undo","files":[{"draft":"/d/.x.new-ABCDEFGHIJKL","kept":"/d/.x.commit-ABCDEFGHIJKL","backup":"/d/.x.old-ABCDEFGHIJKL","target":"/d/x"}]}`))
 	f.Add([]byte(`{"version":1,"run":"a","phase":"prepare"}`))
 	f.Add([]byte(`{}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -330,7 +398,7 @@ func FuzzNote(f *testing.F) {
 		}
 		for _, m := range n.Files {
 			dir := filepath.Dir(m.Target)
-			if filepath.Dir(m.Kept) != dir || filepath.Dir(m.Draft) != dir || !strings.Contains(m.Kept, keptMark) || m.Kept == m.Target {
+			if filepath.Dir(m.Kept) != dir || filepath.Dir(m.Draft) != dir || filepath.Dir(m.Backup) != dir || !strings.Contains(m.Kept, keptMark) || !strings.Contains(m.Backup, backupMark) || m.Kept == m.Target {
 				t.Fatalf("%s gives %+v", data, m)
 			}
 		}

@@ -27,8 +27,11 @@ const (
 	maxNote      = 64 << 20 // bytes
 	phasePrepare = "prepare"
 	phaseCommit  = "commit"
-	// keptMark stands in the name of a draft that no sink sweeps.
-	keptMark = ".commit-"
+	phaseUndo    = "undo"
+	// keptMark stands in the name of a draft that no sink sweeps, and backupMark in
+	// the second name of a file that is replaced.
+	keptMark   = ".commit-"
+	backupMark = ".old-"
 )
 
 // move is one file of a commit: Draft becomes Kept and then Target. All are paths in
@@ -37,8 +40,12 @@ type move struct {
 	Draft  string `json:"draft"`
 	Kept   string `json:"kept"`
 	Target string `json:"target"`
-	// Old tells of what was in the place; nil for nothing.
+	// Backup is a second name of what was in the place.
+	Backup string `json:"backup"`
+	// Old tells of what was in the place, nil for nothing, and New of what is to be
+	// there, as it is when nobody has it open any more.
 	Old *identity `json:"old,omitempty"`
+	New *identity `json:"new,omitempty"`
 }
 
 // identity of a file, as far as it tells whether somebody has changed it.
@@ -50,9 +57,9 @@ type identity struct {
 // planned is the move of a draft.
 func (d *draft) planned() (move, error) {
 	old, err := identify(d.target)
-	base := strings.TrimSuffix(d.draftPrefix(), draftMark)
-	kept := filepath.Join(filepath.Dir(d.target), base+keptMark+rand.Text()[:draftRandom])
-	return move{Draft: d.name, Kept: kept, Target: d.target, Old: old}, err
+	base := filepath.Join(filepath.Dir(d.target), strings.TrimSuffix(d.draftPrefix(), draftMark))
+	ending := rand.Text()[:draftRandom]
+	return move{Draft: d.name, Kept: base + keptMark + ending, Target: d.target, Backup: base + backupMark + ending, Old: old}, err
 }
 
 // identify looks at a file; nil when there is none.
@@ -81,7 +88,7 @@ func decodeNote(data []byte) (note, error) {
 	switch {
 	case n.Version != noteVersion:
 		return note{}, fmt.Errorf("it has version %d, and this host knows %d", n.Version, noteVersion)
-	case n.Phase != phasePrepare && n.Phase != phaseCommit:
+	case n.Phase != phasePrepare && n.Phase != phaseCommit && n.Phase != phaseUndo:
 		return note{}, fmt.Errorf("%q is no phase", n.Phase)
 	}
 	if err := checkRun(n.Run); err != nil {
@@ -95,13 +102,13 @@ func decodeNote(data []byte) (note, error) {
 	return n, nil
 }
 
-// check wants three names beside each other, two of them those of drafts: a note
-// moves nothing else.
+// check wants four names beside each other, three of them such as nobody else gives
+// a file: a note moves nothing else.
 func (m move) check() error {
 	dir, d := filepath.Dir(m.Target), &draft{target: m.Target}
 	base := strings.TrimSuffix(d.draftPrefix(), draftMark)
-	if !filepath.IsAbs(m.Target) || !isDraft(m.Draft, dir, base+draftMark) || !isDraft(m.Kept, dir, base+keptMark) {
-		return fmt.Errorf("%q, %q and %q are not the names of one commit", m.Draft, m.Kept, m.Target)
+	if !filepath.IsAbs(m.Target) || !isDraft(m.Draft, dir, base+draftMark) || !isDraft(m.Kept, dir, base+keptMark) || !isDraft(m.Backup, dir, base+backupMark) {
+		return fmt.Errorf("%q, %q, %q and %q are not the names of one commit", m.Draft, m.Kept, m.Backup, m.Target)
 	}
 	return nil
 }

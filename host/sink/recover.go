@@ -85,7 +85,16 @@ func (j *Journal) settle(phase string, m move, out *Recovered) error {
 	}
 	d := &draft{target: m.Target, name: m.source()}
 	defer d.sweep() // of what a plugin wrote
+	if err := j.place(phase, m, d, out); err != nil {
+		return err
+	}
+	return m.dropBackup()
+}
+
+func (j *Journal) place(phase string, m move, d *draft, out *Recovered) error {
 	switch {
+	case phase == phaseUndo:
+		return m.putBack(d)
 	case d.name == "":
 		return nil // it is in its place
 	case phase == phasePrepare:

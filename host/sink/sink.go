@@ -14,8 +14,9 @@
 // Several sinks commit together by preparing all of them first: what may fail of a
 // Commit is a rename. A Journal covers the time between the first rename and the
 // last: Begin notes all of them on disk, and after a crash Recover does what is
-// left. So either all files are the old ones, or all are the new ones as soon as
-// somebody has called Recover. See Journal.
+// left. When a rename fails, Undo gives the old files their places back. So either all
+// files are the old ones, or all are the new ones as soon as somebody has called
+// Recover. See Journal.
 //
 // A target that is a symbolic link stays one: the file that it leads to is
 // replaced, and keeps its permissions.
@@ -169,14 +170,14 @@ func (s *Sink) Prepare() error {
 	})
 }
 
-// Commit puts the file in its place, after Prepare if need be. When only the
-// directory cannot be brought to disk the file is in place, and the error says
-// so.
+// Commit puts the file in its place, after Prepare if need be. After an error it
+// takes an Abort to remove the draft, which an Undo of a Journal is to find. When only
+// the directory cannot be brought to disk the file is in place, and the error says so.
 func (s *Sink) Commit() (Written, error) {
 	if err := s.Prepare(); err != nil {
 		return Written{}, err
 	}
-	if err := s.step("rename", s.draft.rename); err != nil {
+	if err := s.attempt("rename", s.draft.rename); err != nil {
 		return Written{}, err
 	}
 	s.out.abandon() // nothing is open any more
@@ -203,6 +204,15 @@ func (s *Sink) Abort() {
 // step does one thing unless an earlier one failed. After a failure nothing is
 // left but the old target.
 func (s *Sink) step(name string, f func() error) error {
+	err := s.attempt(name, f)
+	if err != nil {
+		s.Abort()
+	}
+	return err
+}
+
+// attempt does one thing unless an earlier one failed.
+func (s *Sink) attempt(name string, f func() error) error {
 	if s.err != nil {
 		return s.err
 	}
@@ -212,7 +222,6 @@ func (s *Sink) step(name string, f func() error) error {
 	}
 	if err != nil {
 		s.err = s.draft.failed(err)
-		s.Abort()
 	}
 	return s.err
 }

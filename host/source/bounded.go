@@ -43,6 +43,9 @@ func (b *bounded) Read(p []byte) (int, error) {
 	if b.ctx.Err() != nil {
 		return n, context.Cause(b.ctx)
 	}
+	if isOurs(err) {
+		return n, err
+	}
 	return n, b.damaged(err)
 }
 

@@ -4,6 +4,7 @@ package source
 
 import (
 	"errors"
+	"fmt"
 	"io"
 )
 
@@ -85,7 +86,14 @@ func ragged(r *records, got, want int) error {
 	if got > want {
 		advice = "Put fields that hold the delimiter in double quotes, or name the extra columns."
 	}
-	return newError(r.path, "Ragged row", "The row has %d fields, and the header names %d columns. %s", got, want, advice).at(r.line)
+	return newError(r.path, "Ragged row", "The row has %s, and the header names %s. %s", count(got, "field"), count(want, "column"), advice).at(r.line)
+}
+
+func count(n int, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %ss", n, one)
 }
 
 func (c *commaSeparated) rows(b *block, t *textTable, into *batcher) error {

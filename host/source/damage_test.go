@@ -142,7 +142,7 @@ func TestDriftBehindTheSample(t *testing.T) {
 		"text":          {CSV, csv + "1,x\n", "Value of another type", `types = { b = "string" }`},
 		"fraction":      {CSV, csv + "1,2.5\n", "Value of another type", `types = { b = "float64" }`},
 		"large integer": {CSV, csv + "1,99999999999999999999\n", "Value of another type", `types = { b = "string" }`},
-		"fields":        {CSV, csv + "1\n", "Ragged row", "1 fields"},
+		"fields":        {CSV, csv + "1\n", "Ragged row", "1 field, and the header names 2 columns"},
 		"open quote":    {CSV, csv + "1,\"2\n", "Quote without an end", "Close it"},
 		"old encoding":  {CSV, csv + "1,\xff\n", "Text that is not UTF-8", "0xff"},
 		"zero byte":     {CSV, csv + "1,\x00\n", "Binary file", "zero byte"},

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"path/filepath"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -53,14 +54,49 @@ func isSkippable(start []byte) bool {
 }
 
 // gunzip reads any number of members, one after the other.
-func (in *input) gunzip(raw io.Reader) error {
+func (in *input) gunzip(raw *bufio.Reader) error {
 	b := newBounded(in, "gzip")
-	z, err := gzip.NewReader(raw)
-	if err != nil {
+	m := &members{in: in, raw: raw}
+	if err := m.next(); err != nil {
 		return b.damaged(err)
 	}
-	b.in = z
+	b.in = m
 	return in.checked(b)
+}
+
+// members is what the members of a gzip file hold. The package that reads one would
+// take what stands behind the last for another.
+type members struct {
+	gzip.Reader
+	in  *input
+	raw *bufio.Reader
+}
+
+func (m *members) next() error {
+	err := m.Reset(m.raw)
+	m.Multistream(false)
+	return err
+}
+
+// Read ends where no member begins, which is to be the end of the file.
+func (m *members) Read(p []byte) (int, error) {
+	n, err := m.Reader.Read(p)
+	if !errors.Is(err, io.EOF) {
+		return n, err
+	}
+	if n > 0 {
+		return n, nil // and the end the next time
+	}
+	start, err := m.raw.Peek(2)
+	switch {
+	case len(start) == 0:
+		return 0, err
+	case string(start) == "\x1f\x8b":
+		return 0, m.next()
+	}
+	whole, path := m.in.count.n-int64(m.raw.Buffered()), m.in.file.path
+	return 0, newError(path, "Bytes behind the gzip data",
+		"Its compressed data is whole and ends at byte %d, and the %d bytes from there on are no gzip data. If they do not belong to it, keep what is before them: head -c %d %s.", whole, m.in.file.info.Size()-whole, whole, filepath.Base(path))
 }
 
 // unzstd reads any number of frames, in this goroutine.

@@ -147,7 +147,7 @@ func TestErrors(t *testing.T) {
 		column  string
 		says    []string
 	}{
-		"ragged, short":     {"a,b\n1,2\n3\n", Spec{}, 3, "", []string{"1 fields", "2 columns", "missing fields"}},
+		"ragged, short":     {"a,b\n1,2\n3\n", Spec{}, 3, "", []string{"1 field,", "2 columns", "missing fields"}},
 		"ragged, long":      {"a,b\n1,2\n3,4,5\n", Spec{}, 3, "", []string{"3 fields", "2 columns", "double quotes"}},
 		"ragged after text": {"a,b\n\"x\ny\",2\n3\n", Spec{}, 4, "", []string{"Ragged"}},
 		"wrong type":        {"a,b\n1,2\n3,x9\n", Spec{Types: map[string]string{"b": "float64"}}, 3, "b", []string{`"x9"`, "float64"}},
