@@ -41,6 +41,11 @@ func packages(s fact.Set, prefix string) []distribution {
 	return instanceValue[[]distribution](s, "python.env", prefix, "packages")
 }
 
+// installed counts the packages without reading what they are.
+func installed(s fact.Set, prefix string) int {
+	return len(instanceValue[[]struct{}](s, "python.env", prefix, "packages"))
+}
+
 // pythonLine is "3.11.7 venv, 143 packages", or what several environments have
 // in common.
 func pythonLine(s fact.Set) string {
@@ -49,13 +54,12 @@ func pythonLine(s fact.Set) string {
 	case 0:
 		return ""
 	case 1:
-		n := len(packages(s, envs[0].Prefix))
-		return joined(envs[0].String(), count(int64(n), "package"))
+		return joined(envs[0].String(), count(int64(installed(s, envs[0].Prefix)), "package"))
 	}
 	total := 0
 	var each []string
 	for _, e := range envs {
-		total += len(packages(s, e.Prefix))
+		total += installed(s, e.Prefix)
 		each = append(each, e.String())
 	}
 	return joined(fmt.Sprintf("%d environments", len(envs)), grouped(each), count(int64(total), "package"))

@@ -262,6 +262,21 @@ func TestSystemPython(t *testing.T) {
 	}
 }
 
+// TestPythonAmongPrograms: an interpreter in a directory of programs only, such as
+// a profile of Nix, is given with the links that lead to it, so that its
+// environment is not taken for one whose interpreter is gone.
+func TestPythonAmongPrograms(t *testing.T) {
+	m := machineWith(t, "/env/lib/x", "/store/w-python/bin/python", "/run/sw/bin/git")
+	writeFile(t, m.Root, "/env/pyvenv.cfg", "home = /run/sw/bin\n")
+	link(t, "/run/sw/bin/python", m.Root+"/env/bin/python3")
+	link(t, "/store/w-python/bin/python", m.Root+"/run/sw/bin/python")
+	m.Pythons = []string{"/env"}
+	want := []string{"/env", "/run/sw/bin/python", "/store/w-python/bin/python"}
+	if got := granted(m, "${python}"); !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 // A directory whose name looks like a glob stands for itself.
 func TestPlacesAreNoPatterns(t *testing.T) {
 	m := machineWith(t, "/data/[x]*/a.py", "/data/xx/a.py", "/data/x/a.py")

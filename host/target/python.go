@@ -17,8 +17,8 @@ const AllPythons = "*"
 // pythonPaths lists what the grant ${python} stands for: the environments that
 // the user named, or all of them, the active virtual or conda environment, the one
 // that is first on PATH, and the prefixes of the interpreters that those were made
-// from. Of an interpreter
-// whose prefix is the whole system it is the program and its library.
+// from. Of an interpreter whose prefix is the whole system, or a directory of
+// programs only, it is the program and its library.
 func (m *Machine) pythonPaths(t *tree) []string {
 	named := append([]string{m.Env["VIRTUAL_ENV"], m.Env["CONDA_PREFIX"], m.onPath(t)}, m.Pythons...)
 	if slices.Contains(m.Pythons, AllPythons) {
@@ -73,14 +73,10 @@ func (m *Machine) pythonPath(t *tree, p string) []string {
 	if !holdsPython(t, home) {
 		return out
 	}
-	base := m.under(path.Dir(home), "")
-	switch {
-	case len(base) == 0:
-		out = append(out, systemPython(t, path.Join(prefix, "bin", "python3"), prefix)...)
-	case holdsLibrary(t, path.Dir(home)):
-		out = append(out, base...)
+	if base := m.under(path.Dir(home), ""); len(base) > 0 && holdsLibrary(t, path.Dir(home)) {
+		return append(out, base...)
 	}
-	return out
+	return append(out, systemPython(t, path.Join(prefix, "bin", "python3"), prefix)...)
 }
 
 // pythonName matches the file names of interpreters.

@@ -15,6 +15,7 @@
 package main
 
 import (
+	"runtime"
 	"time"
 
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-docker/internal/tables"
@@ -24,6 +25,7 @@ import (
 )
 
 func main() {
+	runtime.GOMAXPROCS(1) // its work takes a millisecond: more processors cost more to wake
 	plugin.Serve(plugin.Info{Name: "docker", Tables: tables.Versions}, fact.Serve(collectors()...), check.Serve(checks()...))
 }
 

@@ -19,6 +19,8 @@
 package main
 
 import (
+	"runtime"
+
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-gpu/internal/collect"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-gpu/internal/judge"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-gpu/internal/nvml"
@@ -29,6 +31,7 @@ import (
 )
 
 func main() {
+	runtime.GOMAXPROCS(1) // its work takes a millisecond: more processors cost more to wake
 	plugin.Serve(plugin.Info{Name: "gpu", Tables: tables.Versions}, services()...)
 }
 

@@ -5,6 +5,8 @@ package main
 import (
 	"fmt"
 	"path"
+	"slices"
+	"strings"
 
 	"github.com/bulkhead-ml/bulkhead/sdk/check"
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
@@ -90,19 +92,41 @@ func runPartialDownloads(c *check.Context) {
 		return
 	}
 	cache := path.Dir(path.Dir(path.Dir(old[0].Path)))
+	names, download := repositories(old)
 	c.Report(check.Finding{
 		Severity: check.Info,
 		Subject:  cache,
-		Detail:   fmt.Sprintf("%d downloads in %s stopped before they were whole; they take %s.", len(old), cache, size(bytes)),
+		Detail:   fmt.Sprintf("%d downloads in %s stopped before they were whole and take %s: of %s.", len(old), cache, size(bytes), strings.Join(names, ", ")),
 		Cause:    "The downloads were interrupted and not taken up again.",
 		Evidence: c.Evidence("hf.partial_downloads"),
 		Remedies: []check.Remedy{
-			{ID: "resume", Summary: "Download the model again; it goes on where it stopped", Kind: check.Advice, Risk: check.Low, Preview: []string{"hf download ORG/NAME"}},
+			{ID: "resume", Summary: "Download the model again; it goes on where it stopped", Kind: check.Advice, Risk: check.Low, Preview: download},
 			{ID: "remove", Summary: "Or remove what is left of them, while nothing downloads", Kind: check.SystemCommand, Risk: check.Medium,
 				Preview: []string{"find " + quoted(cache) + " -name '*.incomplete' -mmin +1440 -delete"}},
 		},
 		Verify: []string{"find " + quoted(cache) + " -name '*.incomplete'"},
 	})
+}
+
+// maxBrokenOff bounds the repositories that are named.
+const maxBrokenOff = 5
+
+// repositories names those whose downloads stopped, and the commands that take
+// them up again: models--ORG--NAME/blobs/HASH.incomplete is of ORG/NAME.
+func repositories(downloads []partialDownload) (names, commands []string) {
+	for _, d := range downloads {
+		kind, rest, _ := strings.Cut(path.Base(path.Dir(path.Dir(d.Path))), "--")
+		name := strings.ReplaceAll(rest, "--", "/")
+		if name == "" || slices.Contains(names, name) || len(names) == maxBrokenOff {
+			continue
+		}
+		command := "hf download " + quoted(name)
+		if kind != "models" {
+			command += " --repo-type " + quoted(strings.TrimSuffix(kind, "s"))
+		}
+		names, commands = append(names, name), append(commands, command)
+	}
+	return names, commands
 }
 
 var endpointInvalid = check.Check{

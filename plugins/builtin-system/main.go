@@ -19,6 +19,7 @@
 package main
 
 import (
+	"runtime"
 	"time"
 
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-system/internal/tables"
@@ -28,6 +29,7 @@ import (
 )
 
 func main() {
+	runtime.GOMAXPROCS(1) // its work takes a millisecond: more processors cost more to wake
 	plugin.Serve(plugin.Info{Name: "system", Tables: tables.Versions}, fact.Serve(collectors()...), check.Serve(checks()...))
 }
 

@@ -3,6 +3,7 @@
 package check
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -74,6 +75,29 @@ func TestRun(t *testing.T) {
 	out = Run(t.Context(), s, []Check{few}, map[string][]byte{"a.few": []byte(`{"minimum": 2}`)})
 	if len(out[0].Findings) != 0 {
 		t.Error("the user's setting is not read")
+	}
+}
+
+// TestRunMany: of more checks than processors each has its own outcome, in its own
+// place, whichever crashed before it.
+func TestRunMany(t *testing.T) {
+	checks := make([]Check, 300)
+	for i := range checks {
+		checks[i] = Check{Code: fmt.Sprintf("a.n%d", i), Run: func(c *Context) {
+			if i%3 == 0 {
+				panic("oops")
+			}
+			c.Report(Finding{Severity: Info, Detail: fmt.Sprint(i)})
+		}}
+	}
+	for i, out := range Run(t.Context(), fact.Set{}, checks, nil) {
+		crashed := out.Status == pluginv1.CheckOutcome_STATUS_FAILED
+		if out.Code != checks[i].Code || crashed != (i%3 == 0) || !crashed && (len(out.Findings) != 1 || out.Findings[0].Detail != fmt.Sprint(i)) {
+			t.Errorf("check %d gives %+v", i, out)
+		}
+	}
+	if out := Run(t.Context(), fact.Set{}, nil, nil); len(out) != 0 {
+		t.Errorf("no checks give %+v", out)
 	}
 }
 

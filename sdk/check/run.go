@@ -5,10 +5,12 @@ package check
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -90,13 +92,19 @@ type Outcome struct {
 	Findings []Finding
 }
 
-// Run runs checks at the same time over one set of facts. The outcomes stand
-// in the order of the checks. A check that panics has failed, alone.
+// Run runs checks over one set of facts, as many at a time as there are
+// processors: hundreds of goroutines would each grow a stack of its own. The
+// outcomes stand in the order of the checks. A check that panics has failed, alone.
 func Run(ctx context.Context, facts fact.Set, checks []Check, config map[string][]byte) []Outcome {
 	out := make([]Outcome, len(checks))
+	var next atomic.Int64
 	var wg sync.WaitGroup
-	for i := range checks {
-		wg.Go(func() { out[i] = runOne(ctx, facts, &checks[i], config[checks[i].Code]) })
+	for range min(len(checks), runtime.GOMAXPROCS(0)) {
+		wg.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(checks); i = int(next.Add(1)) - 1 {
+				out[i] = runOne(ctx, facts, &checks[i], config[checks[i].Code])
+			}
+		})
 	}
 	wg.Wait()
 	return out

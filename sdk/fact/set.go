@@ -69,9 +69,9 @@ func (s Set) Int(address string) (int64, bool) {
 // Instances returns the keys K for which facts "group[K]..." are there, sorted.
 func (s Set) Instances(group string) []string {
 	s.reads.group(group)
-	seen := map[string]bool{}
+	seen, prefix := map[string]bool{}, group+"["
 	for address := range s.byAddress {
-		rest, ok := strings.CutPrefix(address, group+"[")
+		rest, ok := strings.CutPrefix(address, prefix)
 		if !ok {
 			continue
 		}

@@ -114,6 +114,7 @@ func (p *pluginServer) newServer(opts []grpc.ServerOption) *grpc.Server {
 		grpc.ForceServerCodecV2(codec.New()),
 		grpc.InitialWindowSize(window),
 		grpc.InitialConnWindowSize(window),
+		grpc.NumStreamWorkers(1), // one grown stack serves the calls that come one after another
 		grpc.ChainUnaryInterceptor(p.gate.unary),
 		grpc.ChainStreamInterceptor(p.gate.stream),
 	)...)

@@ -57,16 +57,42 @@ func (codec) Name() string { return wire.Name }
 func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 	held, ok := v.(*Held)
 	if !ok {
-		return c.ordinary.Marshal(v)
+		return c.plain(v)
 	}
 	field, batch := outgoing(held.Message)
 	if batch == nil {
-		return c.ordinary.Marshal(held.Message)
+		return c.plain(held.Message)
 	}
 	l := &lent{release: held.Release}
 	out := marshal(field, batch, l)
 	held.lent = l.any
 	return out, nil
+}
+
+// pooled is the size of message from which memory is taken from gRPC's pool, in
+// bytes. The pool has nothing between 32 KiB and this, and to touch a fresh
+// mebibyte takes longer than to write what most messages say.
+const pooled = 1 << 20
+
+// plain writes a message in the ordinary form.
+func (c codec) plain(v any) (mem.BufferSlice, error) {
+	m, ok := v.(proto.Message)
+	if !ok || proto.Size(m) >= pooled {
+		return c.ordinary.Marshal(v)
+	}
+	data, err := proto.MarshalOptions{UseCachedSize: true}.Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	return mem.BufferSlice{mem.SliceBuffer(data)}, nil
+}
+
+// whole is a received message in one piece, if it is not for the pool.
+func whole(data mem.BufferSlice) mem.BufferSlice {
+	if len(data) < 2 || data.Len() >= pooled {
+		return data
+	}
+	return mem.BufferSlice{mem.SliceBuffer(data.Materialize())}
 }
 
 // outgoing is the batch in a message and the number of its field; nil for none.
@@ -109,7 +135,7 @@ func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 			return fmt.Errorf("a batch of %d columns; at most %d travel", n, bound.MaxColumns)
 		}
 	}
-	return c.ordinary.Unmarshal(data, v)
+	return c.ordinary.Unmarshal(whole(data), v)
 }
 
 // incoming is the number of the field that a batch has in a message; 0 when there

@@ -120,6 +120,32 @@ func TestBuffersAreHandedOn(t *testing.T) {
 	}
 }
 
+// TestMemoryOfItsSize: a message takes the memory that it needs, and comes whole
+// out of many pieces, on both sides of what gRPC's pool is for.
+func TestMemoryOfItsSize(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	for _, n := range []int{0, 40_000, 200_000, pooled, 3 * pooled} {
+		m := &pluginv1.CheckRequest{Facts: []*pluginv1.Fact{{Address: "a.b", ValueJson: bytes.Repeat([]byte("7"), n)}}}
+		out, err := New().Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data := out.Materialize()
+		for _, part := range out {
+			if size := cap(part.ReadOnlyData()); n < pooled && size > 2*len(data)+64 {
+				t.Errorf("a message of %d bytes takes %d", len(data), size)
+			}
+		}
+		var got pluginv1.CheckRequest
+		if err := New().Unmarshal(split(data, random), &got); err != nil || !proto.Equal(&got, m) {
+			t.Errorf("%d bytes are read as another message, %v", len(data), err)
+		}
+	}
+	if _, err := New().Marshal(&pluginv1.Fact{Address: "\xff"}); err == nil {
+		t.Error("text that is not UTF-8 travels")
+	}
+}
+
 func TestBuffersAreAligned(t *testing.T) {
 	data, _ := proto.Marshal(messages(sizes())[2])
 	var got pluginv1.TransformResponse

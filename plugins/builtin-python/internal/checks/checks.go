@@ -27,7 +27,7 @@ func All() []check.Check {
 		dependencyConflict, requiresPython, duplicateDistribution,
 		recordTorn, fileClobbered, numpyABI,
 		torchNotLoadable, frameworkNotLoadable, libraryPathHijack, glibcTooOld,
-		torchNvidiaPins, torchCompanionMismatch,
+		torchNvidiaPins, torchCompanionMismatch, cudnnMixed,
 		torchCPUWheel, torchROCmWheel, torchDriverTooOld, torchArchUnsupported,
 		onnxruntimeBoth, jaxPluginMissing, jaxPluginMismatch,
 		torchABI, xformersMismatch, undefinedSymbol, wheelTags,

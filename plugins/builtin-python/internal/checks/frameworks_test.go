@@ -463,6 +463,14 @@ var frameworkCases = []struct {
 	{"a loader that is not there", func(m *machine) {
 		m.know(observed.At(env, observed.Loader), observed.ProgramLoader{Path: "/lib64/ld-linux-x86-64.so.2", Link: "/nix/store/s-stub-ld/bin/stub-ld"})
 	}, []want{{"python.loader-missing", check.Error, "the stub that refuses programs"}}},
+	{"a part of another cuDNN", func(m *machine) {
+		a100(m)
+		m.InstallTorch(m.site, cu124)
+		m.know(observed.At(env, observed.StrayCuDNN), observed.CuDNNPart{
+			Library: "libcudnn_engines_tensor_ir.so.9", Path: "/lib/x/libcudnn_engines_tensor_ir.so.9", Release: "9.23.0",
+			OpenedBy: m.site + "/nvidia/cudnn/lib/libcudnn_graph.so.9", Distribution: "nvidia-cudnn-cu13", Version: "9.20.0.48",
+		})
+	}, []want{{"torch.cudnn-mixed", check.Error, "and gets /lib/x/libcudnn_engines_tensor_ir.so.9 of release 9.23.0"}}},
 	{"conda's pytorch replaced by pip", func(m *machine) {
 		m.Text(env+"/conda-meta/pytorch-2.4.0-py3.11_cuda12.4_0.json", "{}")
 		m.InstallTorch(m.site, cu124)

@@ -32,12 +32,12 @@ var frameworkNotLoadable = check.Check{
 	Code: codeNotLoadable, Title: "Framework is installed but cannot be loaded", Area: areaFrameworks,
 	Needs: []string{observed.Envs},
 	Doc: check.Doc{
-		Meaning:    "The import of NumPy, TensorFlow, JAX or ONNX Runtime stops because a shared library is missing or damaged.",
-		Detection:  "The shared libraries that the import loads are followed as the dynamic loader does.",
-		Cause:      "A system library is not installed, or the package is torn.",
-		Fix:        "Install the named library, or the package again.",
+		Meaning:    "The import of NumPy, TensorFlow, JAX, ONNX Runtime, OpenCV, LightGBM, XGBoost, vLLM, FlashAttention, TorchCodec or llama-cpp-python stops because a shared library is missing or damaged: \"cannot open shared object file\".",
+		Detection:  "The shared libraries that the import loads are followed as the dynamic loader does, after those of torch where the package imports it first. An interpreter of Nix or Guix has a loader of its own, which knows neither a cache nor the system's directories.",
+		Cause:      "A system library is not installed, the package was built for another CUDA release than torch, or it is torn. The Python of nixpkgs finds no library of the system.",
+		Fix:        "Install the named library, a build of the package for torch's CUDA, or the package again.",
 		Verify:     "Import the package.",
-		References: []string{"https://man7.org/linux/man-pages/man8/ld.so.8.html"},
+		References: []string{"https://man7.org/linux/man-pages/man8/ld.so.8.html", "https://peps.python.org/pep-0600/", "https://github.com/Dao-AILab/flash-attention/issues/2118", "https://wiki.nixos.org/wiki/Python"},
 	},
 	Run: perEnvironment(func(e *environment) { lookLoad(e, func(name string) bool { return name != "torch" }) }),
 }
@@ -52,28 +52,36 @@ func lookLoad(e *environment, wanted func(string) bool) {
 }
 
 func reportLoad(e *environment, l observed.Load) {
-	var reasons []string
+	var reasons, files []string
 	for _, m := range l.Missing {
 		reasons = append(reasons, fmt.Sprintf("%s, needed by %s, is in none of the places that the loader searches", m.Library, m.NeededBy))
+		files = append(files, m.NeededBy)
 	}
 	for _, file := range unique(mapKeys(l.Unreadable)) {
 		reasons = append(reasons, fmt.Sprintf("%s is no valid library (%s)", file, l.Unreadable[file]))
+		files = append(files, file)
 	}
 	f := check.Finding{
 		Detail:   listed(reasons) + ".",
 		Cause:    "The package that brings the library is missing, torn, or made for another release.",
-		Evidence: e.ctx.Evidence(e.at(observed.Loads)),
+		Evidence: e.paths(observed.Loads, unique(files)...),
 		Explains: []string{codeArch, codeTorchABI, codeXFormers, codeBNBLibrary},
-		Remedies: []check.Remedy{e.reinstall("Install the framework and its libraries again.", l.Framework)},
+		Remedies: []check.Remedy{e.reinstall("Install the framework and its libraries again.", installedAs(l))},
 		Verify:   []string{e.imports("import " + l.Framework)},
 	}
 	if len(l.Missing) > 0 {
 		f.Title = fmt.Sprintf("%s cannot be loaded: %s is missing", l.Framework, l.Missing[0].Library)
-		if r, ok := e.providerRemedy(l); ok {
-			f.Remedies = append([]check.Remedy{r}, f.Remedies...)
-		}
+		e.bringMissing(&f, l)
 	}
 	e.report(f)
+}
+
+// installedAs is what an installer calls the framework.
+func installedAs(l observed.Load) string {
+	if l.Distribution != "" {
+		return l.Distribution
+	}
+	return l.Framework
 }
 
 func mapKeys(m map[string]string) []string {
@@ -143,7 +151,7 @@ func reportHijack(e *environment, l observed.Load, h elfdeps.Hijack) {
 		Severity: check.Warning, Confidence: 0.6, Subject: h.Path,
 		Detail:   fmt.Sprintf("%s loads %s and not %s, which was installed with it.", h.NeededBy, h.Path, h.Bundled),
 		Cause:    "LD_LIBRARY_PATH is searched before the library's own search path.",
-		Evidence: e.ctx.Evidence(e.at(observed.Loads)),
+		Evidence: e.paths(observed.Loads, h.Path, h.NeededBy, h.Bundled),
 		Explains: []string{codeUndefined, codeTorchNotLoadable, codeNotLoadable},
 		Remedies: []check.Remedy{unsetLibraryPath()},
 		Verify:   []string{"env -u LD_LIBRARY_PATH " + e.imports("import "+l.Framework)},

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/observed"
+	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/pep508"
 	"github.com/bulkhead-ml/bulkhead/sdk/check"
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
 )
@@ -156,15 +157,15 @@ func jaxPlugins(e *environment) []observed.Package {
 }
 
 var jaxPluginMismatch = check.Check{
-	Code: codeJAXMismatch, Title: "JAX's CUDA plugin does not fit jaxlib", Area: areaFrameworks,
+	Code: codeJAXMismatch, Title: "JAX's CUDA plugin does not fit what is installed with it", Area: areaFrameworks,
 	Needs: []string{need(observed.Packages)},
 	Doc: check.Doc{
-		Meaning:    "The CUDA plugin of JAX is of another release than jaxlib; JAX ignores it and falls back to the CPU.",
-		Detection:  "The versions of jax-cudaNN-plugin and jax-cudaNN-pjrt are compared with that of jaxlib, and with what they require of each other.",
-		Cause:      "One of them was upgraded alone.",
-		Fix:        "Install jax with its extra for CUDA in one command.",
+		Meaning:    "The CUDA plugin of JAX is of another release than jaxlib, or was built with a newer cuDNN than the one that is installed (\"Outdated cuDNN installation found\"); JAX ignores it and falls back to the CPU.",
+		Detection:  "The versions of jax-cudaNN-plugin and jax-cudaNN-pjrt are compared with that of jaxlib, with what they require of each other, and with an installed nvidia-cudnn by the bound of their extra with-cuda, as JAX does when it starts unless JAX_SKIP_CUDA_CONSTRAINTS_CHECK is set.",
+		Cause:      "One of them was upgraded alone, or torch, which pins cuDNN, was installed after JAX.",
+		Fix:        "Install jax with its extra for CUDA in one command; beside a torch that pins an older cuDNN, in an environment of its own.",
 		Verify:     "Print jax.devices().",
-		References: []string{"https://docs.jax.dev/en/latest/installation.html"},
+		References: []string{"https://docs.jax.dev/en/latest/installation.html", "https://github.com/jax-ml/jax/blob/main/jax_plugins/cuda/__init__.py", "https://github.com/jax-ml/jax/issues/18032"},
 	},
 	Run: perEnvironment(lookJAXPlugins),
 }
@@ -184,9 +185,24 @@ func lookJAXPlugins(e *environment) {
 		Detail:   listed(texts) + ".",
 		Cause:    "The parts of JAX were not installed together.",
 		Evidence: evidenceOf(e, packages...),
-		Remedies: []check.Remedy{e.install("Install the parts of JAX together.", "--upgrade", "jax["+extra+"]")},
+		Remedies: []check.Remedy{e.jaxTogether(extra)},
 		Verify:   []string{e.imports("import jax; print(jax.devices())")},
 	})
+}
+
+// jaxTogether installs the parts of JAX with the libraries that they want, unless
+// torch pins one of these at another version.
+func (e *environment) jaxTogether(extra string) check.Remedy {
+	for _, c := range e.conflicts() {
+		clauses, _ := e.demands(pep508.Normalize(c.requirement.Name))
+		if namedElsewhere(c) == codeJAXMismatch && isContradiction(c.requirement.Name+strings.Join(clauses, ",")) {
+			return check.Remedy{
+				ID: "own-environment", Kind: check.Advice, Risk: check.Low,
+				Summary: fmt.Sprintf("Other packages pin %s %s: install JAX in an environment of its own, or releases of both that agree on it.", c.requirement.Name, c.found.Version),
+			}
+		}
+	}
+	return e.install("Install the parts of JAX together.", "--upgrade", "jax["+extra+"]")
 }
 
 // jaxMismatches compares the CUDA parts with jaxlib, and where all agree with

@@ -56,6 +56,8 @@ func namedElsewhere(c conflict) string {
 		return codeNumPyABI
 	case isJAXPart(owner) && (wanted == "jaxlib" || isJAXPart(wanted)) && c.found.Version != "":
 		return codeJAXMismatch // which compares versions; a part that is missing is an unmet requirement
+	case isJAXPart(owner) && strings.HasPrefix(wanted, "nvidia-cudnn-") && c.found.Version != "":
+		return codeJAXMismatch
 	}
 	return ""
 }
@@ -65,7 +67,7 @@ var dependencyConflict = check.Check{
 	Needs: []string{need(observed.Packages)},
 	Doc: check.Doc{
 		Meaning:    "An installed package needs another in a version that is not the installed one, or one that is missing.",
-		Detection:  "Requires-Dist of every distribution is read, its markers are evaluated for the examined interpreter, and the versions are compared by PEP 440. The verdict is that of `pip check`, except for packages that conda or a distribution keeps together, and for extras that a requirement names, such as cuda-toolkit[cublas], whose requirements count too; a build from source that only its version makes older than its release is for information.",
+		Detection:  "Requires-Dist of every distribution is read, its markers are evaluated for the examined interpreter, and the versions are compared by PEP 440. The verdict is that of `pip check`, except for packages that conda or a distribution keeps together, for extras that a requirement names, such as cuda-toolkit[cublas], whose requirements count too, and for versions that a package compares when it is imported without declaring them; a build from source that only its version makes older than its release is for information.",
 		Cause:      "Packages were installed one after another, and a later install replaced what an earlier one needs.",
 		Fix:        "Install the conflicting packages in one command, so that the installer finds versions that fit together.",
 		Verify:     "Run pip check.",
@@ -121,12 +123,54 @@ func reportConflicts(e *environment, conflicts []conflict) {
 		Cause:    "The packages were not installed together.",
 		Evidence: evidenceOf(e, packages...),
 		Explains: []string{codeTorchABI, codeGenerated},
-		Remedies: []check.Remedy{
-			e.installOwned("Install versions that every installed package accepts.", conflicts[0].requirement.Name, e.accepted(conflicts)...),
-			e.install("Where there are none, let pip choose other releases of the packages too.", append([]string{"--upgrade"}, owners...)...),
-		},
-		Verify: []string{e.pipCheck()},
+		Remedies: e.settle(conflicts, owners),
+		Verify:   []string{e.pipCheck()},
 	})
+}
+
+// settle installs what every owner accepts, where there is such a version, and
+// else other releases of the owners.
+func (e *environment) settle(conflicts []conflict, owners []string) []check.Remedy {
+	accepted := e.accepted(conflicts)
+	upgrade := append([]string{"--upgrade"}, owners...)
+	if slices.ContainsFunc(accepted, isContradiction) {
+		return []check.Remedy{e.install("No version suits all that require it: let pip choose other releases of the packages.", upgrade...)}
+	}
+	return []check.Remedy{
+		e.installOwned("Install versions that every installed package accepts.", conflicts[0].requirement.Name, accepted...),
+		e.install("Where there are none, let pip choose other releases of the packages too.", upgrade...),
+	}
+}
+
+// isContradiction reports whether no version fits a requirement: one of its pinned
+// versions or lower bounds is outside of the rest.
+func isContradiction(requirement string) bool {
+	r, err := pep508.Parse(requirement)
+	if err != nil {
+		return false
+	}
+	var pins []pep440.Version
+	for clause := range strings.SplitSeq(r.SpecifierText, ",") {
+		text, pinned := strings.CutPrefix(strings.TrimSpace(clause), "==")
+		if v, err := pep440.Parse(text); pinned && err == nil {
+			pins = append(pins, v)
+		}
+		if op, v, ok := bound(strings.TrimSpace(clause)); ok && op == ">=" {
+			if upper, found := upperBound(r.SpecifierText); found && v.Compare(upper) >= 0 {
+				return true
+			}
+		}
+	}
+	return slices.ContainsFunc(pins, func(v pep440.Version) bool { return !r.Specifiers.Contains(v) })
+}
+
+func upperBound(specifier string) (pep440.Version, bool) {
+	for clause := range strings.SplitSeq(specifier, ",") {
+		if op, v, ok := bound(strings.TrimSpace(clause)); ok && op == "<" {
+			return v, true
+		}
+	}
+	return pep440.Version{}, false
 }
 
 // reportByName speaks of builds from source whose version says that they come

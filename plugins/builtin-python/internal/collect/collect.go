@@ -41,7 +41,7 @@ var descriptions = []fact.Description{
 	field(observed.Implementation, "string", "CPython or PyPy."),
 	field(observed.Kind, "string", "venv, virtualenv, uv, conda, pyenv, system or standalone."),
 	field(observed.FoundBy, "string", "How the environment was found: --python, VIRTUAL_ENV, CONDA_PREFIX, PATH, project, VS Code, PyCharm, or the place where a tool keeps it."),
-	field(observed.Base, "object", "Interpreter behind the environment: prefix, home, home_seen."),
+	field(observed.Base, "object", "Interpreter behind the environment: prefix, file, home, home_seen."),
 	field(observed.Link, "object", "The interpreter followed to its end: state (ok, dangling, missing, unseen), path, target."),
 	field(observed.Loader, "object", "Loader that the interpreter names and the system lacks: path, link."),
 	field(observed.Venv, "object", "What pyvenv.cfg says: home, version, include_system_site_packages, tool."),
@@ -55,6 +55,7 @@ var descriptions = []fact.Description{
 	field(observed.Shadows, "list", "Files in the project or on PYTHONPATH that hide an installed package."),
 	field(observed.Torch, "object", "torch/version.py: version, cuda, hip, path."),
 	field(observed.Loads, "list", "For each framework, the closure of its shared libraries: missing, unmet, hijacks."),
+	field(observed.StrayCuDNN, "object", "Library that the environment's cuDNN opens by name and gets of another release: library, path, release, opened_by, distribution, version."),
 	field(observed.Unparsed, "list", "Requirement lines that PEP 508 does not allow; they are not judged."),
 }
 
@@ -124,7 +125,7 @@ func (o *observer) identity() {
 	o.link()
 	o.loader()
 	o.add(observed.Sites, e.Sites)
-	base := observed.BaseInterpreter{Prefix: e.BasePrefix}
+	base := observed.BaseInterpreter{Prefix: e.BasePrefix, File: e.Link.Target}
 	if c := e.Config; c != nil {
 		base.Home, base.HomeSeen = c.Home, o.target.Exists(c.Home)
 		o.add(observed.Venv, observed.VirtualEnv{

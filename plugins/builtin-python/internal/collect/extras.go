@@ -9,6 +9,7 @@ import (
 
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/dist"
 	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/pep508"
+	"github.com/bulkhead-ml/bulkhead/plugins/builtin-python/internal/tables"
 )
 
 // extrasAsked collects which extras of which distributions installed
@@ -47,6 +48,31 @@ func (inv *inventory) requirements(envs []pep508.Environment) (kept [][]string, 
 		}
 	}
 	return kept, bad
+}
+
+// unwritten lists what a distribution compares when it is imported and does not
+// require: JAX's plugin wants the cuDNN that it was built with, or a newer one,
+// which stands under an extra only; others want their partner in their version.
+func (o *observer) unwritten(inv *inventory, d *dist.Distribution, envs []pep508.Environment) []string {
+	var out []string
+	if strings.HasPrefix(d.Key, "jax-cuda") && o.target.Env["JAX_SKIP_CUDA_CONSTRAINTS_CHECK"] == "" {
+		asked := extrasAsked{envs, map[string]map[string]bool{d.Key: {"with-cuda": true}}}
+		out = slices.DeleteFunc(asked.more(d, nil), func(line string) bool {
+			r, err := pep508.Parse(line)
+			key := pep508.Normalize(r.Name)
+			return err != nil || !strings.HasPrefix(key, "nvidia-cudnn-") || inv.first([]string{key}) == nil
+		})
+	}
+	for _, row := range tables.Implied().Rows {
+		partner := inv.first([]string{row.Partner})
+		if row.Name != d.Key || partner == nil || o.target.Env[row.Variable] != "" {
+			continue
+		}
+		if line, ok := row.Requirement(d.Version, partner.Version); ok {
+			out = append(out, line)
+		}
+	}
+	return out
 }
 
 // note marks the distributions of which more is asked than before.

@@ -13,21 +13,6 @@ import (
 	"github.com/bulkhead-ml/bulkhead/sdk/fact"
 )
 
-// imported says which files an import loads first. Globs are relative to a
-// directory of packages.
-type imported struct {
-	name  string
-	roots []string
-}
-
-var frameworkRoots = []imported{
-	{"torch", []string{"torch/lib/libtorch_global_deps.so", "torch/_C.*.so"}},
-	{"numpy", []string{"numpy/_core/_multiarray_umath.*.so", "numpy/core/_multiarray_umath.*.so"}},
-	{"tensorflow", []string{"tensorflow/libtensorflow_framework.so.2", "tensorflow/python/_pywrap_tensorflow_internal.so"}},
-	{"jaxlib", []string{"jaxlib/_jax.so", "jaxlib/xla_extension.so"}},
-	{"onnxruntime", []string{"onnxruntime/capi/onnxruntime_pybind11_state*.so"}},
-}
-
 // frameworks records the builds of frameworks, the closure of their shared
 // libraries and what they need beside those.
 func (o *observer) frameworks(ctx context.Context, inv *inventory) {
@@ -44,17 +29,12 @@ func (o *observer) frameworks(ctx context.Context, inv *inventory) {
 	if o.target.OS != "linux" {
 		return // other systems have other loaders
 	}
-	loads := []observed.Load{}
-	for _, f := range frameworkRoots {
-		if roots := o.roots(inv, f); len(roots) > 0 {
-			load := observed.Load{Framework: f.name, Roots: roots, Result: loader.Walk(roots)}
-			load.Releases = inv.releases(load.Hijacks)
-			loads = append(loads, load)
-		}
-	}
+	loader.SetSystem(o.system())
+	loads := o.imports(inv, loader)
 	if len(loads) > 0 {
 		o.add(observed.Loads, loads)
 	}
+	o.cudnn(inv, loader)
 	o.symbols(ctx, inv, loader, loads)
 }
 
@@ -66,18 +46,6 @@ func (o *observer) inside(inv *inventory) []string {
 	}
 	if o.env.Kind != "system" && o.env.Config == nil {
 		out = append(out, path.Join(o.env.Prefix, "lib"))
-	}
-	return out
-}
-
-func (o *observer) roots(inv *inventory, f imported) []string {
-	dir, ok := inv.module(f.name)
-	if !ok {
-		return nil
-	}
-	var out []string
-	for _, glob := range f.roots {
-		out = append(out, o.target.Glob(path.Join(escapeGlob(dir), glob))...)
 	}
 	return out
 }

@@ -127,7 +127,7 @@ func (o *observer) packages(_ context.Context, inv *inventory) {
 		p := observed.Package{
 			Name: d.Name, Version: d.Version, Path: d.Path, Scope: inv.scope(d), Installer: d.Installer,
 			Tags: d.Tags, Editable: d.Editable, RequiresPython: d.Metadata.RequiresPython,
-			Source: d.Source, EntryPoints: d.EntryPoints, Requires: requires[i],
+			Source: d.Source, EntryPoints: d.EntryPoints, Requires: append(requires[i], o.unwritten(inv, d, envs)...),
 		}
 		list = append(list, p)
 	}

@@ -47,7 +47,7 @@ func (o *observer) preloads(inv *inventory) []elfdeps.Preload {
 				continue
 			}
 			for _, dir := range append([]string{path.Join(nvidia, l.dir, "lib")}, toolkits...) {
-				out = append(out, elfdeps.Preload{Prefix: l.prefix, Dir: dir})
+				out = append(out, elfdeps.Preload{Prefix: l.prefix, Dir: dir, Always: l.dir == "cuda_nvrtc" || l.dir == "nvjitlink"})
 			}
 		}
 	}

@@ -25,8 +25,8 @@ func (w *walk) noteHijack(n *node, name, file string) {
 }
 
 // releaseOf reads the release off the name to which a library's link leads.
-func (w *walk) releaseOf(file string) string {
-	real, err := w.target.Resolve(file)
+func (l *Loader) releaseOf(file string) string {
+	real, err := l.target.Resolve(file)
 	if err != nil {
 		return ""
 	}

@@ -37,13 +37,13 @@ type supplier struct {
 	fromEnvironment bool
 }
 
-// lacking looks for symbols of all objects of the walk, several at a time.
-func (w *walk) lacking() []Lacking {
+// lacking looks for symbols of objects of the walk, several at a time.
+func (w *walk) lacking(nodes []*node) []Lacking {
 	if w.result.Truncated || len(w.result.Unreadable) > 0 {
 		return nil // what is not known of a library must not be held against it
 	}
 	var jobs []func() []Lacking
-	for _, n := range w.nodes {
+	for _, n := range nodes {
 		if suppliers := w.suppliers(n); len(suppliers) > 0 {
 			jobs = append(jobs, func() []Lacking { return w.lackingOf(n.object, suppliers) })
 		}

@@ -14,6 +14,9 @@
 //  5. the default directories;
 //  6. for the libraries that a package opens by path itself, see Preload.
 //
+// The loader of an interpreter from a store of packages has no places 4 and 5,
+// see System.
+//
 // A name that an object loaded earlier already answers to (its DT_SONAME, or
 // the name it was asked by) is not searched again. The walk is breadth first,
 // as dlopen's is. Libraries outside the environment are found but not walked:

@@ -42,14 +42,26 @@ func (l *Loader) resolve(n *node, name string) (string, found) {
 			return file, try.how
 		}
 	}
-	if file, ok := l.cache.lookup(name, o.Machine); ok && l.target.Exists(file) {
+	if file, how := l.ofSystem(name, o); how != notFound {
+		return file, how
+	}
+	if file, ok := l.search(l.preloadDirs(name), name, o); ok {
+		return file, fromPreload
+	}
+	return "", notFound
+}
+
+// ofSystem searches where the loader looks for every program. What its cache
+// names in a directory that cannot be seen is taken to be there.
+func (l *Loader) ofSystem(name string, o *Object) (string, found) {
+	if l.system == SystemOfStore {
+		return "", notFound
+	}
+	if file, ok := l.cache.lookup(name, o.Machine); ok && (l.target.Exists(file) || !l.target.Exists(path.Dir(file))) {
 		return file, fromCache
 	}
 	if file, ok := l.search(defaultDirs(o.Machine), name, o); ok {
 		return file, fromDefault
-	}
-	if file, ok := l.search(l.preloadDirs(name), name, o); ok {
-		return file, fromPreload
 	}
 	return "", notFound
 }
@@ -227,17 +239,4 @@ func defaultDirs(m elf.Machine) []string {
 	return []string{
 		"/lib/" + triplet, "/usr/lib/" + triplet, "/lib64", "/usr/lib64", "/lib", "/usr/lib", "/usr/local/lib",
 	}
-}
-
-// systemProvides recognises the libraries that the manylinux policy (PEP 600
-// and its auditwheel profiles) lets a wheel expect of every system.
-func systemProvides(name string) bool {
-	stem, _, _ := strings.Cut(name, ".so")
-	switch stem {
-	case "libc", "libm", "libdl", "librt", "libpthread", "libutil", "libnsl", "libresolv", "libcrypt", "libgcc_s",
-		"libstdc++", "libatomic", "libz", "libexpat", "libX11", "libXext", "libXrender", "libICE", "libSM", "libGL",
-		"libglib-2.0", "libgobject-2.0", "libgthread-2.0", "ld-linux-x86-64", "ld-linux-aarch64", "libmvec", "libanl":
-		return true
-	}
-	return strings.HasPrefix(name, "libc.musl-")
 }

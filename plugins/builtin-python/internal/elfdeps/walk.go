@@ -3,7 +3,6 @@
 package elfdeps
 
 import (
-	"debug/elf"
 	"path"
 	"runtime"
 	"slices"
@@ -24,6 +23,7 @@ type Loader struct {
 	preloads []Preload
 	// program holds the directories of the interpreter's own DT_RPATH.
 	program []string
+	system  System
 
 	objects  sync.Map // path → *cell
 	defines  sync.Map // path → map[string]bool
@@ -44,6 +44,9 @@ type Preload struct {
 	// Prefix starts the file's name: "libcublas".
 	Prefix string
 	Dir    string
+	// Always tells that the package opens it whenever it is imported. Others it
+	// opens only when its own libraries could not be loaded without.
+	Always bool
 }
 
 // NewLoader prepares a loader. libraryPath is the text of LD_LIBRARY_PATH.
@@ -80,6 +83,10 @@ func LibraryPath(text, working string) []string {
 // every library that it loads and that has no DT_RUNPATH: conda's has its prefix's
 // lib. It must be called before any walk.
 func (l *Loader) SetProgram(dirs ...string) { l.program = dirs }
+
+// SetSystem tells which libraries of the system the interpreter's loader finds.
+// It must be called before any walk.
+func (l *Loader) SetSystem(s System) { l.system = s }
 
 // Missing is a library that no search found.
 type Missing struct {
@@ -154,6 +161,9 @@ type walk struct {
 	// files holds what each name led to, nodes the objects that were walked.
 	files map[string]string
 	nodes []*node
+	// later tells that what is loaded now opens no Preload itself, opened that what
+	// was loaded before did.
+	later, opened bool
 }
 
 // foreign is a library that is not of the environment.
@@ -166,12 +176,7 @@ type foreign struct {
 const maxUnmet = 256
 
 // Walk loads the roots and everything that they need.
-func (l *Loader) Walk(roots []string) Result {
-	w := l.begin()
-	w.run(roots)
-	w.result.Lacking = w.lacking()
-	return w.result
-}
+func (l *Loader) Walk(roots []string) Result { return l.Start(true).Load(roots) }
 
 func (l *Loader) begin() *walk {
 	return &walk{Loader: l, loaded: map[string]bool{}, outside: map[string]foreign{}, files: map[string]string{}}
@@ -209,8 +214,13 @@ func (w *walk) need(n *node, name string) (string, bool) {
 	}
 	w.loaded[path.Base(name)] = true
 	file, how := w.resolve(n, name)
+	if how == fromPreload {
+		if file, how = w.preloaded(name, file); how == fromPreload {
+			w.opened = true
+		}
+	}
 	if how == notFound {
-		if !isDriver(name) && w.certain(name) {
+		if !isDriver(name) && w.certain(n, name) {
 			w.result.Missing = append(w.result.Missing, Missing{Library: name, NeededBy: n.object.Path})
 		}
 		return "", false
@@ -267,7 +277,8 @@ func (w *walk) unreadable(file string, err error) {
 }
 
 // prefetch reads ahead what the next level will most likely need, since files
-// are read faster side by side than one after another.
+// are read faster side by side than one after another. Whether they fit is seen
+// when they were read.
 func (w *walk) prefetch(level []*node) {
 	var files []string
 	for _, n := range level {
@@ -275,7 +286,7 @@ func (w *walk) prefetch(level []*node) {
 			if w.loaded[path.Base(name)] {
 				continue
 			}
-			if file, ok := w.search(n.rpaths(), name, n.object); ok && w.isInside(file) {
+			if file, ok := w.search(n.rpaths(), name, nil); ok && w.isInside(file) {
 				files = append(files, file)
 			}
 		}
@@ -356,19 +367,4 @@ func (l *Loader) versionsOf(file string) map[string]bool {
 	}
 	l.defines.Store(file, have)
 	return have
-}
-
-// certain tells whether a name that was not found is really absent. Where the
-// target shows no system libraries at all (a bare tree of packages), those
-// that every wheel may expect of the system are given the benefit of doubt.
-func (l *Loader) certain(name string) bool {
-	return !systemProvides(name) || l.seesSystem()
-}
-
-func (l *Loader) seesSystem() bool {
-	_, ok := l.search(defaultDirs(elf.EM_X86_64), "libc.so.6", nil)
-	if !ok {
-		_, ok = l.search(defaultDirs(elf.EM_AARCH64), "libc.so.6", nil)
-	}
-	return ok || len(l.cache) > 0
 }

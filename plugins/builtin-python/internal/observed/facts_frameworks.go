@@ -25,7 +25,7 @@ const (
 // FrameworkVariables are the variables that change what a framework loads.
 var FrameworkVariables = []string{
 	"KERAS_BACKEND", "KERAS_HOME", "BNB_CUDA_VERSION", "BNB_ROCM_VERSION", "CC", "CXX", "PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION",
-	"TEMPORARILY_DISABLE_PROTOBUF_VERSION_CHECK", "DS_SKIP_CUDA_CHECK",
+	"TEMPORARILY_DISABLE_PROTOBUF_VERSION_CHECK", "DS_SKIP_CUDA_CHECK", "FLASHINFER_DISABLE_VERSION_CHECK", "JAX_SKIP_CUDA_CONSTRAINTS_CHECK",
 }
 
 // Framework is one framework as its files describe it.

@@ -43,7 +43,9 @@ const (
 	Shadows        = "shadows"
 	Torch          = "torch"
 	Loads          = "loads"
-	Unparsed       = "unparsed_requirements"
+	// StrayCuDNN is a CuDNNPart, absent where there is none.
+	StrayCuDNN = "stray_cudnn"
+	Unparsed   = "unparsed_requirements"
 )
 
 // At is the address of a field of an environment.
@@ -62,6 +64,9 @@ type Environment struct {
 // BaseInterpreter is the interpreter behind a virtual environment.
 type BaseInterpreter struct {
 	Prefix string `json:"prefix"`
+	// File is where the links of the environment's interpreter lead to, as far as
+	// they can be followed.
+	File string `json:"file,omitempty"`
 	// Home is what pyvenv.cfg says, "" for an environment of its own.
 	Home string `json:"home,omitempty"`
 	// HomeSeen tells that Home is a directory that is there.

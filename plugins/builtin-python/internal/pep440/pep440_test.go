@@ -4,6 +4,7 @@ package pep440
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"slices"
@@ -52,6 +53,27 @@ func TestEqualSpellings(t *testing.T) {
 	} {
 		if mustParse(t, pair[0]).Compare(mustParse(t, pair[1])) != 0 {
 			t.Errorf("%q and %q should be equal", pair[0], pair[1])
+		}
+	}
+}
+
+// TestManySpecifiers: what is remembered of specifiers is bounded, and the answer is
+// the same when it was forgotten.
+func TestManySpecifiers(t *testing.T) {
+	for range 2 {
+		for i := range maxParsed + 10 {
+			set, err := ParseSpecifiers(fmt.Sprintf(">=%d,<%d", i, i+1))
+			if err != nil || !set.Contains(mustParse(t, fmt.Sprintf("%d.5", i))) || set.Contains(mustParse(t, fmt.Sprint(i+1))) {
+				t.Fatalf("specifier %d: %v, %v", i, set, err)
+			}
+		}
+	}
+	if len(parsed.of) > maxParsed {
+		t.Errorf("%d specifiers are remembered", len(parsed.of))
+	}
+	for range 2 {
+		if _, err := ParseSpecifiers(">=x"); err == nil {
+			t.Error("an error is remembered as none")
 		}
 	}
 }

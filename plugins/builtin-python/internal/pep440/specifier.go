@@ -2,7 +2,10 @@
 
 package pep440
 
-import "strings"
+import (
+	"strings"
+	"sync"
+)
 
 // Specifiers is a set of clauses that must all hold.
 type Specifiers []Clause
@@ -21,8 +24,35 @@ type Clause struct {
 // operators in an order in which no operator hides a longer one.
 var operators = []string{"===", "==", "!=", "<=", ">=", "~=", "<", ">"}
 
-// ParseSpecifiers reads ">=1.2,<2". The error is an *Error.
+// parsed remembers what was read, by its text: the requirements of an environment
+// say the same few things, and are read once to be observed and once to be judged.
+var parsed = struct {
+	sync.Mutex
+	of map[string]Specifiers
+}{of: map[string]Specifiers{}}
+
+// maxParsed bounds what is remembered; all of it is dropped when it is full.
+const maxParsed = 4096
+
+// ParseSpecifiers reads ">=1.2,<2". The error is an *Error. The set is shared: do
+// not change it.
 func ParseSpecifiers(text string) (Specifiers, error) {
+	parsed.Lock()
+	defer parsed.Unlock()
+	if set, ok := parsed.of[text]; ok {
+		return set, nil
+	}
+	set, err := parseSpecifiers(text)
+	if err == nil {
+		if len(parsed.of) >= maxParsed {
+			clear(parsed.of)
+		}
+		parsed.of[strings.Clone(text)] = set
+	}
+	return set, err
+}
+
+func parseSpecifiers(text string) (Specifiers, error) {
 	var out Specifiers
 	for part := range strings.SplitSeq(text, ",") {
 		part = strings.TrimSpace(part)

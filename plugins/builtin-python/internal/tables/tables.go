@@ -106,6 +106,8 @@ var (
 	Builders = load[BuilderTable]("runtime_builders.json")
 	Runtimes = load[RuntimeTable]("onnxruntime.json")
 	Pairs    = load[PairTable]("torch_pairs.json")
+	Systems  = load[SystemTable]("system_libraries.json")
+	Implied  = load[ImpliedTable]("implied.json")
 )
 
 // Versions lists the tables for the plugin's description.
@@ -118,6 +120,8 @@ func Versions() map[string]string {
 		"run-time-compilers":   Builders().Version,
 		"onnxruntime-cuda":     Runtimes().Version,
 		"torch-companions":     Pairs().Version,
+		"system-libraries":     Systems().Version,
+		"implied-versions":     Implied().Version,
 	}
 }
 
