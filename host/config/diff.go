@@ -153,7 +153,7 @@ func down(trace [][]int, d, k int) bool {
 func backtrack(trace [][]int, a, b []string) []byte {
 	x, y := len(a), len(b)
 	var ops []byte
-	for d := len(trace) - 1; d >= 0; d-- {
+	for d := range slices.Backward(trace) {
 		k := x - y
 		from := step(trace, d, k)
 		for x > from {

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package config turns HCL files into typed configuration, and everything a
-// person can get wrong in them into a message that underlines the line. It is
-// the only package that imports hcl.
+// person can get wrong in them into a message that underlines the line.
 //
 // # Files
 //
@@ -45,10 +44,10 @@
 //
 // # References
 //
-// References are bare: source.NAME, kernel.NAME, ab.NAME, module.NAME.OUTPUT, suite.NAME,
-// require.NAME, and PLUGIN.KERNEL after use. kernel.NAME.output is the same as
-// kernel.NAME, and NAME["KEY"] is an instance of a block with for_each. The
-// inputs of the kernels of a pipeline draw its graph; a cycle is an error that
+// References are bare: source.NAME, kernel.NAME, ab.NAME, module.NAME.OUTPUT,
+// suite.NAME, require.NAME, and PLUGIN.KERNEL after use. kernel.NAME.output is the
+// same as kernel.NAME, and NAME["KEY"] is an instance of a block with for_each.
+// The inputs of the kernels of a pipeline draw its graph; a cycle is an error that
 // prints the cycle. A pipeline sees its own steps and those at top level, and a
 // name must not stand in both. A list of inputs holds alternatives: the first
 // that is on is read. The arms of an ab block are kernels of the pipeline that

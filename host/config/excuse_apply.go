@@ -22,8 +22,8 @@ func (c *Config) ResolveAll(catalog Catalog) (Selection, Diagnostics) {
 	return r.selection(all), c.sources.finish(r.diags)
 }
 
-// Codes are the codes that the waiver means: those of checks in the spelling of their plugins, of the host, and
-// "require.NAME".
+// Codes are the codes that the waiver means: those of checks in the spelling of
+// their plugins, of the host, and "require.NAME".
 func (w *Waiver) Codes(cfg *Config, catalog Catalog) []string {
 	r := resolver{cfg: cfg, catalog: catalog}
 	return r.keys(w.Code)

@@ -5,7 +5,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -14,6 +13,8 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	hcljson "github.com/hashicorp/hcl/v2/json"
+
+	"github.com/bulkhead-ml/bulkhead/internal/regular"
 )
 
 // IsConfigFile reports whether a directory's file of that name is read:
@@ -119,27 +120,10 @@ func reasonOf(err error) error {
 	return err
 }
 
-// readFile reads a regular file of bounded size. A pipe or a device would
-// block or never end.
 func readFile(path string) ([]byte, *Diagnostic) {
-	info, err := os.Stat(path)
+	src, err := regular.ReadFile(path, MaxFileBytes)
 	if err != nil {
 		return nil, unreadable(path, err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, unreadable(path, errors.New("not a regular file"))
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, unreadable(path, err)
-	}
-	defer f.Close()
-	src, err := io.ReadAll(io.LimitReader(f, MaxFileBytes+1))
-	if err != nil {
-		return nil, unreadable(path, err)
-	}
-	if len(src) > MaxFileBytes {
-		return nil, unreadable(path, fmt.Errorf("larger than %d bytes, the most that is read", MaxFileBytes))
 	}
 	return src, nil
 }

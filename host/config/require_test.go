@@ -4,6 +4,7 @@ package config
 
 import (
 	"encoding/json"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -238,19 +239,12 @@ func evalText(t *testing.T, text string) string {
 	if ds.HasErrors() {
 		return "error"
 	}
-	out, _ := evalString(v)
-	return out
-}
-
-func evalString(v cty.Value) (string, bool) {
 	switch {
-	case v.Type() == cty.Bool && v.True():
-		return "true", true
 	case v.Type() == cty.Bool:
-		return "false", true
+		return strconv.FormatBool(v.True())
 	case v.Type() == cty.Number:
-		return v.AsBigFloat().Text('f', -1), true
+		return v.AsBigFloat().Text('f', -1)
 	default:
-		return v.AsString(), true
+		return v.AsString()
 	}
 }

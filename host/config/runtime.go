@@ -3,12 +3,12 @@
 package config
 
 import (
-	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/hashicorp/hcl/v2"
+
+	"github.com/bulkhead-ml/bulkhead/internal/pathtree"
 )
 
 // runtimes are the container runtimes that are known by name.
@@ -51,15 +51,16 @@ func installed(name string, at hcl.Range) bool {
 		}
 		real = end
 	}
-	return inTrees(filepath.ToSlash(real)) && !slices.ContainsFunc(projects(at), func(dir string) bool { return inside(real, dir) })
+	real = filepath.ToSlash(real)
+	return inTrees(real) && !slices.ContainsFunc(projects(at), func(dir string) bool { return pathtree.Within(real, dir) })
 }
 
 func inTrees(p string) bool {
-	return slices.ContainsFunc(programTrees, func(dir string) bool { return p != dir && inside(p, dir) })
+	return slices.ContainsFunc(programTrees, func(dir string) bool { return p != dir && pathtree.Within(p, dir) })
 }
 
-// projects are the directories that a project may be: that of the file and the
-// working directory, unless they are where all programs are.
+// projects are the directories that a project may be, with slashes: that of the
+// file and the working directory, unless they are where all programs are.
 func projects(at hcl.Range) []string {
 	var out []string
 	for _, dir := range []string{filepath.Dir(at.Filename), "."} {
@@ -67,14 +68,10 @@ func projects(at hcl.Range) []string {
 		if real, linkErr := filepath.EvalSymlinks(abs); linkErr == nil {
 			abs = real
 		}
-		if err == nil && !slices.ContainsFunc(programTrees, func(tree string) bool { return inside(tree, abs) }) {
+		abs = filepath.ToSlash(abs)
+		if err == nil && !slices.ContainsFunc(programTrees, func(tree string) bool { return pathtree.Within(tree, abs) }) {
 			out = append(out, abs)
 		}
 	}
 	return out
-}
-
-// inside reports whether p is dir or lies in it; both are clean.
-func inside(p, dir string) bool {
-	return p == dir || strings.HasPrefix(p, strings.TrimSuffix(dir, string(os.PathSeparator))+string(os.PathSeparator))
 }

@@ -3,14 +3,12 @@
 package config
 
 import (
-	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 
+	"github.com/bulkhead-ml/bulkhead/internal/regular"
 	"github.com/bulkhead-ml/bulkhead/sdk/secret"
 )
 
@@ -65,19 +63,7 @@ func (s SecretSource) read(lookup func(string) (string, bool)) (string, error) {
 		}
 		return text, nil
 	}
-	info, err := os.Stat(s.File.Absolute)
-	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New(s.File.Absolute + " is not a regular file")
-	}
-	if err != nil {
-		return "", err
-	}
-	f, err := os.Open(s.File.Absolute)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, secret.MaxBytes+2))
+	data, err := regular.ReadFile(s.File.Absolute, secret.MaxBytes+int64(len("\r\n")))
 	return strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r"), err
 }
 

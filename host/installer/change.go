@@ -34,7 +34,7 @@ type Change struct {
 	From     string `json:"from,omitempty"` // version that is locked
 	To       string `json:"to,omitempty"`   // version that will be
 	// Newest is the newest version of the registry, and Why the reason when To is
-	// another one.
+	// another one, a line for each.
 	Newest string `json:"newest,omitempty"`
 	Why    string `json:"why,omitempty"`
 	Bytes  int64  `json:"bytes"` // to download
@@ -124,7 +124,7 @@ func entry(k release.Known, w Want, before lock.Plugin) lock.Plugin {
 }
 
 // explain takes over why a version was chosen.
-func (c *Change) explain(choice solve.Choice) { c.Why = strings.Join(choice.Why, " ") }
+func (c *Change) explain(choice solve.Choice) { c.Why = strings.Join(choice.Why, "\n") }
 
 // warnings are what to know of a release that was chosen all the same.
 func warnings(k release.Known) (out []string) {

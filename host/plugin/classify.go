@@ -22,6 +22,7 @@ type evidence struct {
 	limits  sandbox.Limits
 	strict  bool
 	denials []sandbox.Denial
+	python  *Interpreter // that ran it; nil for a program of its own
 }
 
 // verdict is a cause with what its words need.
@@ -159,8 +160,25 @@ func (e evidence) hint() string {
 		return fmt.Sprintf("it may have %d open files: %s", e.limits.OpenFiles, raise("open_files"))
 	case e.says(spaceTexts):
 		return raise("scratch")
+	case e.python != nil && e.crash.runtime == pythonRuntime:
+		return e.python.lacks(e.crash.headline)
 	}
 	return ""
+}
+
+// lacks says what to do about a package that a script did not find; "" where the last
+// line of its traceback tells something else.
+func (i *Interpreter) lacks(headline string) string {
+	module, ok := strings.CutPrefix(headline, "ModuleNotFoundError: No module named ")
+	if !ok {
+		return ""
+	}
+	if i.Packages != "" && strings.Contains(module, ".") { // a part of one that is there
+		return fmt.Sprintf("the packages in %s beside the script do not fit Python %s (%s): they are of another version of Python or another system, or not whole",
+			PackagesName, i.Version, i.Path)
+	}
+	return fmt.Sprintf("the Python that runs it, %s, has no such package: install it there, or ask for a release that brings it; "+
+		"its author puts packages beside the script with `pip install --target %s PACKAGE`", i.Path, PackagesName)
 }
 
 // hintFor is what helps against a death that we decided upon.

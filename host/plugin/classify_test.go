@@ -122,3 +122,26 @@ func TestHints(t *testing.T) {
 		}
 	}
 }
+
+// A package that is not there is told with the Python that lacks it.
+func TestMissingPackages(t *testing.T) {
+	bare := &Interpreter{Path: "/usr/bin/python3", Version: "3.11"}
+	whole := &Interpreter{Path: "/usr/bin/python3", Version: "3.11", Packages: "/p/site-packages"}
+	for _, c := range []struct {
+		python   *Interpreter
+		headline string
+		want     string
+	}{
+		{bare, "ModuleNotFoundError: No module named 'pyarrow'", "runs it, /usr/bin/python3, has no such package"},
+		{whole, "ModuleNotFoundError: No module named 'pyarrow'", "`pip install --target site-packages PACKAGE`"},
+		{whole, "ModuleNotFoundError: No module named 'pyarrow.lib'", "do not fit Python 3.11"},
+		{bare, "KeyError: 'No module named x'", ""},
+		{nil, "ModuleNotFoundError: No module named 'pyarrow'", ""},
+	} {
+		e := evidence{exit: sandbox.Exit{Code: 1}, crash: crash{runtime: pythonRuntime, headline: c.headline, text: c.headline}, python: c.python}
+		v := classify(e)
+		if v.cause != Crashed || !strings.Contains(v.hint, c.want) || (c.want == "") != (v.hint == "") {
+			t.Errorf("%s with %v: %+v", c.headline, c.python, v)
+		}
+	}
+}

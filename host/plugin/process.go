@@ -232,7 +232,7 @@ func (p *Process) diagnose() *Death {
 	logs := p.runner.logs
 	e := evidence{
 		exit: *exit, leaving: p.leaving.Load(), crash: logs.lastCrash(), last: logs.lastLines(),
-		limits: p.spec.Limits, strict: p.spec.Strict, denials: p.Denials(),
+		limits: p.spec.Limits, strict: p.spec.Strict, denials: p.Denials(), python: p.spec.Interpreter,
 	}
 	p.mu.Lock()
 	e.ours, e.detail = p.cause, p.detail

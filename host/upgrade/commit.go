@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/bulkhead-ml/bulkhead/host/audit"
 	"github.com/bulkhead-ml/bulkhead/host/installer"
 	"github.com/bulkhead-ml/bulkhead/registry/install"
 	"github.com/bulkhead-ml/bulkhead/registry/lock"
@@ -76,14 +75,14 @@ func (r *run) switchTo(ctx context.Context, watched []watched, why string) (int,
 		if err != nil {
 			return r.unswitched(p, err)
 		}
-		r.record(generation, why)
 		return generation, nil
-	})
+	}, why)
 }
 
-// edited makes a switch with the edits of the configuration that belong to it. A
-// host that dies in between leaves a journal, and the next one finishes it.
-func (r *run) edited(change func() (int, error)) (int, error) {
+// edited makes a switch with the edits of the configuration that belong to it, and
+// brings it into the audit log. A host that dies in between leaves a journal, and the
+// next one finishes it.
+func (r *run) edited(change func() (int, error), why string) (int, error) {
 	var edits []Edit
 	if r.Edits != nil {
 		var err error
@@ -91,7 +90,7 @@ func (r *run) edited(change func() (int, error)) (int, error) {
 			return 0, err
 		}
 	}
-	e, err := begin(r.Installer.Scope, r.plan.Next, edits, r.Fail)
+	e, err := begin(record{r.Installer.Scope, r.Fail}, r.Audit, r.plan.Next, edits, r.events(why))
 	if err != nil {
 		return 0, err
 	}
@@ -99,6 +98,7 @@ func (r *run) edited(change func() (int, error)) (int, error) {
 	generation, err := change()
 	if err == nil {
 		r.unedited = e.apply()
+		e.tell(generation)
 	}
 	return generation, err
 }
@@ -109,7 +109,6 @@ func (r *run) unswitched(p *probation, failed error) (int, error) {
 	_, byOther := errors.AsType[*install.ChangedError](failed)
 	now, generation, err := r.Installer.Scope.Current()
 	if err == nil && !byOther && !r.plan.Same() && len(lock.Diff(now, r.plan.Next)) == 0 {
-		r.record(generation, p.Why)
 		return generation, nil
 	}
 	on := record{scope: r.Installer.Scope}
@@ -143,35 +142,4 @@ func (r *run) fail(step string) error {
 		return nil
 	}
 	return r.Fail(step)
-}
-
-// record writes the change into the audit log.
-func (r *run) record(generation int, why string) {
-	if r.Audit == nil {
-		return
-	}
-	log := r.Audit()
-	var changes []string
-	for _, c := range r.plan.Changes {
-		if !c.Changes() {
-			continue
-		}
-		changes = append(changes, describe(c))
-		if c.Kind == installer.Remove {
-			continue
-		}
-		pl := c.Known().Platforms[c.Platform()]
-		log.Append(c.ID, audit.Install{Name: c.ID, Version: c.To, Digest: pl.Executable, Origin: "registry " + c.Registry})
-		if len(c.Asks) > 0 {
-			log.Append(c.ID, audit.Grant{Grants: grantTexts(c), By: r.By})
-		}
-	}
-	log.Append("", audit.Switch{Lock: r.Installer.Scope.Lock(), Generation: generation, Why: why, Changes: changes})
-}
-
-func grantTexts(c installer.Change) (out []string) {
-	for _, g := range c.Asks {
-		out = append(out, g.String())
-	}
-	return out
 }

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bulkhead-ml/bulkhead/host/audit"
 	"github.com/bulkhead-ml/bulkhead/host/installer"
 	"github.com/bulkhead-ml/bulkhead/registry/archive"
 	"github.com/bulkhead-ml/bulkhead/registry/install"
@@ -53,6 +54,11 @@ func child() int {
 	i.Store.Fail = fail
 	i.Registries.Progress = func(e trust.Event) { _ = fail(fmt.Sprintf("progress %+v", e)) }
 	m := machine(i)
+	log, err := p.log()
+	if err != nil {
+		return fatal(err)
+	}
+	m.Audit = func() *audit.Log { return log }
 	if file := os.Getenv(editEnv); file != "" {
 		m.Edits = func(*installer.Plan) ([]Edit, error) { return []Edit{{file, []byte(before), []byte(after)}}, nil }
 	}
@@ -67,6 +73,13 @@ func child() int {
 		return fatal(err)
 	}
 	if _, err := m.Run(context.Background(), plan, "a child"); err != nil {
+		return fatal(err)
+	}
+	return exitCode(log.Close())
+}
+
+func exitCode(err error) int {
+	if err != nil {
 		return fatal(err)
 	}
 	return 0
@@ -152,8 +165,8 @@ func (l *lab) runChild(env ...string) ended {
 	return wait(l.t, cmd)
 }
 
-// consistent wants the old version or the new one, whole, and every generation to
-// be readable.
+// consistent wants the old version or the new one, whole, every generation to be
+// readable, and the switch in the audit log if there was one.
 func (l *lab) consistent(where string) (upgraded bool) {
 	l.t.Helper()
 	scope := l.scope()
@@ -171,6 +184,10 @@ func (l *lab) consistent(where string) (upgraded bool) {
 	}
 	if on, err := OnProbation(scope); err != nil || (len(on) > 0) != (v == "1.1.0") {
 		l.t.Errorf("%s: %s is locked, and %+v is on probation: %v", where, v, on, err)
+	}
+	l.recover(l.t, scope)
+	if told := l.told(l.t); (len(told) > 0) != (v == "1.1.0") {
+		l.t.Errorf("%s: %s is locked, and the audit log tells of %q", where, v, told)
 	}
 	return v == "1.1.0"
 }
@@ -223,7 +240,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 			t.Fatalf("at step %d, %s", n, step)
 		}
 	}
-	for _, want := range []string{FailProbation, FailSwitch, install.StepUnpack, install.StepStage, install.StepVerdict, install.StepPointer, install.StepDone} {
+	for _, want := range []string{FailProbation, FailSwitch, FailJournal, FailTell, FailForget, install.StepUnpack, install.StepStage, install.StepVerdict, install.StepPointer, install.StepDone} {
 		if !slices.ContainsFunc(steps, func(s string) bool { return strings.HasSuffix(s, want) }) {
 			t.Errorf("no child was killed at %q; they were at\n%s", want, strings.Join(steps, "\n"))
 		}

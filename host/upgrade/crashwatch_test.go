@@ -8,11 +8,13 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/bulkhead-ml/bulkhead/host/audit"
 	"github.com/bulkhead-ml/bulkhead/registry/install"
 )
 
@@ -24,14 +26,18 @@ func (p places) watch(how string, fail func(string) error) int {
 	if err != nil {
 		return fatal(err)
 	}
-	w, err := beginWatch(context.Background(), record{scope, fail}, "child", []string{"acme/times"}, nil)
+	log, err := p.log()
+	if err != nil {
+		return fatal(err)
+	}
+	w, err := beginWatch(context.Background(), record{scope, fail}, "child", []string{"acme/times"}, func() *audit.Log { return log })
 	if err != nil {
 		return fatal(err)
 	}
 	if _, err := w.End(context.Background(), endings[how]); err != nil {
 		return fatal(err)
 	}
-	return 0
+	return exitCode(log.Close())
 }
 
 // endings of a watched run: it is the last one that was wanted, it fails, or the hosts
@@ -47,13 +53,13 @@ func TestKilledInTheCanary(t *testing.T) {
 	}
 	for how, want := range map[string][]string{
 		"promoted": {failForgotten},
-		"failed":   {install.StepGeneration, install.StepPointer, install.StepDone, failForgotten},
+		"failed":   {FailTell, install.StepGeneration, install.StepPointer, install.StepDone, failForgotten},
 		"deaths":   {install.StepPointer, failForgotten},
 	} {
 		t.Run(how, func(t *testing.T) {
 			var met []string
 			for n := 1; ; n++ {
-				s := watchedShelf(t, how)
+				s := watchedShelf(t, t.TempDir(), how)
 				end := s.child(how, n)
 				if end.code == 0 {
 					break
@@ -76,13 +82,13 @@ func TestKilledInTheCanary(t *testing.T) {
 }
 
 // watchedShelf has acme/times 2.0.0 one run before the end that a test wants.
-func watchedShelf(t *testing.T, how string) *shelf {
+func watchedShelf(t *testing.T, dir, how string) *shelf {
 	t.Helper()
 	runs := 5
 	if how == "promoted" {
 		runs = 1
 	}
-	s := onProbation(t, runs, 0)
+	s := onProbationIn(t, dir, runs, 0)
 	if how != "deaths" {
 		return s
 	}
@@ -97,7 +103,7 @@ func watchedShelf(t *testing.T, how string) *shelf {
 // child has a process watch one run, and kills it before its n-th step.
 func (s *shelf) child(how string, n int) ended {
 	s.t.Helper()
-	where, err := json.Marshal(places{Store: s.store.Root(), Project: s.project})
+	where, err := json.Marshal(s.places())
 	must(s.t, err)
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), childEnv+"="+string(where), watchEnv+"="+how, killEnv+"="+strconv.Itoa(n))
@@ -106,20 +112,32 @@ func (s *shelf) child(how string, n int) ended {
 	return wait(s.t, cmd)
 }
 
+func (s *shelf) places() places {
+	return places{Store: s.store.Root(), Project: s.project, Audit: filepath.Join(filepath.Dir(s.project), "audit")}
+}
+
 func (s *shelf) endsAsIfNobodyDied(how, step string) {
 	s.t.Helper()
 	const before, after = "acme/other 1.0.0, acme/times 1.0.0", "acme/other 1.0.0, acme/times 2.0.0"
 	if v := s.versions(); v != before && v != after {
 		s.t.Errorf("killed at %s: %s", step, v)
 	}
-	want, next := before, died
+	want, next, why := before, died, "rolled back: "
 	if how == "promoted" {
-		want, next = after, fine
+		want, next, why = after, fine, "promoted: "
 	}
-	w, err := Begin(s.t.Context(), s.scope, "next", []string{"acme/times"}, nil)
+	p := s.places()
+	p.recover(s.t, s.scope)
+	log, err := p.log()
+	must(s.t, err)
+	w, err := Begin(s.t.Context(), s.scope, "next", []string{"acme/times"}, func() *audit.Log { return log })
 	must(s.t, err)
 	if _, err := w.End(s.t.Context(), next); err != nil {
 		s.t.Errorf("killed at %s: %v", step, err)
+	}
+	must(s.t, log.Close())
+	if told := p.told(s.t); len(told) == 0 || !strings.HasPrefix(told[0], why) {
+		s.t.Errorf("killed at %s: the audit log tells of %q", step, told)
 	}
 	if on, err := OnProbation(s.scope); err != nil || len(on) > 0 || s.versions() != want {
 		s.t.Errorf("killed at %s: %s, and on probation %+v, %v; want %s", step, s.versions(), on, err, want)

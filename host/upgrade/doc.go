@@ -37,15 +37,17 @@
 // neither of them takes, what there is no time for, and states of kernels that act
 // outside of their output are told and refuse nothing.
 //
-// # Edits
+// # Behind the switch
 //
-// An installation declares a plugin in the configuration, and a removal takes that
-// back. The edits are made behind the switch; before it, the file upgrade.json of
-// the scope's directory has them with the digest of the new lock file. A host that
-// dies in between leaves that file, and the next command finishes: where the lock
-// file is the new one, every file that is still what it was becomes what it was to
-// be; where it is not, nothing was edited and nothing is. A file that somebody
-// changed meanwhile stays. While a host is at work it holds a lock on upgrade.lock.
+// An installation declares a plugin in the configuration, a removal takes that back,
+// and every switch comes into the audit log. Both are done behind the switch; before
+// it, the file upgrade.json of the scope's directory has them with the digest of the
+// new lock file. A host that dies in between leaves that file, and the next command
+// finishes: where the lock file is the new one, every file that is still what it was
+// becomes what it was to be, and the audit log is told, late; where it is not, nothing
+// was done and nothing is. A file that somebody changed meanwhile stays. While a host
+// is at work it holds a lock on upgrade.lock. One that dies between the audit log and
+// the end of the file has told twice.
 //
 // # Canary
 //
@@ -71,5 +73,6 @@
 //
 // When more than Budget count against it, the scope goes back at once: the plugins of
 // that switch become what they were, and everything else stays. After the number of
-// runs that were asked for, the versions are promoted. Both are in the audit log.
+// runs that were asked for, the versions are promoted. Both are in the audit log, a
+// promotion before it counts.
 package upgrade

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/bulkhead-ml/bulkhead/host/audit"
 	"github.com/bulkhead-ml/bulkhead/internal/durable"
 	"github.com/bulkhead-ml/bulkhead/registry/install"
 	"github.com/bulkhead-ml/bulkhead/registry/lock"
@@ -47,13 +48,14 @@ const (
 	maxJournal  = 64 << 20 // bytes
 )
 
-// journal is what a host writes down before it switches a lock file and edits the
-// configuration. Whoever finds it when its host is gone finishes the edits if the
-// switch came, and there is nothing to undo if it did not.
+// journal is what a host writes down before it switches a lock file. Whoever finds it
+// when its host is gone makes the edits and tells the audit log if the switch came,
+// and there is nothing to undo if it did not.
 type journal struct {
-	Version int    `json:"version"` // 1
-	Lock    string `json:"lock"`    // SHA-256 of the lock file that is switched to
-	Edits   []edit `json:"edits"`
+	Version int     `json:"version"` // 1
+	Lock    string  `json:"lock"`    // SHA-256 of the lock file that is switched to
+	Edits   []edit  `json:"edits"`
+	Events  []event `json:"events"`
 }
 
 // edit is an Edit on disk. A file that is neither what it was nor what it is to be
@@ -64,32 +66,33 @@ type edit struct {
 	After  []byte `json:"after"`
 }
 
-// editing is a change under way whose edits are in the journal.
+// editing is a change under way that is in the journal.
 type editing struct {
+	journal
 	scope *install.Scope
+	log   func() *audit.Log
 	fail  durable.Fail
 	held  *durable.Lock
-	edits []edit
+	// untold is why the audit log does not have it, of which the user hears when that
+	// is closed.
+	untold error
 }
 
 // begin writes the journal, after finishing what another host has left. It holds
 // the lock of the journal until end.
-func begin(scope *install.Scope, next *lock.File, edits []Edit, fail durable.Fail) (e *editing, err error) {
-	e = &editing{scope: scope, fail: fail}
-	if len(edits) == 0 {
-		return e, nil
-	}
-	if _, err := scope.Dir(); err != nil {
+func begin(on record, log func() *audit.Log, next *lock.File, edits []Edit, events []event) (e *editing, err error) {
+	e = &editing{journal: journal{Version: 1, Events: events}, scope: on.scope, log: log, fail: on.fail}
+	if _, err := e.scope.Dir(); err != nil {
 		return nil, err
 	}
-	if e.held, err = durable.Acquire(scope.File(journalLock)); err != nil {
+	if e.held, err = durable.Acquire(e.scope.File(journalLock)); err != nil {
 		return nil, err
 	}
-	if _, err := finish(scope); err != nil {
+	if _, err := finish(e.scope, log); err != nil {
 		return nil, errors.Join(err, e.held.Release())
 	}
 	for _, x := range edits {
-		e.edits = append(e.edits, edit{x.File, sum(x.Before), x.After})
+		e.Edits = append(e.Edits, edit{x.File, sum(x.Before), x.After})
 	}
 	if err := e.write(next); err != nil {
 		return nil, errors.Join(err, e.held.Release())
@@ -102,7 +105,8 @@ func (e *editing) write(next *lock.File) error {
 	if err != nil {
 		return err
 	}
-	data, err := json.Marshal(journal{1, sum(text), e.edits})
+	e.Lock = sum(text)
+	data, err := json.Marshal(e.journal)
 	if err != nil {
 		return err
 	}
@@ -114,7 +118,7 @@ func (e *editing) write(next *lock.File) error {
 
 // apply edits the files, once the lock file is switched.
 func (e *editing) apply() error {
-	for _, x := range e.edits {
+	for _, x := range e.Edits {
 		if err := e.at(FailEdit); err != nil {
 			return &EditError{err}
 		}
@@ -125,13 +129,10 @@ func (e *editing) apply() error {
 	return nil
 }
 
-// end removes the journal. One that stays has nothing to do, and is removed by the
-// next command.
+// end removes the journal, unless the next command has to tell the audit log. One that
+// stays otherwise has nothing to do, and is removed by that.
 func (e *editing) end() {
-	if e.held == nil {
-		return
-	}
-	if e.at(FailForget) == nil {
+	if e.untold == nil && e.at(FailForget) == nil {
 		_ = forget(e.scope)
 	}
 	_ = e.held.Release()
@@ -180,11 +181,11 @@ func rewrite(name string, text []byte, fail durable.Fail) error {
 	return durable.Rename(temp, name, fail)
 }
 
-// Recover finishes the change of a scope whose host died between the switch of the
-// lock file and the edits of the configuration, and returns the files that it
-// edited. It costs one look when there is nothing to do, and leaves a change alone
-// whose host lives.
-func Recover(scope *install.Scope) (edited []string, err error) {
+// Recover finishes the change of a scope whose host died behind the switch of the
+// lock file: it edits the configuration, tells the audit log, and returns the files
+// that it edited. It costs one look when there is nothing to do, and leaves a change
+// alone whose host lives.
+func Recover(scope *install.Scope, log func() *audit.Log) (edited []string, err error) {
 	if _, err := os.Lstat(scope.File(journalFile)); err != nil {
 		return nil, nil
 	}
@@ -195,12 +196,12 @@ func Recover(scope *install.Scope) (edited []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	edited, err = finish(scope)
+	edited, err = finish(scope, log)
 	return edited, errors.Join(err, held.Release())
 }
 
 // finish does what a journal asks for, and removes it. The lock is held.
-func finish(scope *install.Scope) (edited []string, err error) {
+func finish(scope *install.Scope, log func() *audit.Log) (edited []string, err error) {
 	data, err := durable.ReadFile(scope.File(journalFile), maxJournal)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -215,7 +216,7 @@ func finish(scope *install.Scope) (edited []string, err error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s is not from this version of Bulkhead, and was removed: %w", scope.File(journalFile), err), forget(scope))
 	}
-	now, _, err := scope.Current()
+	now, generation, err := scope.Current()
 	if err != nil {
 		return nil, err
 	}
@@ -224,6 +225,7 @@ func finish(scope *install.Scope) (edited []string, err error) {
 		return nil, err
 	}
 	var errs []error
+	var untold error
 	if sum(text) == j.Lock {
 		for _, x := range j.Edits {
 			changed, err := x.apply(nil)
@@ -232,8 +234,12 @@ func finish(scope *install.Scope) (edited []string, err error) {
 			}
 			errs = append(errs, err)
 		}
+		untold = tell(log, j.Events, generation, "; told late, since its host died or had no room")
 	}
-	return edited, errors.Join(append(errs, forget(scope))...)
+	if untold == nil {
+		errs = append(errs, forget(scope))
+	}
+	return edited, errors.Join(errs...)
 }
 
 func forget(scope *install.Scope) error {

@@ -53,7 +53,7 @@ func TestKilledBesideTheConfiguration(t *testing.T) {
 		step := strings.TrimSpace(strings.TrimPrefix(end.stderr, stepMark))
 		met = append(met, step)
 		upgraded := l.consistent(step)
-		edited, err := Recover(l.scope())
+		edited, err := Recover(l.scope(), nil)
 		if err != nil {
 			t.Errorf("%s: %v", step, err)
 		}
@@ -116,24 +116,24 @@ func TestRecover(t *testing.T) {
 			must(t, err)
 			next := now.Clone()
 			next.Set(s.plugin("acme/times", "1.1.0"))
-			e, err := begin(s.scope, next, []Edit{{file, []byte(before), []byte(after)}}, func(step string) error {
+			e, err := begin(record{s.scope, func(step string) error {
 				if step == test.at {
 					return died
 				}
 				return nil
-			})
+			}}, nil, next, []Edit{{file, []byte(before), []byte(after)}}, nil)
 			must(t, err)
 			if test.at != FailSwitched {
 				_, err = s.scope.Switch(t.Context(), now, next, "a test")
 				must(t, err)
 				_ = e.apply()
 			}
-			if edited, err := Recover(s.scope); len(edited) > 0 || err != nil {
+			if edited, err := Recover(s.scope, nil); len(edited) > 0 || err != nil {
 				t.Errorf("beside a host that lives: %q, %v", edited, err)
 			}
 			must(t, e.held.Release())
 			test.meanwhile(l)
-			edited, err := Recover(s.scope)
+			edited, err := Recover(s.scope, nil)
 			if len(edited) != test.edited || (err == nil) != (test.err == "") {
 				t.Errorf("edited %q, %v", edited, err)
 			}
@@ -143,7 +143,7 @@ func TestRecover(t *testing.T) {
 			if l.says() != test.want {
 				t.Errorf("it says %q, want %q", l.says(), test.want)
 			}
-			if edited, err := Recover(s.scope); len(edited) > 0 || err != nil {
+			if edited, err := Recover(s.scope, nil); len(edited) > 0 || err != nil {
 				t.Errorf("once more: %q, %v", edited, err)
 			}
 		})
@@ -170,7 +170,7 @@ func TestEditThatFails(t *testing.T) {
 		t.Errorf("%+v", out)
 	}
 	l.locks("1.1.0")
-	if edited, err := Recover(l.scope()); len(edited) > 0 || err != nil || strings.Contains(l.says(), "times") {
+	if edited, err := Recover(l.scope(), nil); len(edited) > 0 || err != nil || strings.Contains(l.says(), "times") {
 		t.Errorf("%q, %v, %s", edited, err, l.says())
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/bulkhead-ml/bulkhead/host/audit"
 	"github.com/bulkhead-ml/bulkhead/host/catalog"
 	"github.com/bulkhead-ml/bulkhead/host/config"
 	"github.com/bulkhead-ml/bulkhead/host/installer"
@@ -110,17 +111,21 @@ type lab struct {
 }
 
 // places are where a host finds what it needs.
-type places struct{ Registry, LogKey, Root, State, Store, Project string }
+type places struct{ Registry, LogKey, Root, State, Store, Project, Audit string }
 
 func newLab(t testing.TB) *lab {
 	t.Helper()
-	dir := filepath.Join(t.TempDir(), "lab")
+	return labIn(t, filepath.Join(t.TempDir(), "lab"))
+}
+
+func labIn(t testing.TB, dir string) *lab {
+	t.Helper()
 	must(t, os.Mkdir(dir, 0o755))
 	r, err := repotest.New(t.Context(), filepath.Join(dir, "registry"))
 	must(t, err)
 	l := &lab{t: t, dir: dir, registry: r, places: places{
 		Registry: r.Dir, LogKey: r.LogKey, Root: filepath.Join(dir, "root.json"), State: filepath.Join(dir, "state"),
-		Store: filepath.Join(dir, "data", "bulkhead"), Project: filepath.Join(dir, "project"),
+		Store: filepath.Join(dir, "data", "bulkhead"), Project: filepath.Join(dir, "project"), Audit: filepath.Join(dir, "audit"),
 	}}
 	must(t, os.WriteFile(l.Root, r.Root, 0o644))
 	must(t, os.Mkdir(l.Project, 0o755))
@@ -156,6 +161,33 @@ func (p places) installer() (*installer.Installer, error) {
 		},
 		Store: store, Scope: scope, Host: "0.9.0", Protocols: []int{handshake.ProtocolVersion},
 	}, err
+}
+
+// log opens the audit log, which must be closed.
+func (p places) log() (*audit.Log, error) { return audit.Open(p.Audit, audit.Host{Version: "0.9.0"}) }
+
+// told are the reasons of the switches in the audit log.
+func (p places) told(t testing.TB) (out []string) {
+	t.Helper()
+	_, err := audit.Select(p.Audit, audit.Query{Kind: audit.KindSwitch}, func(r audit.Record) error {
+		e, err := r.Event()
+		if err == nil {
+			out = append(out, e.(audit.Switch).Why)
+		}
+		return err
+	})
+	must(t, err)
+	return out
+}
+
+// recover does what the next host does when it begins.
+func (p places) recover(t testing.TB, scope *install.Scope) {
+	t.Helper()
+	log, err := p.log()
+	must(t, err)
+	_, err = Recover(scope, func() *audit.Log { return log })
+	must(t, err)
+	must(t, log.Close())
 }
 
 // machine has the gates that a test has not replaced.
@@ -264,11 +296,15 @@ type shelf struct {
 
 func newShelf(t testing.TB) *shelf {
 	t.Helper()
-	dir := t.TempDir()
+	return shelfIn(t, t.TempDir())
+}
+
+func shelfIn(t testing.TB, dir string) *shelf {
+	t.Helper()
 	store := install.Open(filepath.Join(dir, "bulkhead"))
 	t.Cleanup(func() { _ = archive.Remove(store.Root()) })
 	project := filepath.Join(dir, "project")
-	must(t, os.Mkdir(project, 0o755))
+	must(t, os.MkdirAll(project, 0o755))
 	scope, err := store.Scope(project)
 	must(t, err)
 	return &shelf{t, store, scope, project}

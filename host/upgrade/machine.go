@@ -13,6 +13,7 @@ import (
 	"github.com/bulkhead-ml/bulkhead/host/audit"
 	"github.com/bulkhead-ml/bulkhead/host/catalog"
 	"github.com/bulkhead-ml/bulkhead/host/installer"
+	"github.com/bulkhead-ml/bulkhead/internal/durable"
 	"github.com/bulkhead-ml/bulkhead/registry/install"
 	"github.com/bulkhead-ml/bulkhead/registry/lock"
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
@@ -124,7 +125,7 @@ func (r *run) step(ctx context.Context, s Step, plugin string, do func() error) 
 		return context.Cause(ctx)
 	}
 	r.tell(Event{Step: s, Plugin: plugin, Status: Begun})
-	err := do()
+	err := durable.Explain(do())
 	var skipped skip
 	var said done
 	switch {

@@ -5,6 +5,7 @@ package upgrade
 import (
 	"context"
 	"errors"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/bulkhead-ml/bulkhead/host/installer"
 	"github.com/bulkhead-ml/bulkhead/registry/install"
+	"github.com/bulkhead-ml/bulkhead/registry/lock"
 	"github.com/bulkhead-ml/bulkhead/registry/release"
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
 )
@@ -233,4 +235,35 @@ func TestNoProbation(t *testing.T) {
 		t.Error(err)
 	}
 	l.locks("")
+}
+
+// A registry that is gone by the time of the download leaves everything as it was.
+func TestTheRegistryGoesAfterThePlan(t *testing.T) {
+	l := atOne(t, "other")
+	i, err := l.installer()
+	must(t, err)
+	p, err := plan(t.Context(), i, "~> 1.0")
+	must(t, err)
+	must(t, os.Rename(l.Registry, l.Registry+".gone"))
+	_, err = machine(i).Run(t.Context(), p, "a test")
+	contains(t, err, "fetch", "acme/times 1.1.0")
+	l.locks("1.0.0")
+	must(t, os.Rename(l.Registry+".gone", l.Registry))
+	l.recovers("the registry went")
+}
+
+// A clock that jumps back between the upgrade and its runs changes nothing for them.
+func TestTheClockJumpsBack(t *testing.T) {
+	for how, want := range map[string]string{"promoted": "acme/other 1.0.0, acme/times 2.0.0", "failed": "acme/other 1.0.0, acme/times 1.0.0"} {
+		s := onProbation(t, 1, 0)
+		must(t, record{scope: s.scope}.change(func(list []*probation, _ *lock.File) ([]*probation, error) {
+			list[0].At = time.Now().AddDate(1, 0, 0)
+			return list, nil
+		}))
+		s.run("a", endings[how])
+		if got := s.versions(); got != want {
+			t.Errorf("%s: %s", how, got)
+		}
+		s.tidy()
+	}
 }

@@ -64,7 +64,8 @@ type Watch struct {
 // says so, and the plugins must be found anew. Every Watch must be ended or
 // abandoned.
 func Begin(ctx context.Context, scope *install.Scope, runID string, ids []string, log func() *audit.Log) (*Watch, error) {
-	return beginWatch(ctx, record{scope: scope}, runID, ids, log)
+	w, err := beginWatch(ctx, record{scope: scope}, runID, ids, log)
+	return w, durable.Explain(err)
 }
 
 func beginWatch(ctx context.Context, on record, runID string, ids []string, log func() *audit.Log) (*Watch, error) {
@@ -74,7 +75,7 @@ func beginWatch(ctx context.Context, on record, runID string, ids []string, log 
 	}
 	var spent []*probation
 	err := w.on.change(func(list []*probation, now *lock.File) ([]*probation, error) {
-		list = passed(list, now, &w.found)
+		list = w.passed(list, now, &w.found)
 		for _, p := range list {
 			if !p.watches(ids, now) {
 				continue
@@ -129,6 +130,7 @@ func (w *Watch) End(ctx context.Context, e Ended) (out []Verdict, err error) {
 	if w == nil || w.held == nil {
 		return nil, nil
 	}
+	defer func() { err = durable.Explain(err) }()
 	var spent []*probation
 	err = w.on.change(func(list []*probation, now *lock.File) ([]*probation, error) {
 		for _, p := range list {
@@ -144,15 +146,10 @@ func (w *Watch) End(ctx context.Context, e Ended) (out []Verdict, err error) {
 		if err := w.release(); err != nil {
 			return nil, err
 		}
-		return passed(list, now, &out), nil
+		return w.passed(list, now, &out), nil
 	})
 	if err != nil {
 		return out, errors.Join(err, w.release())
-	}
-	for _, v := range out {
-		if v.Promoted {
-			w.log(audit.Switch{Lock: w.on.scope.Lock(), Why: "promoted: the runs that watched it found nothing", Changes: v.Changes, Automatic: true})
-		}
 	}
 	return out, w.back(ctx, spent, &out)
 }
@@ -172,14 +169,18 @@ func (w *Watch) Abandon() error {
 	return errors.Join(err, w.release())
 }
 
-// passed takes probations out that are over, and adds their verdicts.
-func passed(list []*probation, now *lock.File, out *[]Verdict) []*probation {
+// passed takes probations out that are over, and adds their verdicts. The audit log is
+// told first: a host that dies in between leaves the promotion to the next run.
+func (w *Watch) passed(list []*probation, now *lock.File, out *[]Verdict) []*probation {
 	return slices.DeleteFunc(list, func(p *probation) bool {
 		if !p.passed() || len(p.inForce(now)) == 0 {
 			return false
 		}
 		v := p.verdict(now)
 		v.Promoted = true
+		_ = tell(w.audit, []event{eventOf("", audit.Switch{
+			Lock: w.on.scope.Lock(), Why: "promoted: the runs that watched it found nothing", Changes: v.Changes, Automatic: true,
+		})}, 0, "") // the log says what it could not write
 		*out = append(*out, v)
 		return true
 	})
@@ -212,7 +213,6 @@ func (w *Watch) undo(ctx context.Context, p *probation) (Verdict, error) {
 		return v, fmt.Errorf("%s failed on probation (%s), and the version before did not come back: %w; go back with `bulkhead plugin rollback`",
 			strings.Join(idsOf(p.Plugins), ", "), p.reason(), err)
 	}
-	w.log(audit.Switch{Lock: v.Lock, Generation: v.Generation, Why: "rolled back: " + v.Reason, Changes: v.Changes, Automatic: true})
 	return v, w.on.change(func(list []*probation, _ *lock.File) ([]*probation, error) {
 		return without(list, p.ID), nil
 	})
@@ -252,18 +252,14 @@ func (w *Watch) restoreOnce(ctx context.Context, p *probation) (Verdict, error) 
 	if err != nil {
 		return v, err
 	}
-	if old, err := scope.Generation(p.Before); err == nil && len(lock.Diff(old, next)) == 0 {
-		v.Generation, err = scope.RollbackFrom(ctx, now, p.Before)
-		return v, err
-	}
-	v.Generation, err = scope.Switch(ctx, now, next, "rollback of "+strings.Join(v.Plugins, ", "))
+	told := audit.Switch{Why: "rolled back: " + v.Reason, Changes: v.Changes, Automatic: true}
+	v.Generation, err = replace(w.on, w.audit, next, told, func() (int, error) {
+		if old, err := scope.Generation(p.Before); err == nil && len(lock.Diff(old, next)) == 0 {
+			return scope.RollbackFrom(ctx, now, p.Before)
+		}
+		return scope.Switch(ctx, now, next, "rollback of "+strings.Join(v.Plugins, ", "))
+	})
 	return v, err
-}
-
-func (w *Watch) log(e audit.Switch) {
-	if w.audit != nil {
-		w.audit().Append("", e)
-	}
 }
 
 // OnProbation is what is watched in a scope, one Verdict for the plugins of each

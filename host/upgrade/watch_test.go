@@ -3,6 +3,7 @@
 package upgrade
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,7 +25,12 @@ var (
 // onProbation is a scope with acme/times 2 on probation, and acme/other beside it.
 func onProbation(t *testing.T, runs, budget int) *shelf {
 	t.Helper()
-	s := newShelf(t)
+	return onProbationIn(t, t.TempDir(), runs, budget)
+}
+
+func onProbationIn(t *testing.T, dir string, runs, budget int) *shelf {
+	t.Helper()
+	s := shelfIn(t, dir)
 	s.use(s.plugin("acme/times", "1.0.0"), s.plugin("acme/other", "1.0.0"))
 	s.watched(runs, budget, s.plugin("acme/times", "2.0.0"))
 	return s
@@ -45,6 +51,24 @@ func TestPromotion(t *testing.T) {
 		t.Error(got)
 	}
 	s.tidy()
+}
+
+// A promotion is in the audit log before it counts.
+func TestAPromotionIsToldFirst(t *testing.T) {
+	s := onProbation(t, 1, 0)
+	log, err := s.places().log()
+	must(t, err)
+	died := errors.New("died")
+	w, err := beginWatch(t.Context(), record{s.scope, failAt(failForgotten, died)}, "a", []string{"acme/times"}, func() *audit.Log { return log })
+	must(t, err)
+	if _, err := w.End(t.Context(), fine); !errors.Is(err, died) {
+		t.Error(err)
+	}
+	must(t, log.Close())
+	equal(t, "told", s.places().told(t), []string{"promoted: the runs that watched it found nothing"})
+	if v := s.run("b", fine); len(v) != 1 || !v[0].Promoted {
+		t.Errorf("%+v", v)
+	}
 }
 
 // tidy wants nothing to be left of watches.

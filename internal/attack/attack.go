@@ -26,8 +26,6 @@ type Attack struct {
 	Name string // "read-secret"; unique
 	Area string // one of Areas
 	Aim  string // what it tries, for people
-	// Bomb marks an attack on resources, which may end its process.
-	Bomb bool
 	try  func(*Scene) Outcome
 }
 

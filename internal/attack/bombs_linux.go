@@ -15,14 +15,14 @@ import (
 )
 
 var linuxBombs = []Attack{
-	{Name: "fork-bomb", Area: "resources", Aim: "make 300 processes", Bomb: true, try: forkBomb},
-	{Name: "thread-bomb", Area: "resources", Aim: "make 2,000 threads", Bomb: true, try: threadBomb},
-	{Name: "shared-memory-bomb", Area: "resources", Aim: "use 2 GiB of memory that no limit counts", Bomb: true, try: sharedBomb},
-	{Name: "zero-memory-bomb", Area: "resources", Aim: "use 2 GiB of memory as a mapping of /dev/zero", Bomb: true, try: zeroBomb},
-	{Name: "stack-memory-bomb", Area: "resources", Aim: "use 2 GiB of memory as a stack", Bomb: true, try: stackBomb},
-	{Name: "pipe-bomb", Area: "resources", Aim: "fill the buffers of 2,000 pipes", Bomb: true, try: pipeBomb},
-	{Name: "signal-bomb", Area: "resources", Aim: "queue 10,000 signals", Bomb: true, try: signalBomb},
-	{Name: "core-dump", Area: "resources", Aim: "leave its memory in a core file", Bomb: true, try: coreDump},
+	{Name: "fork-bomb", Area: "resources", Aim: "make 300 processes", try: forkBomb},
+	{Name: "thread-bomb", Area: "resources", Aim: "make 2,000 threads", try: threadBomb},
+	{Name: "shared-memory-bomb", Area: "resources", Aim: "use 2 GiB of memory that no limit counts", try: sharedBomb},
+	{Name: "zero-memory-bomb", Area: "resources", Aim: "use 2 GiB of memory as a mapping of /dev/zero", try: zeroBomb},
+	{Name: "stack-memory-bomb", Area: "resources", Aim: "use 2 GiB of memory as a stack", try: stackBomb},
+	{Name: "pipe-bomb", Area: "resources", Aim: "fill the buffers of 2,000 pipes", try: pipeBomb},
+	{Name: "signal-bomb", Area: "resources", Aim: "queue 10,000 signals", try: signalBomb},
+	{Name: "core-dump", Area: "resources", Aim: "leave its memory in a core file", try: coreDump},
 }
 
 // forkBomb makes children that wait a little and end.

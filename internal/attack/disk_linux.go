@@ -13,10 +13,10 @@ import (
 
 // Attacks on the disk under the scratch directory, and by way of it.
 var linuxDisk = []Attack{
-	{Name: "preallocate", Area: "resources", Aim: "reserve 1 GiB of disk in a file that stays empty", Bomb: true, try: preallocate},
-	{Name: "hidden-disk-bomb", Area: "resources", Aim: "fill a disk with 256 MiB of files without a name", Bomb: true, try: hiddenDisk},
-	{Name: "locked-disk-bomb", Area: "resources", Aim: "fill a disk with 256 MiB in directories that nobody may list", Bomb: true, try: lockedDisk},
-	{Name: "deep-tree", Area: "resources", Aim: "leave 5,000 directories, each in the one before, that are hard to remove", Bomb: true, try: deepTree},
+	{Name: "preallocate", Area: "resources", Aim: "reserve 1 GiB of disk in a file that stays empty", try: preallocate},
+	{Name: "hidden-disk-bomb", Area: "resources", Aim: "fill a disk with 256 MiB of files without a name", try: hiddenDisk},
+	{Name: "locked-disk-bomb", Area: "resources", Aim: "fill a disk with 256 MiB in directories that nobody may list", try: lockedDisk},
+	{Name: "deep-tree", Area: "resources", Aim: "leave 5,000 directories, each in the one before, that are hard to remove", try: deepTree},
 	{Name: "grant-link", Area: "files", Aim: "link a file that was granted for reading into the scratch directory and write to it there", try: grantLink},
 	{Name: "see-outside", Area: "files", Aim: "learn the size and the times of a file that was not granted", try: seeOutside},
 	{Name: "attribute-outside", Area: "files", Aim: "read the attributes of a file that was not granted", try: attributeOutside},

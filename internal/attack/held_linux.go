@@ -14,13 +14,13 @@ import (
 
 // Bombs of what the kernel keeps for a program beside its memory and its files.
 var linuxHeld = []Attack{
-	{Name: "watch-bomb", Area: "resources", Aim: "use up the user's watches of descriptors, with 396,000 in sixty sets", Bomb: true, try: watchBomb},
-	{Name: "lock-bomb", Area: "resources", Aim: "keep 50,000 locks of parts of files, each of which is memory of the kernel", Bomb: true, try: lockBomb},
-	{Name: "message-descriptors", Area: "resources", Aim: "keep 2,000 open files in messages to itself, beyond its limit", Bomb: true, try: messageDescriptors},
-	{Name: "mapping-bomb", Area: "resources", Aim: "make 200,000 mappings of a page", Bomb: true, try: mappingBomb},
-	{Name: "sparse-file", Area: "resources", Aim: "make a file of a terabyte without content, for others to read", Bomb: true, try: sparseFile},
-	{Name: "link-bomb", Area: "resources", Aim: "give 20,000 names to one file", Bomb: true, try: linkBomb},
-	{Name: "timer-descriptors", Area: "resources", Aim: "have 5,000 timers expire 100,000 times a second each", Bomb: true, try: timerDescriptors},
+	{Name: "watch-bomb", Area: "resources", Aim: "use up the user's watches of descriptors, with 396,000 in sixty sets", try: watchBomb},
+	{Name: "lock-bomb", Area: "resources", Aim: "keep 50,000 locks of parts of files, each of which is memory of the kernel", try: lockBomb},
+	{Name: "message-descriptors", Area: "resources", Aim: "keep 2,000 open files in messages to itself, beyond its limit", try: messageDescriptors},
+	{Name: "mapping-bomb", Area: "resources", Aim: "make 200,000 mappings of a page", try: mappingBomb},
+	{Name: "sparse-file", Area: "resources", Aim: "make a file of a terabyte without content, for others to read", try: sparseFile},
+	{Name: "link-bomb", Area: "resources", Aim: "give 20,000 names to one file", try: linkBomb},
+	{Name: "timer-descriptors", Area: "resources", Aim: "have 5,000 timers expire 100,000 times a second each", try: timerDescriptors},
 }
 
 // watchBomb counts on each pair of a file and a number of a descriptor being a

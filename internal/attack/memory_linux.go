@@ -12,12 +12,12 @@ import (
 
 // Bombs of memory that RLIMIT_DATA does not count.
 var linuxMemory = []Attack{
-	{Name: "protect-memory-bomb", Area: "resources", Aim: "use 2 GiB of memory and protect it against writing, which limits do not count", Bomb: true, try: protectBomb},
-	{Name: "moved-stack-bomb", Area: "resources", Aim: "use 2 GiB of memory as a stack that it has moved", Bomb: true, try: movedStackBomb},
-	{Name: "page-table-bomb", Area: "resources", Aim: "use 768 MiB of page tables with pages far apart", Bomb: true, try: pageTableBomb},
-	{Name: "socket-bomb", Area: "resources", Aim: "fill the buffers of 500 sockets with 512 MiB", Bomb: true, try: socketBomb},
-	{Name: "timer-bomb", Area: "resources", Aim: "make 100,000 timers", Bomb: true, try: timerBomb},
-	{Name: "descriptor-tables", Area: "resources", Aim: "open as many files once more in a table of a thread's own", Bomb: true, try: descriptorTables},
+	{Name: "protect-memory-bomb", Area: "resources", Aim: "use 2 GiB of memory and protect it against writing, which limits do not count", try: protectBomb},
+	{Name: "moved-stack-bomb", Area: "resources", Aim: "use 2 GiB of memory as a stack that it has moved", try: movedStackBomb},
+	{Name: "page-table-bomb", Area: "resources", Aim: "use 768 MiB of page tables with pages far apart", try: pageTableBomb},
+	{Name: "socket-bomb", Area: "resources", Aim: "fill the buffers of 500 sockets with 512 MiB", try: socketBomb},
+	{Name: "timer-bomb", Area: "resources", Aim: "make 100,000 timers", try: timerBomb},
+	{Name: "descriptor-tables", Area: "resources", Aim: "open as many files once more in a table of a thread's own", try: descriptorTables},
 	{Name: "merge-pages", Area: "kernel", Aim: "have its memory merged with equal pages of others, which tells what they hold", try: mergePages},
 }
 

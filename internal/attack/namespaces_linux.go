@@ -26,7 +26,7 @@ func unshare(flag int) func(*Scene) Outcome {
 }
 
 func cloneNamespace(*Scene) Outcome {
-	return fork(unix.SYS_CLONE, uintptr(unix.SIGCHLD)|unix.CLONE_NEWUSER|unix.CLONE_NEWNS)
+	return fork(uintptr(unix.SIGCHLD) | unix.CLONE_NEWUSER | unix.CLONE_NEWNS)
 }
 
 func joinNamespace(s *Scene) Outcome {

@@ -33,12 +33,12 @@ func portable() []Attack {
 		{Name: "exec-shell", Area: "processes", Aim: "start a shell", try: execShell},
 		{Name: "exec-grant", Area: "processes", Aim: "start a program that was granted for reading", try: execGrant},
 		{Name: "exec-self", Area: "processes", Aim: "start itself again", try: execSelf},
-		{Name: "memory-bomb", Area: "resources", Aim: "use 6 GiB of memory", Bomb: true, try: memoryBomb},
-		{Name: "disk-bomb", Area: "resources", Aim: "fill a disk with 256 MiB", Bomb: true, try: diskBomb},
-		{Name: "file-bomb", Area: "resources", Aim: "make 20,000 files", Bomb: true, try: fileBomb},
-		{Name: "descriptor-bomb", Area: "resources", Aim: "open 5,000 files", Bomb: true, try: descriptorBomb},
-		{Name: "log-bomb", Area: "resources", Aim: "write 64 MiB of log", Bomb: true, try: logBomb},
-		{Name: "cpu-bomb", Area: "resources", Aim: "use the processor for ever", Bomb: true, try: cpuBomb},
+		{Name: "memory-bomb", Area: "resources", Aim: "use 6 GiB of memory", try: memoryBomb},
+		{Name: "disk-bomb", Area: "resources", Aim: "fill a disk with 256 MiB", try: diskBomb},
+		{Name: "file-bomb", Area: "resources", Aim: "make 20,000 files", try: fileBomb},
+		{Name: "descriptor-bomb", Area: "resources", Aim: "open 5,000 files", try: descriptorBomb},
+		{Name: "log-bomb", Area: "resources", Aim: "write 64 MiB of log", try: logBomb},
+		{Name: "cpu-bomb", Area: "resources", Aim: "use the processor for ever", try: cpuBomb},
 	}
 }
 

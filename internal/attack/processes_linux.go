@@ -210,14 +210,14 @@ func outliveHost(*Scene) Outcome {
 	return attempt(failure(errno), "will outlive the host")
 }
 
-func daemon(*Scene) Outcome { return fork(unix.SYS_CLONE, uintptr(unix.SIGCHLD)) }
+func daemon(*Scene) Outcome { return fork(uintptr(unix.SIGCHLD)) }
 func vfork(*Scene) Outcome {
-	return attempts(fork(unix.SYS_CLONE, uintptr(unix.SIGCHLD)|unix.CLONE_UNTRACED), fork(unix.SYS_CLONE, 0))
+	return attempts(fork(uintptr(unix.SIGCHLD)|unix.CLONE_UNTRACED), fork(0))
 }
 
 // fork makes a child that ends at once.
-func fork(call, flags uintptr) Outcome {
-	pid, _, errno := syscall.RawSyscall6(call, flags, 0, 0, 0, 0, 0)
+func fork(flags uintptr) Outcome {
+	pid, _, errno := syscall.RawSyscall6(unix.SYS_CLONE, flags, 0, 0, 0, 0, 0)
 	if errno == 0 && pid == 0 {
 		_, _, _ = syscall.RawSyscall(unix.SYS_EXIT_GROUP, 0, 0, 0)
 	}

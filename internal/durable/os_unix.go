@@ -56,3 +56,6 @@ func lockFile(f *os.File, exclusive bool) error {
 }
 
 func rename(from, to string) error { return os.Rename(from, to) }
+
+// isFull reports whether an error means that no more can be written.
+func isFull(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }

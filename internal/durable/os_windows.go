@@ -49,3 +49,9 @@ func rename(from, to string) error {
 		}
 	}
 }
+
+// isFull reports whether an error means that no more can be written.
+func isFull(err error) bool {
+	return errors.Is(err, windows.ERROR_DISK_FULL) || errors.Is(err, windows.ERROR_HANDLE_DISK_FULL) ||
+		errors.Is(err, windows.ERROR_DISK_QUOTA_EXCEEDED)
+}

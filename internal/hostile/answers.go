@@ -22,7 +22,6 @@ const (
 	methodCollect   = "/bulkhead.plugin.v1.CollectorService/Collect"
 	methodCheck     = "/bulkhead.plugin.v1.CheckerService/Check"
 	methodValidate  = "/bulkhead.plugin.v1.KernelService/Validate"
-	methodFit       = "/bulkhead.plugin.v1.KernelService/Fit"
 	methodTransform = "/bulkhead.plugin.v1.KernelService/Transform"
 	methodStdio     = "/plugin.GRPCStdio/StreamStdio"
 	methodBroker    = "/plugin.GRPCBroker/StartStream"

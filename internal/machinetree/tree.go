@@ -10,6 +10,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/bulkhead-ml/bulkhead/internal/pathtree"
 )
 
 // Bounds of one tree.
@@ -184,7 +186,7 @@ func (t *Tree) remove(name string) error {
 		return fmt.Errorf("/%s is not there to be removed", clean)
 	}
 	for p, e := range t.entries {
-		if p == clean || strings.HasPrefix(p, clean+"/") {
+		if pathtree.Within(p, clean) {
 			t.bytes -= len(e.Data)
 			delete(t.entries, p)
 		}

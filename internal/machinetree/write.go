@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // Write makes the tree below an empty directory that exists. All links are made
@@ -53,10 +54,10 @@ func writeEntry(root *os.Root, name string, e Entry) error {
 
 // closeDirs gives directories their modes once everything is in them.
 func (t *Tree) closeDirs(root *os.Root, paths []string) error {
-	for i := len(paths) - 1; i >= 0; i-- {
-		if e := t.entries[paths[i]]; e.Mode.IsDir() && e.Mode.Perm() != 0o755 {
-			if err := root.Chmod(filepath.FromSlash(paths[i]), e.Mode.Perm()); err != nil {
-				return fmt.Errorf("setting the mode of /%s: %w", paths[i], err)
+	for _, path := range slices.Backward(paths) {
+		if e := t.entries[path]; e.Mode.IsDir() && e.Mode.Perm() != 0o755 {
+			if err := root.Chmod(filepath.FromSlash(path), e.Mode.Perm()); err != nil {
+				return fmt.Errorf("setting the mode of /%s: %w", path, err)
 			}
 		}
 	}

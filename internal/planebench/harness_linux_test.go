@@ -79,13 +79,14 @@ type running struct {
 	process *plugin.Process
 }
 
-// start launches the plugin. Without shared memory its batches are messages.
-func start(tb testing.TB, shared bool) *running {
+// start launches the plugin with shared memory.
+func start(tb testing.TB) *running {
 	tb.Helper()
-	return launch(tb, program, shared)
+	return launch(tb, program, true)
 }
 
-// launch launches a plugin in the sandbox.
+// launch launches a plugin in the sandbox. Without shared memory its batches are
+// messages.
 func launch(tb testing.TB, program func() (string, error), shared bool) *running {
 	tb.Helper()
 	path, err := program()

@@ -20,7 +20,7 @@ import (
 // TestSandboxedPluginSharesMemory: the program runs inside all walls, its batches
 // do not go through gRPC, and they are right.
 func TestSandboxedPluginSharesMemory(t *testing.T) {
-	k := start(t, true)
+	k := start(t)
 	_, batches := numbers(2000, 3)
 	want := inProcess(batches, memory.DefaultAllocator)()
 	for range 3 {
@@ -43,7 +43,7 @@ func TestKilledPlugin(t *testing.T) {
 	_, batches := numbers(2000, 1)
 	before := -1
 	for range 4 {
-		k := start(t, true)
+		k := start(t)
 		sent := 0
 		in := source(batches, 1<<30)
 		_, err := k.Transform(t.Context(), dataplane.Open{Kernel: "scale", Schema: batches[0].Schema(), RowWise: true}, nil, in,

@@ -68,7 +68,7 @@ func appendRandom(b array.Builder, random *rand.Rand) {
 // only they come back. Goal: at most 1.6x of in process.
 func BenchmarkMixed(b *testing.B) {
 	batches := mixedTable(20_000, 9)
-	k := start(b, true)
+	k := start(b)
 	from, lying := resident(b, batches)
 	into := dataplane.NewPool(4)
 	b.Cleanup(into.Close)

@@ -147,7 +147,7 @@ const fullRows = (8<<20 - 64<<10) * 8 / 65 / columns
 // input resident.
 func BenchmarkScaler64MiB(b *testing.B) {
 	_, batches := numbers(fullRows, 8)
-	k := start(b, true)
+	k := start(b)
 	from, lying := resident(b, batches)
 	into := dataplane.NewPool(4)
 	b.Cleanup(into.Close)
@@ -227,7 +227,7 @@ func BenchmarkAgainstGRPC(b *testing.B) {
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			schema, batches := narrow(c.columns, c.rows, c.count)
-			ours := trips(b, start(b, true), schema)
+			ours := trips(b, start(b), schema)
 			m := compare(b, []variant{
 				{"ours", times(c.rounds, ours.do(batches))},
 				{"grpc", times(c.rounds, plainTrip(b, plainStart(b), batches))},
@@ -282,7 +282,7 @@ const rounds = 100
 // scaled with an empty unary call of go-plugin. Goal: at most 0.5x.
 func BenchmarkRoundTrip(b *testing.B) {
 	schema, batches := narrow(8, 1024, 1)
-	k, plain := start(b, true), plainStart(b)
+	k, plain := start(b), plainStart(b)
 	asked, answer := make(chan struct{}), make(chan float64, 1)
 	totals := make(chan float64)
 	in := func(yield func(arrow.RecordBatch, error) bool) {

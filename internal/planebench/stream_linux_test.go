@@ -118,7 +118,7 @@ func BenchmarkStream(b *testing.B) {
 	for _, batch := range heap {
 		batch.Release()
 	}
-	stages := []*running{start(b, true), start(b, true), start(b, true)}
+	stages := []*running{start(b), start(b), start(b)}
 	const count = 200
 	debug.FreeOSMemory()
 	few, many := peak(b, stages, stream(b, stages, origin, batches, count)), peak(b, stages, stream(b, stages, origin, batches, 5*count))

@@ -10,9 +10,11 @@ import (
 	"hash"
 	"io"
 
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/bulkhead-ml/bulkhead/internal/regular"
 	"github.com/bulkhead-ml/bulkhead/registry/manifest"
 	"github.com/bulkhead-ml/bulkhead/registry/release"
-	"github.com/klauspost/compress/zstd"
 )
 
 // Options of Pack. The zero value is fine.
@@ -130,7 +132,7 @@ func (c *counter) Write(b []byte) (int, error) {
 func (d *sourceDir) copyTo(to io.Writer, e entry) error {
 	content := io.Reader(bytes.NewReader(d.manifestData))
 	if e.name != manifest.FileName {
-		f, err := d.open(e.name)
+		f, _, err := regular.OpenIn(d.root, e.name)
 		if err != nil {
 			return err
 		}

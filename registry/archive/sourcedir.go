@@ -4,14 +4,12 @@ package archive
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/bulkhead-ml/bulkhead/registry/manifest"
 )
@@ -105,20 +103,4 @@ func (d *sourceDir) add(name string, info fs.FileInfo) error {
 		return refuse(RuleLimit, "", "its files have more than %d bytes", int64(MaxUnpacked))
 	}
 	return d.names.add(name)
-}
-
-// open opens a file for reading, without waiting should it be a pipe by now.
-func (d *sourceDir) open(name string) (*os.File, error) {
-	f, err := d.root.OpenFile(filepath.FromSlash(name), os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s is no regular file any more", name)
-	}
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return f, nil
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/bulkhead-ml/bulkhead/internal/durable"
+	"github.com/bulkhead-ml/bulkhead/internal/regular"
 )
 
 // lockName is the lock of a directory's writers; no file of a registry has it.
@@ -63,7 +64,7 @@ func (d *dir) Open(ctx context.Context, name string, offset int64) (io.ReadClose
 		return nil, Info{}, fmt.Errorf("opening the registry: %w", err)
 	}
 	defer root.Close()
-	f, info, err := openRegular(root, name)
+	f, info, err := regular.OpenIn(root, name)
 	if err != nil {
 		return nil, Info{}, fmt.Errorf("reading from the registry %s: %w", d.path, err)
 	}
@@ -73,23 +74,6 @@ func (d *dir) Open(ctx context.Context, name string, offset int64) (io.ReadClose
 	}
 	tag := fmt.Sprintf("%x-%x", info.Size(), info.ModTime().UnixNano())
 	return &contextReader{ctx, f}, Info{Size: info.Size(), Tag: tag, Offset: offset}, nil
-}
-
-// openRegular opens a regular file below a root; a pipe does not make it wait.
-func openRegular(root *os.Root, name string) (*os.File, fs.FileInfo, error) {
-	f, err := root.OpenFile(filepath.FromSlash(name), os.O_RDONLY|openFlags, 0)
-	if err != nil {
-		return nil, nil, err
-	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = &fs.PathError{Op: "open", Path: name, Err: errors.New("it is no regular file")}
-	}
-	if err != nil {
-		_ = f.Close() // nothing was read
-		return nil, nil, err
-	}
-	return f, info, nil
 }
 
 // Put replaces a file; see Store.

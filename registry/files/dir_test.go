@@ -16,10 +16,10 @@ import (
 	"github.com/bulkhead-ml/bulkhead/internal/durable"
 )
 
-func store(t *testing.T, o Options) (Store, string) {
+func store(t *testing.T) (Store, string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "registry")
-	s, err := OpenStore(path, o)
+	s, err := OpenStore(path, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +27,7 @@ func store(t *testing.T, o Options) (Store, string) {
 }
 
 func TestDirKeepsToItself(t *testing.T) {
-	s, path := store(t, Options{})
+	s, path := store(t)
 	outside := filepath.Join(filepath.Dir(path), "secret")
 	must(t, os.WriteFile(outside, []byte("secret"), 0o600))
 	must(t, os.MkdirAll(filepath.Join(path, "metadata"), 0o755))
@@ -52,7 +52,7 @@ func TestDirKeepsToItself(t *testing.T) {
 func TestDirPutIsAtomicAtEachStep(t *testing.T) {
 	for _, step := range []string{durable.StepCreate, durable.StepWrite, durable.StepSync, durable.StepRename, durable.StepDir} {
 		t.Run(step, func(t *testing.T) {
-			s, path := store(t, Options{})
+			s, path := store(t)
 			must(t, s.Put(t.Context(), "metadata/timestamp.json", strings.NewReader("old")))
 			fault := errors.New("fault")
 			s.(*dir).fail = func(at string) error {
@@ -79,7 +79,7 @@ func TestDirPutIsAtomicAtEachStep(t *testing.T) {
 }
 
 func TestDirPutOfBrokenReaderChangesNothing(t *testing.T) {
-	s, _ := store(t, Options{})
+	s, _ := store(t)
 	must(t, s.Put(t.Context(), "a", strings.NewReader("old")))
 	broken := io.MultiReader(strings.NewReader("ne"), errReader{})
 	if err := s.Put(t.Context(), "a", broken); !errors.Is(err, errBroken) {
@@ -91,7 +91,7 @@ func TestDirPutOfBrokenReaderChangesNothing(t *testing.T) {
 }
 
 func TestDirLock(t *testing.T) {
-	s, path := store(t, Options{})
+	s, path := store(t)
 	stale := filepath.Join(path, durable.TempPrefix+"X")
 	must(t, os.WriteFile(stale, nil, 0o600))
 	must(t, os.Chtimes(stale, time.Time{}, time.Now().Add(-2*time.Hour)))
@@ -112,7 +112,7 @@ func TestDirLock(t *testing.T) {
 }
 
 func TestDirReadersSeeWholeFiles(t *testing.T) {
-	s, _ := store(t, Options{})
+	s, _ := store(t)
 	content := [2]string{strings.Repeat("a", 100_000), strings.Repeat("b", 50_000)}
 	must(t, s.Put(t.Context(), "f", strings.NewReader(content[0])))
 	var readers sync.WaitGroup
@@ -136,7 +136,7 @@ func TestDirIsPublic(t *testing.T) {
 	if filepath.Separator != '/' {
 		t.Skip("modes are of Unix")
 	}
-	s, path := store(t, Options{})
+	s, path := store(t)
 	must(t, s.Put(t.Context(), "metadata/root.json", strings.NewReader("x")))
 	plain := t.TempDir()
 	must(t, os.Mkdir(filepath.Join(plain, "metadata"), 0o755))

@@ -11,7 +11,7 @@ import (
 )
 
 func TestDirDoesNotWaitForPipe(t *testing.T) {
-	s, path := store(t, Options{})
+	s, path := store(t)
 	must(t, syscall.Mkfifo(filepath.Join(path, "pipe"), 0o600))
 	if _, _, err := s.Open(t.Context(), "pipe", 0); err == nil {
 		t.Error("a pipe was opened")

@@ -40,11 +40,12 @@
 // A request asks for the bytes as they are (identity) and, when it goes on from
 // an offset, for a range, with If-Range when the strong ETag of what is there
 // already is known. A 206 whose Content-Range is not the one that was asked for
-// is of no use, and the whole file is asked for; a 200 begins at 0, and Info.Offset says so. At most five redirects
-// are followed; one from https leads to https only, and credentials stay with the
-// host they are for. Broken connections, 408, 429 and 5xx are tried again, four
-// times in all, with a pause that doubles from 250 ms to 10 s and has jitter; a
-// Retry-After of up to a minute takes its place, and a longer one ends the try.
+// is of no use, and the whole file is asked for; a 200 begins at 0, and Info.Offset
+// says so. At most five redirects are followed; one from https leads to https
+// only, and credentials stay with the host they are for. Broken connections, 408,
+// 425, 429 and 5xx but for 501 and 505 are tried again, four times in all, with a
+// pause that doubles from 250 ms to 10 s and has jitter; a Retry-After of up to a
+// minute takes its place, and a longer one ends the try.
 // The proxy is that of the environment (HTTPS_PROXY, HTTP_PROXY, NO_PROXY).
 //
 // # OCI registries

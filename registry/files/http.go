@@ -66,8 +66,7 @@ func (w *web) openTagged(ctx context.Context, name string, offset int64, tag str
 
 // asked is how long a server wants to be left alone.
 func asked(err error) time.Duration {
-	var status *StatusError
-	if errors.As(err, &status) {
+	if status, ok := errors.AsType[*StatusError](err); ok {
 		return status.After
 	}
 	return 0

@@ -168,7 +168,7 @@ func TestOCICredentials(t *testing.T) {
 	if err == nil || strings.Contains(err.Error(), "secret3") {
 		t.Errorf("with a wrong password: %v", err)
 	}
-	host := strings.Split(strings.TrimPrefix(d.url, "oci://"), "/")[0]
+	host, _, _ := strings.Cut(strings.TrimPrefix(d.url, "oci://"), "/")
 	auth := base64.StdEncoding.EncodeToString([]byte("me:hunter2"))
 	must(t, os.WriteFile(filepath.Join(config, "config.json"), fmt.Appendf(nil, `{"auths":{%q:{"auth":%q}}}`, host, auth), 0o600))
 	if data, err := files.ReadAll(t.Context(), open(files.Options{}), "log/checkpoint", 10); err != nil || string(data) != "note" {

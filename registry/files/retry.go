@@ -48,8 +48,7 @@ func jitter(pause time.Duration) time.Duration {
 // broken reports whether a transfer may be tried again, and is the error without
 // the mark of that.
 func broken(err error) (error, bool) {
-	var b *brokenError
-	if errors.As(err, &b) {
+	if b, ok := errors.AsType[*brokenError](err); ok {
 		return b.err, true
 	}
 	return err, false

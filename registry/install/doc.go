@@ -54,7 +54,7 @@
 // becomes a generation when it is first seen.
 //
 // Rolling back is a switch to the text of an earlier generation, and makes a new
-// one.
+// one. Without a number it is the last one that locked something else.
 //
 // # Several hosts
 //

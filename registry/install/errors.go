@@ -28,10 +28,20 @@ func (e *TamperedError) Error() string {
 }
 
 // MissingError lists digests that the store has no entry for.
-type MissingError struct{ H1s []string }
+type MissingError struct {
+	H1s []string
+	// Plugins are what a lock file calls them that was to be switched to, each as
+	// "acme/scaler@1.4.2".
+	Plugins []string
+}
 
-// Error lists the digests and says what to do.
+// Error lists the plugins, or the digests, and says what to do.
 func (e *MissingError) Error() string {
+	if len(e.Plugins) > 0 {
+		_, version, _ := strings.Cut(e.Plugins[0], "@")
+		return fmt.Sprintf("not in the store any more: %s; `bulkhead plugin install %s`, or version = %q in the configuration and `bulkhead init`, brings it back",
+			strings.Join(e.Plugins, ", "), e.Plugins[0], version)
+	}
 	return fmt.Sprintf("not installed: %s; run \"bulkhead init\" to fetch what the lock file names", strings.Join(e.H1s, ", "))
 }
 

@@ -3,6 +3,7 @@
 package install
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -83,23 +84,38 @@ func (r records) last() int {
 	return r[len(r)-1].Number
 }
 
-// before is the generation that undoing the current one returns to. After a
-// rollback that is the one before where it went.
-func (r records) before(text []byte) *record {
-	current := r.of(text)
-	if current == nil {
-		return nil
+// numberBefore is the generation that undoing the current one returns to; 0 when there
+// is none. After a rollback that is the one before where it went. A text that locks the
+// same, such as one with a comment that somebody added, is no earlier state.
+func (sc *Scope) numberBefore(r records, text []byte) int {
+	at := r.last() + 1 // the text of an editor may be no generation yet
+	if current := r.of(text); current != nil {
+		at = current.Number
 	}
-	at := current.Number
 	for next := r.number(at); next != nil && next.Of != 0; next = r.number(at) {
 		at = next.Of
 	}
+	now := normal(sc.pointer, text)
 	for i := len(r) - 1; i >= 0; i-- {
-		if r[i].Number < at && r[i].SHA256 != current.SHA256 {
-			return &r[i]
+		if r[i].Number >= at {
+			continue
+		}
+		old, err := sc.textOf(r, r[i].Number)
+		if err != nil || !bytes.Equal(normal(sc.pointer, old), now) {
+			return r[i].Number
 		}
 	}
-	return nil
+	return 0
+}
+
+// normal is a lock file in its normal form, or as it is when it is not valid.
+func normal(name string, text []byte) []byte {
+	if f, err := lock.Parse(name, text); err == nil {
+		if n, err := f.Encode(); err == nil {
+			return n
+		}
+	}
+	return text
 }
 
 // generationOf is the number of the newest generation with a text; 0 when there is
@@ -203,11 +219,18 @@ func (sc *Scope) Generations() ([]Generation, error) {
 }
 
 // Generation returns the lock file of a generation; a *NoGenerationError when it
-// is not there.
+// is not there. 0 is the generation that [Scope.Rollback] of 0 returns to.
 func (sc *Scope) Generation(n int) (*lock.File, error) {
 	records, err := sc.records()
 	if err != nil {
 		return nil, err
+	}
+	if n == 0 {
+		now, err := sc.read()
+		if err != nil {
+			return nil, err
+		}
+		n = sc.numberBefore(records, now)
 	}
 	text, err := sc.textOf(records, n)
 	if err != nil {

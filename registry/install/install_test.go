@@ -205,7 +205,7 @@ func (k task) run() error {
 	case "lease":
 		if _, err = s.Lease(ctx, k.Plugin.Platform.H1); err == nil {
 			fmt.Println("leased")
-			select {}
+			time.Sleep(time.Hour) // select would be a deadlock, which ends a process without cgo
 		}
 	case "join":
 		err = join(ctx, sc, k.ID)

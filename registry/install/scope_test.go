@@ -141,7 +141,8 @@ func TestSwitchWantsWhatItUses(t *testing.T) {
 		next := locking(platform, p, imagined("x"))
 		_, err := sc.Switch(t.Context(), nil, next, "")
 		e, ok := errors.AsType[*MissingError](err)
-		if !ok || !slices.Contains(e.H1s, p.Platform.H1) || len(e.H1s) != 2 || !strings.Contains(err.Error(), "bulkhead init") {
+		if !ok || !slices.Contains(e.H1s, p.Platform.H1) || len(e.H1s) != 2 ||
+			!strings.Contains(err.Error(), "acme/p0@1.2.0") || !strings.Contains(err.Error(), "bulkhead init") {
 			t.Error(err)
 		}
 	}
@@ -155,6 +156,25 @@ func TestSwitchWantsWhatItUses(t *testing.T) {
 	pinned := locking(release.Host(), p, imagined("x"))
 	pinned.Plugins[0].Pinned = true
 	doSwitch(t, sc, pinned)
+}
+
+// TestRollbackPassesWhatLocksTheSame: after somebody has added a comment, undoing
+// still undoes the switch before.
+func TestRollbackPassesWhatLocksTheSame(t *testing.T) {
+	s := newStore(t)
+	sc := scopeOf(t, s, t.TempDir())
+	doSwitch(t, sc, elsewhere("1"))
+	doSwitch(t, sc, elsewhere("2"))
+	must(t, os.WriteFile(sc.Lock(), []byte("# mine\n"+encoded(t, elsewhere("2"))), 0o600))
+	if old, err := sc.Generation(0); err != nil || encoded(t, old) != encoded(t, elsewhere("1")) {
+		t.Errorf("the one before is %+v, %v", old, err)
+	}
+	if n, err := sc.Rollback(t.Context(), 0); n != 4 || err != nil {
+		t.Errorf("generation %d, %v", n, err)
+	}
+	if f, _, err := sc.Current(); err != nil || encoded(t, f) != encoded(t, elsewhere("1")) {
+		t.Errorf("%+v, %v", f, err)
+	}
 }
 
 func TestRollback(t *testing.T) {
@@ -311,24 +331,25 @@ func TestUnfinishedFilesAreSwept(t *testing.T) {
 	}
 }
 
-// TestASwitchThatFailedIsNoGeneration stops before the pointer moves, and after.
+// TestASwitchThatFailedIsNoGeneration stops before the pointer moves, and after, when it
+// has not failed.
 func TestASwitchThatFailedIsNoGeneration(t *testing.T) {
 	s := newStore(t)
 	sc := scopeOf(t, s, t.TempDir())
 	doSwitch(t, sc, elsewhere("1"))
-	failing := func(step string) {
+	failing := func(step string, fails bool) {
 		s.Fail = func(at string) error {
 			if at == step {
 				return errors.New("stop")
 			}
 			return nil
 		}
-		if _, err := sc.Switch(t.Context(), nil, elsewhere("2"), "two"); err == nil {
-			t.Errorf("%s is not passed", step)
+		if _, err := sc.Switch(t.Context(), nil, elsewhere("2"), "two"); (err != nil) != fails {
+			t.Errorf("%s: %v", step, err)
 		}
 		s.Fail = nil
 	}
-	failing(StepPointer)
+	failing(StepPointer, true)
 	if g, err := sc.Generations(); err != nil || len(g) != 1 || !g[0].Current {
 		t.Errorf("%+v, %v", g, err)
 	}
@@ -342,7 +363,7 @@ func TestASwitchThatFailedIsNoGeneration(t *testing.T) {
 	if _, err := os.Stat(sc.textPath(2)); !errors.Is(err, fs.ErrNotExist) {
 		t.Error("its text stays", err)
 	}
-	failing(StepDone)
+	failing(StepDone, false)
 	g, err := sc.Generations()
 	if err != nil || len(g) != 2 || !g[1].Current || g[1].Why != "two" || g[1].Found {
 		t.Errorf("%+v, %v", g, err)

@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/bulkhead-ml/bulkhead/internal/durable"
 	"github.com/bulkhead-ml/bulkhead/registry/lock"
@@ -61,8 +60,8 @@ func (sc *Scope) RollbackFrom(ctx context.Context, base *lock.File, to int) (int
 			return err
 		}
 		n := to
-		if r := c.records.before(c.old); n == 0 && r != nil {
-			n = r.Number
+		if n == 0 {
+			n = sc.numberBefore(c.records, c.old)
 		}
 		c.of, c.why = n, fmt.Sprintf("rollback to generation %d", n)
 		c.text, err = sc.textOf(c.records, n)
@@ -154,17 +153,20 @@ func (c *change) installed() error {
 	if err != nil {
 		return err
 	}
-	var before []string
+	before := map[string]bool{}
 	if old, err := lock.Parse(c.scope.pointer, c.old); err == nil {
-		before = needed(old)
+		for _, p := range old.Plugins {
+			before[needed(p)] = true
+		}
 	}
 	missing := &MissingError{}
-	for _, h1 := range needed(next) {
-		if slices.Contains(before, h1) {
+	for _, p := range next.Plugins {
+		h1 := needed(p)
+		if h1 == "" || before[h1] {
 			continue
 		}
 		if _, err := c.scope.store.Dir(h1); err != nil {
-			missing.H1s = append(missing.H1s, h1)
+			missing.H1s, missing.Plugins = append(missing.H1s, h1), append(missing.Plugins, p.ID+"@"+p.Version)
 		}
 	}
 	if missing.H1s != nil {
@@ -173,17 +175,14 @@ func (c *change) installed() error {
 	return nil
 }
 
-// needed are the digests that a lock file has for this platform.
-func needed(f *lock.File) (out []string) {
-	for _, p := range f.Plugins {
-		for _, key := range []string{release.Host(), release.Any} {
-			if platform, ok := p.Platforms[key]; ok {
-				out = append(out, platform.H1)
-				break
-			}
+// needed is the digest that a locked plugin has for this platform; "" when it has none.
+func needed(p lock.Plugin) string {
+	for _, key := range []string{release.Host(), release.Any} {
+		if platform, ok := p.Platforms[key]; ok {
+			return platform.H1
 		}
 	}
-	return out
+	return ""
 }
 
 // commit writes the generation and then moves the pointer to it.
@@ -199,11 +198,11 @@ func (c *change) commit() (int, error) {
 	if err := sc.replace(c.text); err != nil {
 		return 0, err
 	}
-	if err := sc.store.fail(StepDone); err != nil {
-		return 0, err
+	if sc.store.fail(StepDone) == nil {
+		r.Pending = false
+		_ = sc.store.writeJSON(sc.recordPath(r.Number), r) // the next change makes up for it
 	}
-	r.Pending = false
-	return r.Number, sc.store.writeJSON(sc.recordPath(r.Number), r)
+	return r.Number, nil
 }
 
 // write brings a generation to disk. Its record goes last: where there is a record

@@ -71,15 +71,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/hashicorp/go-version"
 
 	"github.com/bulkhead-ml/bulkhead/internal/jsonkeys"
 	"github.com/bulkhead-ml/bulkhead/internal/pattern"
+	"github.com/bulkhead-ml/bulkhead/internal/regular"
 )
 
 // FileName is the name of a manifest's file.
@@ -160,20 +159,7 @@ func (m *Manifest) normalise() {
 // directory chose what stands there: a pipe or a device, which would hold the host
 // up, and a file without end are refused.
 func ReadFile(name string) ([]byte, error) {
-	// Without O_NONBLOCK the open of a pipe would wait for a writer.
-	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil, errors.Join(err, fmt.Errorf("%s is not a regular file", name))
-	}
-	data, err := io.ReadAll(io.LimitReader(f, maxBytes+1))
-	if err == nil && len(data) > maxBytes {
-		err = fmt.Errorf("%s is larger than %d bytes", name, maxBytes)
-	}
-	return data, err
+	return regular.ReadFile(name, maxBytes)
 }
 
 // Load reads the manifest in a plugin's directory.

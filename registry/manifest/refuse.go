@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bulkhead-ml/bulkhead/internal/pathtree"
 	"github.com/bulkhead-ml/bulkhead/internal/pattern"
 )
 
@@ -134,7 +135,7 @@ func refuseRead(place, rest string) string {
 // or a variable led, "" when it may. The path is absolute and has no links in it;
 // processDir is that of the examined process, without links too, or empty.
 func Readable(p, processDir string) string {
-	if processDir != "" && below(p, processDir) {
+	if processDir != "" && pathtree.Within(p, processDir) {
 		return refuseProcess(process, strings.TrimPrefix(p, processDir))
 	}
 	return refusal(Read, "", p)
@@ -149,10 +150,10 @@ func Writable(p string, personal []string) string {
 		if dir == "" || !strings.HasPrefix(dir, "/") {
 			continue
 		}
-		if below(dir, p) {
+		if pathtree.Within(dir, p) {
 			return "it holds " + dir + "; " + changesWhatRuns
 		}
-		if below(p, dir) {
+		if pathtree.Within(p, dir) {
 			if reason := refuseWrite("~", strings.TrimPrefix(p, strings.TrimSuffix(dir, "/"))); reason != "" {
 				return reason
 			}
@@ -161,7 +162,7 @@ func Writable(p string, personal []string) string {
 	if isWide(p, wide) {
 		return "it is a directory of the whole system"
 	}
-	if inHome := slices.ContainsFunc(personal, func(dir string) bool { return dir != "" && below(p, dir) }); inHome {
+	if inHome := slices.ContainsFunc(personal, func(dir string) bool { return dir != "" && pathtree.Within(p, dir) }); inHome {
 		return ""
 	}
 	if within(p, systemTrees) {
@@ -177,9 +178,4 @@ func homeAround(p string) string {
 		return "/" + parts[0] + "/" + parts[1]
 	}
 	return ""
-}
-
-// below reports whether p is dir or lies in it; both are clean.
-func below(p, dir string) bool {
-	return p == dir || strings.HasPrefix(p, strings.TrimSuffix(dir, "/")+"/")
 }

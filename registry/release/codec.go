@@ -17,7 +17,8 @@ import (
 const MaxDocument = 1 << 20
 
 // Parse reads and validates a description. It takes any spelling of the JSON,
-// without unknown keys and without one twice; what a signature is about is the spelling of Encode.
+// without unknown keys and without one twice; what a signature is about is the
+// spelling of Encode.
 func Parse(data []byte) (*Release, error) {
 	if len(data) > MaxDocument {
 		return nil, fmt.Errorf("the description of a release has %d bytes, more than %d", len(data), MaxDocument)
@@ -26,7 +27,7 @@ func Parse(data []byte) (*Release, error) {
 	dec.DisallowUnknownFields()
 	var r *Release
 	if err := dec.Decode(&r); err != nil {
-		return nil, fmt.Errorf("the description of a release is not valid: %s", shorten(err.Error(), maxFault))
+		return nil, fmt.Errorf("the description of a release is not valid: %s", shorten(err.Error()))
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("the description of a release is not valid: text after the JSON object")
@@ -38,7 +39,7 @@ func Parse(data []byte) (*Release, error) {
 		return nil, err
 	}
 	if err := jsonkeys.Check(data); err != nil {
-		return nil, fmt.Errorf("the description of a release is not valid: %s", shorten(err.Error(), maxFault))
+		return nil, fmt.Errorf("the description of a release is not valid: %s", shorten(err.Error()))
 	}
 	return r, nil
 }

@@ -31,8 +31,8 @@
 // What is signed and logged is what Encode writes: the JSON of a [Release] in the
 // order of its fields, maps sorted by key, optional fields left out when empty,
 // without spaces, escapes for HTML or a newline at the end. Parse takes other
-// spellings of the same JSON; it refuses unknown keys, text after the object, more than
-// [MaxDocument] bytes and whatever Validate refuses.
+// spellings of the same JSON; it refuses unknown keys, text after the object, more
+// than [MaxDocument] bytes and whatever Validate refuses.
 //
 // The bounds of each field, and documents that must be taken and refused, are
 // published in testdata/vectors/release.

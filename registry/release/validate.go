@@ -82,21 +82,21 @@ func flatten(errs ...error) []string {
 		case errors.As(err, &many):
 			prefix, _, _ := strings.Cut(err.Error(), many.(error).Error())
 			for _, text := range flatten(many.Unwrap()...) {
-				out = append(out, shorten(prefix+text, maxFault))
+				out = append(out, shorten(prefix+text))
 			}
 		default:
-			out = append(out, shorten(strings.ReplaceAll(err.Error(), "\n", " "), maxFault))
+			out = append(out, shorten(strings.ReplaceAll(err.Error(), "\n", " ")))
 		}
 	}
 	return out
 }
 
-// shorten cuts text between characters.
-func shorten(s string, most int) string {
-	if len(s) <= most {
+// shorten cuts a fault between characters.
+func shorten(s string) string {
+	if len(s) <= maxFault {
 		return s
 	}
-	return strings.ToValidUTF8(s[:most], "") + "..."
+	return strings.ToValidUTF8(s[:maxFault], "") + "..."
 }
 
 func checkHomepage(s string) error {

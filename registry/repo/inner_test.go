@@ -22,6 +22,7 @@ import (
 
 	"github.com/bulkhead-ml/bulkhead/registry/files"
 	"github.com/bulkhead-ml/bulkhead/registry/keys"
+	"github.com/bulkhead-ml/bulkhead/registry/manifest"
 	"github.com/bulkhead-ml/bulkhead/registry/release"
 )
 
@@ -32,6 +33,39 @@ func head(size int, parts map[int]string) []byte {
 		copy(b[at:], text)
 	}
 	return b
+}
+
+// TestBuilt: what a script brings of machine code binds it to a platform.
+func TestBuilt(t *testing.T) {
+	linux := head(64, map[int]string{0: "\x7fELF\x02\x01\x01\x00", 18: "\x3e\x00"})
+	mac := head(64, map[int]string{0: "\xcf\xfa\xed\xfe\x0c\x00\x00\x01"})
+	script := []byte("import bulkhead\n")
+	python := &manifest.Runtime{Python: ">=3.10"}
+	for what, tt := range map[string]struct {
+		runtime   *manifest.Runtime
+		files     map[string][]byte
+		want, why string
+	}{
+		"a program":            {nil, map[string][]byte{"run": linux}, "linux_amd64", "executable is a program for linux_amd64"},
+		"of no known platform": {nil, map[string][]byte{"run": script}, "", "does not tell"},
+		"a script":             {python, map[string][]byte{"run": script}, "any", ""},
+		"pure packages":        {python, map[string][]byte{"run": script, "site-packages/a/a.py": script, "site-packages/a/run.exe": linux}, "any", ""},
+		"compiled packages":    {python, map[string][]byte{"run": script, "site-packages/a/libb.so.21": linux}, "linux_amd64", "site-packages/a/libb.so.21 is a library for linux_amd64"},
+		"of two platforms":     {python, map[string][]byte{"run": script, "site-packages/a.so": linux, "site-packages/b.dylib": mac}, "", "darwin_arm64 and linux_amd64"},
+		"not known":            {python, map[string][]byte{"run": script, "site-packages/a.pyd": script}, "", "site-packages/a.pyd does not tell"},
+	} {
+		dir := t.TempDir()
+		for name, data := range tt.files {
+			file := filepath.Join(dir, filepath.FromSlash(name))
+			if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, data, 0o644)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, why, err := Built(dir, &manifest.Manifest{Executable: "run", Runtime: tt.runtime})
+		if err != nil || got != tt.want || !strings.Contains(why, tt.why) {
+			t.Errorf("%s: %q because %q, %v", what, got, why, err)
+		}
+	}
 }
 
 func TestPlatformOf(t *testing.T) {

@@ -6,11 +6,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/bulkhead-ml/bulkhead/registry/archive"
@@ -31,8 +29,8 @@ type Details struct {
 }
 
 // ReadRelease makes a release of its archives, one for each platform. The platform
-// is that of the executable in the archive, and "any" for one that an interpreter
-// reads; platforms gives it, by the archive's file, where neither tells.
+// is what [Built] says of the archive's files; platforms gives it, by the archive's
+// file, where they do not tell.
 func ReadRelease(ctx context.Context, archives []string, platforms map[string]string, d Details) (*NewRelease, error) {
 	n := &NewRelease{Archives: map[string]string{}, Release: &release.Release{
 		Homepage: d.Homepage, Changes: d.Changes, MinHost: d.MinHost, Collectors: d.Collectors, Checks: d.Checks, Kernels: d.Kernels,
@@ -56,12 +54,9 @@ func (n *NewRelease) read(ctx context.Context, namespace, file, platform string)
 	err = contents(ctx, file, archive.Limits{Bytes: p.Bytes}, func(dir string, u *archive.Unpacked) error {
 		m = u.Manifest
 		p.H1, p.Executable, p.Unpacked = u.H1, u.Manifest.Digest, u.Bytes
-		built, err := platformOf(filepath.Join(dir, u.Manifest.Executable))
-		if built == "" && u.Manifest.Runtime != nil {
-			built = release.Any // an interpreter reads it, whatever its first line is
-		}
+		built, why, err := Built(dir, u.Manifest)
 		if err == nil {
-			platform, err = choose(platform, built)
+			platform, err = choose(platform, built, why)
 		}
 		return err
 	})
@@ -82,15 +77,15 @@ func (n *NewRelease) read(ctx context.Context, namespace, file, platform string)
 	return nil
 }
 
-// choose takes the platform that was given or that of the executable.
-func choose(given, built string) (string, error) {
+// choose takes the platform that was given or that of the files, of which why tells.
+func choose(given, built, why string) (string, error) {
 	switch {
 	case given == "" && built == "":
-		return "", errors.New("its executable does not tell its platform; give it as PLATFORM=ARCHIVE, such as linux_amd64=ARCHIVE")
+		return "", fmt.Errorf("%s; give the platform as PLATFORM=ARCHIVE, such as linux_amd64=ARCHIVE", why)
 	case given == "":
 		return built, nil
 	case built != "" && built != release.Any && built != given:
-		return "", fmt.Errorf("its executable is a program for %s and not for %s", built, given)
+		return "", fmt.Errorf("%s and not for %s", why, given)
 	}
 	return given, release.CheckPlatform(given)
 }

@@ -206,20 +206,20 @@ func target(sha256Hex string, length int64) (*metadata.TargetFiles, error) {
 	return &metadata.TargetFiles{Length: length, Hashes: metadata.Hashes{"sha256": sum}}, nil
 }
 
-// document makes the target of a release's document, and gives the document.
-func document(o Offer) (*metadata.TargetFiles, []byte, error) {
+// document makes the target of a release's document.
+func document(o Offer) (*metadata.TargetFiles, error) {
 	data, err := o.Release.Encode()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	c, err := json.Marshal(custom{Release: data, Yanked: o.Yanked})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	t, err := target(hexSHA256(data), int64(len(data)))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	t.Custom = (*json.RawMessage)(&c)
-	return t, data, nil
+	return t, nil
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/theupdateframework/go-tuf/v2/metadata"
@@ -120,9 +121,7 @@ type writer struct {
 func (w *writer) files() ([]file, error) {
 	var out []file
 	meta := map[string]*metadata.MetaFiles{}
-	for role, info := range w.snapshot.Signed.Meta {
-		meta[role] = info
-	}
+	maps.Copy(meta, w.snapshot.Signed.Meta)
 	for role, m := range w.roles {
 		f, err := encode(versioned(role, m.Signed.Version), m, limitOf(role))
 		if err != nil {

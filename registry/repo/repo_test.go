@@ -232,8 +232,7 @@ func TestRekey(t *testing.T) {
 	r.sees(state, "1.0.0")
 
 	err := r.repo.AddPublisher(ctx, "acme", r.role(1, "new"), nil)
-	var need *repo.NeedSubmissionError
-	if !errors.As(err, &need) {
+	if _, ok := errors.AsType[*repo.NeedSubmissionError](err); !ok {
 		t.Error(err)
 	}
 	s := r.signing("1.1.0")
@@ -302,8 +301,7 @@ func TestRotate(t *testing.T) {
 	}
 	// The old keys are worth nothing any more.
 	err := r.online().Refresh(ctx)
-	var missing *repo.KeysError
-	if !errors.As(err, &missing) {
+	if _, ok := errors.AsType[*repo.KeysError](err); !ok {
 		t.Error(err)
 	}
 	wantError(t, r.with("root", "root2", "targets").Rotate(ctx, "root", repo.Role{}), "role root takes 2")
@@ -540,8 +538,7 @@ func TestALoggedReleaseCannotChange(t *testing.T) {
 	other, err := repo.Sign(s)
 	must(t, err)
 	_, err = r.online().Publish(ctx, other)
-	var logged *translog.LoggedError
-	if !errors.As(err, &logged) {
+	if _, ok := errors.AsType[*translog.LoggedError](err); !ok {
 		t.Error(err)
 	}
 	_, err = r.online().Publish(ctx, sub)

@@ -21,10 +21,10 @@ import (
 	"github.com/bulkhead-ml/bulkhead/registry/trust"
 )
 
-// rotateLog gives the log the key of a name, with that of others at hand.
-func (r *registry) rotateLog(name string, with ...string) string {
+// rotateLog gives the log the key of a name.
+func (r *registry) rotateLog(name string) string {
 	r.t.Helper()
-	logKey, err := r.with(append(with, "root", "root2", name)...).RotateLog(context.Background(), r.key(name).Public())
+	logKey, err := r.with("root", "root2", name).RotateLog(context.Background(), r.key(name).Public())
 	must(r.t, err)
 	return logKey
 }

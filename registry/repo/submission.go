@@ -151,7 +151,7 @@ func (s Signing) add(sub *Submission, signed *metadata.TargetsType, n NewRelease
 	if signed.Targets[name] != nil {
 		return &PublishedError{ID: n.Release.ID, Version: n.Release.Version}
 	}
-	t, _, err := document(Offer{Release: n.Release})
+	t, err := document(Offer{Release: n.Release})
 	if err != nil {
 		return err
 	}
@@ -185,7 +185,7 @@ func (s Signing) yank(signed *metadata.TargetsType, y Yank) error {
 	if y.Reason != "" {
 		o.Yanked = &release.Yanked{Reason: y.Reason, At: s.Now.UTC().Truncate(time.Second)}
 	}
-	signed.Targets[name], _, err = document(o)
+	signed.Targets[name], err = document(o)
 	return err
 }
 

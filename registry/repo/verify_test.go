@@ -220,8 +220,7 @@ func TestAHostileMirrorCannotAddToWhatIsSigned(t *testing.T) {
 	current, err := repo.Current(ctx, evil.store, "acme")
 	must(t, err)
 	_, err = repo.Sign(repo.Signing{Namespace: "acme", Current: current, Keys: []*keys.Key{r.key("acme")}, Now: r.now})
-	var unknown *repo.UnknownSignerError
-	if !errors.As(err, &unknown) {
+	if _, ok := errors.AsType[*repo.UnknownSignerError](err); !ok {
 		t.Error(err)
 	}
 	// What the registry signed does not help when the bytes are others.

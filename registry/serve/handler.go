@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bulkhead-ml/bulkhead/internal/regular"
 	"github.com/bulkhead-ml/bulkhead/registry/files"
 )
 
@@ -116,7 +117,7 @@ func (h *handler) file(w http.ResponseWriter, r *http.Request) {
 
 // failed hides from a client all but whether the file is there.
 func (h *handler) failed(w http.ResponseWriter, name string, err error) {
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNotServed) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, regular.Err) {
 		refuse(w, http.StatusNotFound, "no such file")
 		return
 	}
@@ -134,28 +135,13 @@ func served(name string) bool {
 	return below && slices.Contains(tops, top) && files.CheckName(name) == nil
 }
 
-// errNotServed: what has the name is no regular file.
-var errNotServed = errors.New("it is no regular file")
-
 func (h *handler) open(name string) (*os.File, fs.FileInfo, error) {
 	root, err := os.OpenRoot(h.dir)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer root.Close()
-	f, err := root.OpenFile(filepath.FromSlash(name), os.O_RDONLY|openFlags, 0)
-	if err != nil {
-		return nil, nil, err
-	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = errNotServed
-	}
-	if err != nil {
-		_ = f.Close() // nothing was read
-		return nil, nil, err
-	}
-	return f, info, nil
+	return regular.OpenIn(root, name)
 }
 
 // describe sets the headers of a file.

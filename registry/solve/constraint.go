@@ -16,13 +16,7 @@ import (
 // maxConstraint bounds a constraint, in bytes.
 const maxConstraint = 1000
 
-// CheckConstraint reports what is wrong with a constraint; the empty one is
-// satisfied by every version.
-func CheckConstraint(text string) error {
-	_, err := parseConstraint(text)
-	return err
-}
-
+// parseConstraint reads a constraint; the empty one is satisfied by every version.
 func parseConstraint(text string) (version.Constraints, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, nil

@@ -42,8 +42,7 @@ func ParseCheckpoint(data []byte, key note.Verifier) (Checkpoint, error) {
 }
 
 func unsigned(err error, key note.Verifier) error {
-	var unverified *note.UnverifiedNoteError
-	if errors.As(err, &unverified) {
+	if _, ok := errors.AsType[*note.UnverifiedNoteError](err); ok {
 		return fmt.Errorf("the checkpoint has no signature of the log's key %s+%08x", key.Name(), key.KeyHash())
 	}
 	return fmt.Errorf("the checkpoint is no note signed by %s: %w", key.Name(), err)

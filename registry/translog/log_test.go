@@ -101,12 +101,12 @@ func TestCrash(t *testing.T) {
 		}
 		store.stop = nil
 		audited(t, store, 254)
-		recovers(t, store, client, l)
+		recovers(t, client, l)
 	}
 }
 
 // recovers appends other records than those of the Append that failed.
-func recovers(t *testing.T, store *memory, client *Verifier, l *Log) {
+func recovers(t *testing.T, client *Verifier, l *Log) {
 	t.Helper()
 	appendTo(t, l, 300, 302)
 	if c, err := client.Update(t.Context()); err != nil || c.Size != 256 {
@@ -238,7 +238,7 @@ func TestFrontier(t *testing.T) {
 		}
 		return out, nil
 	})
-	for i := int64(0); i < 70; i++ {
+	for i := range int64(70) {
 		want, err := tlog.TreeHash(i, r)
 		must(t, err)
 		if f.root() != want {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -125,17 +126,13 @@ func (c vectorCase) run(t *testing.T, log vectorLog, key note.Verifier) (string,
 	for name, text := range log.Text {
 		store.data[name] = []byte(text)
 	}
-	for name, data := range log.Base64 {
-		store.data[name] = data
-	}
+	maps.Copy(store.data, log.Base64)
 	for name, text := range c.Text {
 		if delete(store.data, name); text != nil {
 			store.data[name] = []byte(*text)
 		}
 	}
-	for name, data := range c.Base64 {
-		store.data[name] = data
-	}
+	maps.Copy(store.data, c.Base64)
 	v := &Verifier{Source: store, Key: key}
 	if c.Saved != "" {
 		v.State = newFile(t, c.Saved)

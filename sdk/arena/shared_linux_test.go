@@ -183,7 +183,6 @@ func descriptors(t *testing.T) int {
 // TestForeignMessages: what is no message, or brings too much, is an error and
 // leaves nothing open.
 func TestForeignMessages(t *testing.T) {
-	before := 0
 	for name, send := range map[string]func(fd int) error{
 		"short": func(fd int) error { return unix.Sendto(fd, []byte("x"), 0, nil) },
 		"long":  func(fd int) error { return unix.Sendto(fd, make([]byte, 1000), 0, nil) },
@@ -196,7 +195,7 @@ func TestForeignMessages(t *testing.T) {
 		"a descriptor with garbage": func(fd int) error { return unix.Sendmsg(fd, []byte("x"), unix.UnixRights(fd), nil, 0) },
 	} {
 		ours, theirs := pair(t)
-		before = descriptors(t)
+		before := descriptors(t)
 		var sent error
 		_ = ours.raw.Control(func(fd uintptr) { sent = send(int(fd)) })
 		if sent != nil {

@@ -184,6 +184,9 @@ func plant(dir string, files map[string]string) error {
 			return fmt.Errorf("the file %q of a machine: give an absolute path without dots, such as /proc/cmdline", name)
 		}
 		below := filepath.FromSlash(name[1:])
+		if !filepath.IsLocal(below) { // a colon on Windows: machines are Linux
+			return skip(fmt.Sprintf("this system cannot have a file with the name %q", name))
+		}
 		if err := root.MkdirAll(filepath.Dir(below), 0o755); err != nil {
 			return fmt.Errorf("the file %q of a machine: %w", name, err)
 		}

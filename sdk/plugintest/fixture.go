@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/bulkhead-ml/bulkhead/internal/regular"
 )
 
 // MaxFixtureBytes bounds the file of a fixture.
@@ -206,18 +208,7 @@ func fixtureRule(name string) rule {
 }
 
 func readFixture(name string) (*Fixture, error) {
-	// To open a pipe waits for somebody who writes.
-	if info, err := os.Stat(name); err != nil {
-		return nil, err
-	} else if !info.Mode().IsRegular() {
-		return nil, errors.New("a fixture is a file")
-	}
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, MaxFixtureBytes+1))
+	data, err := regular.ReadFile(name, MaxFixtureBytes)
 	if err != nil {
 		return nil, err
 	}

@@ -52,7 +52,7 @@ func TestWhatIsNoFixture(t *testing.T) {
 		t.Skip(err)
 	}
 	r := RunWith(t.Context(), sound().subject(), Options{Only: []string{"fixture"}, Fixtures: dir})
-	if c := r.Cases[0]; c.Status != Failed || !strings.Contains(c.Detail, "a fixture is a file") {
+	if c := r.Cases[0]; c.Status != Failed || !strings.Contains(c.Detail, "not a regular file") {
 		t.Errorf("%+v", c)
 	}
 }
@@ -64,7 +64,7 @@ func TestLargeFixture(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := RunWith(t.Context(), sound().subject(), Options{Only: []string{"fixture"}, Fixtures: dir})
-	if c := r.Cases[0]; c.Status != Failed || !strings.Contains(c.Detail, "more than 16 MiB") {
+	if c := r.Cases[0]; c.Status != Failed || !strings.Contains(c.Detail, "larger than 16777216 bytes") {
 		t.Errorf("%+v", c)
 	}
 }

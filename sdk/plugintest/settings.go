@@ -4,6 +4,7 @@ package plugintest
 
 import (
 	"encoding/json"
+	"maps"
 	"strconv"
 	"strings"
 
@@ -42,9 +43,7 @@ func with(s *pluginv1.Schema, name, value string) []byte {
 // merged are the defaults with the settings of an author over them.
 func merged(s *pluginv1.Schema, settings map[string]json.RawMessage) []byte {
 	values := defaultValues(s)
-	for name, value := range settings {
-		values[name] = value
-	}
+	maps.Copy(values, settings)
 	return encodeSettings(values)
 }
 

@@ -30,9 +30,9 @@ type GetOptions struct {
 }
 
 // Get reads a batch of so many rows from src, which begins at a multiple of 8.
-// It trusts nothing of src unless it is told to, but src must not change from here until Release. The
-// arrays share it: a text that is to live longer than its batch has to be
-// cloned.
+// It trusts nothing of src unless it is told to, but src must not change from here
+// until Release. The arrays share it: a text that is to live longer than its batch
+// has to be cloned.
 func (l *Layout) Get(src []byte, rows int64, o GetOptions) (arrow.RecordBatch, error) {
 	if rows < 0 || rows > MaxRows {
 		return nil, fmt.Errorf("a batch of %d rows; 0 to %d travel", rows, MaxRows)

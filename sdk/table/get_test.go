@@ -171,7 +171,7 @@ func TestKeysUnderNulls(t *testing.T) {
 
 // TestCallsMakeLittleGarbage keeps the cost of small batches.
 func TestCallsMakeLittleGarbage(t *testing.T) {
-	batch := floats(50, 160)
+	batch := floats(160)
 	l := layoutOf(t, batch.Schema())
 	dst := slot(l.SlotBytes())
 	var n int

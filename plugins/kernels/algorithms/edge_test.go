@@ -17,6 +17,7 @@ import (
 
 	"github.com/bulkhead-ml/bulkhead/plugins/kernels/algorithms/internal/estimator"
 	"github.com/bulkhead-ml/bulkhead/plugins/kernels/algorithms/internal/race"
+	"github.com/bulkhead-ml/bulkhead/plugins/kernels/internal/given"
 	"github.com/bulkhead-ml/bulkhead/sdk/diag"
 	"github.com/bulkhead-ml/bulkhead/sdk/kernel"
 	"github.com/bulkhead-ml/bulkhead/sdk/table"
@@ -25,21 +26,21 @@ import (
 // classes is a table of n rows with one feature that tells the classes apart.
 func classes(t testing.TB, n int, labels ...any) arrow.RecordBatch {
 	t.Helper()
-	x := col{name: "x"}
+	x := given.Col("x", "")
 	for i := range n {
-		x.cells = append(x.cells, float64(i%len(labels))+math.Sin(float64(i))/10)
+		x.Cells = append(x.Cells, float64(i%len(labels))+math.Sin(float64(i))/10)
 	}
-	return record(t, nil, x, col{name: "y", role: table.RoleTarget, cells: repeat(n, labels...)})
+	return given.Table(t, x, given.Col("y", table.RoleTarget, repeat(n, labels...)...))
 }
 
 // line is a table of n rows with y = 2x + 1.
 func line(t testing.TB, n int) arrow.RecordBatch {
 	t.Helper()
-	x, y := col{name: "x"}, col{name: "y", role: table.RoleTarget}
+	x, y := given.Col("x", ""), given.Col("y", table.RoleTarget)
 	for i := range n {
-		x.cells, y.cells = append(x.cells, float64(i)), append(y.cells, 2*float64(i)+1)
+		x.Cells, y.Cells = append(x.Cells, float64(i)), append(y.Cells, 2*float64(i)+1)
 	}
-	return record(t, nil, x, y)
+	return given.Table(t, x, y)
 }
 
 // blamed are the settings that the diagnostics of an error name.
@@ -68,7 +69,7 @@ func TestSettingsThatCannotBeMeant(t *testing.T) {
 	} {
 		in := classes(t, 20, "a", "b")
 		k := find(t, c.kernel)
-		if _, err := k.New(kernel.NewSetup(in.Schema(), settingsJSON(t, k, c.config))); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := k.New(kernel.NewSetup(in.Schema(), given.Settings(t, k, c.config))); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s %s: error %v, want %q", c.kernel, c.config, err, c.want)
 		}
 	}
@@ -77,8 +78,8 @@ func TestSettingsThatCannotBeMeant(t *testing.T) {
 // TestErrorsSayWhatToDo: the remedy stands in the detail, and where a setting
 // is to blame it is named.
 func TestErrorsSayWhatToDo(t *testing.T) {
-	target := func(cells ...any) col { return col{name: "y", role: table.RoleTarget, cells: cells} }
-	x := func(n int) col { return col{name: "x", cells: repeat(n, 1.0, 2.0)} }
+	target := func(cells ...any) given.Column { return given.Col("y", table.RoleTarget, cells...) }
+	x := func(n int) given.Column { return given.Col("x", "", repeat(n, 1.0, 2.0)...) }
 	for _, c := range []struct {
 		name, kernel, config string
 		batch                arrow.RecordBatch
@@ -89,12 +90,12 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		{"ids as classes", "knn", `{"task": "classification"}`, line(t, 20), "set task to regression", "folds"},
 		{"classes for ridge", "ridge", "", classes(t, 20, "a", "b"), "Use logistic, knn or auto", ""},
 		{"numbers of text", "auto", `{"task": "regression"}`, classes(t, 20, "a", "b"), "text", "task"},
-		{"one class", "logistic", "", record(t, nil, x(20), target(repeat(20, "a")...)), "Check which column", ""},
-		{"one value", "ridge", "", record(t, nil, x(20), target(repeat(20, 3.0)...)), "Check which column", ""},
-		{"holes", "auto", "", record(t, nil, col{name: "x", cells: repeat(20, 1.0, math.NaN())}, target(repeat(20, "a", "b")...)), "data.prepare", ""},
-		{"minus infinity", "auto", "", record(t, nil, col{name: "x", cells: repeat(20, 1.0, math.Inf(-1))}, target(repeat(20, "a", "b")...)), "data.prepare", ""},
-		{"target of NaN", "ridge", "", record(t, nil, x(20), target(repeat(20, 1.0, math.NaN())...)), "drops and counts", ""},
-		{"infinite target", "ridge", "", record(t, nil, x(20), target(repeat(20, 1.0, 2.0, math.Inf(1), 3.0)...)), "5 of 20", ""},
+		{"one class", "logistic", "", given.Table(t, x(20), target(repeat(20, "a")...)), "Check which column", ""},
+		{"one value", "ridge", "", given.Table(t, x(20), target(repeat(20, 3.0)...)), "Check which column", ""},
+		{"holes", "auto", "", given.Table(t, given.Col("x", "", repeat(20, 1.0, math.NaN())...), target(repeat(20, "a", "b")...)), "data.prepare", ""},
+		{"minus infinity", "auto", "", given.Table(t, given.Col("x", "", repeat(20, 1.0, math.Inf(-1))...), target(repeat(20, "a", "b")...)), "data.prepare", ""},
+		{"target of NaN", "ridge", "", given.Table(t, x(20), target(repeat(20, 1.0, math.NaN())...)), "drops and counts", ""},
+		{"infinite target", "ridge", "", given.Table(t, x(20), target(repeat(20, 1.0, 2.0, math.Inf(1), 3.0)...)), "5 of 20", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := fit(t, c.kernel, c.config, 0, c.batch)
@@ -107,12 +108,12 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 
 // TestEveryHoleIsNamedAtOnce: features and target, and ten names of many.
 func TestEveryHoleIsNamedAtOnce(t *testing.T) {
-	var cols []col
+	var cols []given.Column
 	for i := range 13 {
-		cols = append(cols, col{name: fmt.Sprintf("h%02d", i), cells: repeat(20, 1.0, nil)})
+		cols = append(cols, given.Col(fmt.Sprintf("h%02d", i), "", repeat(20, 1.0, nil)...))
 	}
-	cols = append(cols, col{name: "y", role: table.RoleTarget, cells: repeat(20, "a", "b", nil, "a")})
-	err := fit(t, "auto", "", 0, record(t, nil, cols...)).err
+	cols = append(cols, given.Col("y", table.RoleTarget, repeat(20, "a", "b", nil, "a")...))
+	err := fit(t, "auto", "", 0, given.Table(t, cols...)).err
 	for _, want := range []string{"13 columns", "h00 (10 of 20 rows)", "h09", "and 3 more", "5 of 20 rows miss"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v lacks %q", err, want)
@@ -204,7 +205,7 @@ func TestRidgeOfALine(t *testing.T) {
 	if got.err != nil {
 		t.Fatal(got.err)
 	}
-	report, out, err := transform(t, got, "ridge", record(t, nil, col{name: "x", cells: []any{-10.0, 0.5, 100.0}}))
+	report, out, err := transform(t, got, "ridge", given.Table(t, given.Col("x", "", -10.0, 0.5, 100.0)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -264,7 +265,7 @@ func TestCancelledFit(t *testing.T) {
 	cancel()
 	in := dataset(t, "digits", true)
 	k := find(t, "auto")
-	inst, err := k.New(kernel.NewSetup(in.Schema(), settingsJSON(t, k, "")))
+	inst, err := k.New(kernel.NewSetup(in.Schema(), given.Settings(t, k, "")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -291,7 +292,7 @@ func TestStatesOfOthers(t *testing.T) {
 		"trailing": append(bytes.Clone(good), 0), "coefficient of NaN": nan, "one bit": append(bytes.Clone(good[:len(good)-65]), append([]byte{good[len(good)-65] ^ 1}, good[len(good)-64:]...)...),
 	} {
 		k := find(t, "logistic")
-		inst, err := k.New(kernel.NewSetup(classes(t, 30, "a", "b").Schema(), settingsJSON(t, k, "")))
+		inst, err := k.New(kernel.NewSetup(classes(t, 30, "a", "b").Schema(), given.Settings(t, k, "")))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -307,7 +308,7 @@ func TestBatchesMakeNoDifference(t *testing.T) {
 	in := classes(t, 60, "a", "b")
 	whole := fit(t, "logistic", "", 0, in)
 	k := find(t, "logistic")
-	inst, err := k.New(kernel.NewSetup(in.Schema(), settingsJSON(t, k, "")))
+	inst, err := k.New(kernel.NewSetup(in.Schema(), given.Settings(t, k, "")))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,100 +12,36 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/bulkhead-ml/bulkhead/plugins/kernels/algorithms/internal/fixture"
 	"github.com/bulkhead-ml/bulkhead/plugins/kernels/algorithms/internal/race"
+	"github.com/bulkhead-ml/bulkhead/plugins/kernels/internal/given"
 	"github.com/bulkhead-ml/bulkhead/sdk/diag"
 	"github.com/bulkhead-ml/bulkhead/sdk/kernel"
-	"github.com/bulkhead-ml/bulkhead/sdk/schema"
 	"github.com/bulkhead-ml/bulkhead/sdk/table"
 )
-
-// col is a column of a test table; nil cells are null.
-type col struct {
-	name  string
-	role  string
-	cells []any
-}
-
-func record(t testing.TB, meta map[string]string, cols ...col) arrow.RecordBatch {
-	t.Helper()
-	var fields []arrow.Field
-	var arrays []arrow.Array
-	rows := 0
-	for _, c := range cols {
-		b := array.NewBuilder(memory.DefaultAllocator, typeOf(t, c))
-		for _, v := range c.cells {
-			appendCell(t, b, v)
-		}
-		a := b.NewArray()
-		f := arrow.Field{Name: c.name, Type: a.DataType(), Nullable: true}
-		if c.role != "" {
-			f = table.WithRole(f, c.role)
-		}
-		fields, arrays, rows = append(fields, f), append(arrays, a), len(c.cells)
-	}
-	md := arrow.MetadataFrom(meta)
-	return array.NewRecordBatch(arrow.NewSchema(fields, &md), arrays, int64(rows))
-}
-
-func typeOf(t testing.TB, c col) arrow.DataType {
-	t.Helper()
-	for _, v := range c.cells {
-		switch v.(type) {
-		case float64:
-			return arrow.PrimitiveTypes.Float64
-		case int:
-			return arrow.PrimitiveTypes.Int64
-		case bool:
-			return arrow.FixedWidthTypes.Boolean
-		case string:
-			return arrow.BinaryTypes.String
-		}
-	}
-	return arrow.PrimitiveTypes.Float64
-}
-
-func appendCell(t testing.TB, b array.Builder, v any) {
-	t.Helper()
-	switch v := v.(type) {
-	case nil:
-		b.AppendNull()
-	case float64:
-		b.(*array.Float64Builder).Append(v)
-	case int:
-		b.(*array.Int64Builder).Append(int64(v))
-	case bool:
-		b.(*array.BooleanBuilder).Append(v)
-	case string:
-		b.(*array.StringBuilder).Append(v)
-	default:
-		t.Fatalf("cell %v", v)
-	}
-}
 
 // dataset is a reference set as one record; classes become whole numbers.
 func dataset(t testing.TB, name string, classes bool) arrow.RecordBatch {
 	t.Helper()
 	x, y := fixture.Values(t, name)
-	cols := make([]col, x.Cols+1)
+	cols := make([]given.Column, x.Cols+1)
 	for j := range x.Cols {
-		cols[j] = col{name: "x" + string(rune('a'+j%26)) + string(rune('a'+j/26))}
+		cols[j] = given.Col("x"+string(rune('a'+j%26))+string(rune('a'+j/26)), "")
 		for i := range x.Rows {
-			cols[j].cells = append(cols[j].cells, x.Row(i)[j])
+			cols[j].Cells = append(cols[j].Cells, x.Row(i)[j])
 		}
 	}
-	target := col{name: "y", role: table.RoleTarget}
+	target := given.Col("y", table.RoleTarget)
 	for _, v := range y.Values {
 		if classes {
-			target.cells = append(target.cells, int(v))
+			target.Cells = append(target.Cells, int(v))
 		} else {
-			target.cells = append(target.cells, v)
+			target.Cells = append(target.Cells, v)
 		}
 	}
 	cols[x.Cols] = target
-	return record(t, nil, cols...)
+	return given.Table(t, cols...)
 }
 
 // call is one fit, and its transform of the same rows.
@@ -130,7 +66,7 @@ func find(t testing.TB, name string) kernel.Kernel {
 func fit(t testing.TB, name, config string, budget time.Duration, batch arrow.RecordBatch) call {
 	t.Helper()
 	k := find(t, name)
-	setup := kernel.NewSetup(batch.Schema(), settingsJSON(t, k, config))
+	setup := kernel.NewSetup(batch.Schema(), given.Settings(t, k, config))
 	setup.Budget = budget
 	inst, err := k.New(setup)
 	if err != nil {
@@ -144,25 +80,6 @@ func fit(t testing.TB, name, config string, budget time.Duration, batch arrow.Re
 	return call{setup: setup, report: report, err: err, inst: f}
 }
 
-// settingsJSON lays the given settings over the defaults, as the host does.
-func settingsJSON(t testing.TB, k kernel.Kernel, config string) []byte {
-	t.Helper()
-	merged := map[string]any{}
-	for _, text := range []string{string(schema.Defaults(k.Config)), config} {
-		if text == "" {
-			continue
-		}
-		if err := json.Unmarshal([]byte(text), &merged); err != nil {
-			t.Fatal(err)
-		}
-	}
-	data, err := json.Marshal(merged)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
-}
-
 // transform loads the state of a fit in a fresh instance.
 func transform(t testing.TB, c call, name string, batch arrow.RecordBatch) (kernel.Report, arrow.RecordBatch, error) {
 	t.Helper()
@@ -171,7 +88,7 @@ func transform(t testing.TB, c call, name string, batch arrow.RecordBatch) (kern
 		t.Fatal(err)
 	}
 	k := find(t, name)
-	inst, err := k.New(kernel.NewSetup(batch.Schema(), settingsJSON(t, k, "")))
+	inst, err := k.New(kernel.NewSetup(batch.Schema(), given.Settings(t, k, "")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -320,9 +237,9 @@ func repeat(n int, cells ...any) []any {
 }
 
 func TestLabelsOfEveryType(t *testing.T) {
-	x := col{name: "x", cells: repeat(40, 0.0, 1.0)}
+	x := given.Col("x", "", repeat(40, 0.0, 1.0)...)
 	for _, labels := range [][]any{{"no", "yes"}, {false, true}, {3, 7}, {1.5, 2.5}} {
-		batch := record(t, nil, x, col{name: "y", role: table.RoleTarget, cells: repeat(40, labels...)})
+		batch := given.Table(t, x, given.Col("y", table.RoleTarget, repeat(40, labels...)...))
 		c := fit(t, "knn", `{"task": "classification"}`, 0, batch)
 		if c.err != nil {
 			t.Fatal(c.err)
@@ -338,19 +255,19 @@ func TestLabelsOfEveryType(t *testing.T) {
 }
 
 func TestPreparedCellsWarn(t *testing.T) {
-	x, y := col{name: "x", cells: repeat(40, 0.0, 1.0)}, col{name: "y", role: table.RoleTarget, cells: repeat(40, "a", "b")}
+	x, y := given.Col("x", "", repeat(40, 0.0, 1.0)...), given.Col("y", table.RoleTarget, repeat(40, "a", "b")...)
 	for n, want := range map[string]bool{"": false, "0": false, "12": true, "many": false} {
 		meta := map[string]string{preparedCellsKey: n}
-		if c := fit(t, "knn", "", 0, record(t, meta, x, y)); c.warned("Scores may be slightly optimistic") != want {
+		if c := fit(t, "knn", "", 0, given.TableWith(t, meta, x, y)); c.warned("Scores may be slightly optimistic") != want {
 			t.Errorf("prepared cells %q: warned %v", n, !want)
 		}
 	}
 }
 
 func TestNothingBeatsTheBaseline(t *testing.T) {
-	x := col{name: "x", cells: repeat(60, 1.0)}
-	y := col{name: "y", role: table.RoleTarget, cells: repeat(60, "a", "b", "a")}
-	c := fit(t, "auto", "", 0, record(t, nil, x, y))
+	x := given.Col("x", "", repeat(60, 1.0)...)
+	y := given.Col("y", table.RoleTarget, repeat(60, "a", "b", "a")...)
+	c := fit(t, "auto", "", 0, given.Table(t, x, y))
 	if c.err != nil {
 		t.Fatal(c.err)
 	}
@@ -360,32 +277,32 @@ func TestNothingBeatsTheBaseline(t *testing.T) {
 }
 
 func TestBadInput(t *testing.T) {
-	num := func(name string, cells ...any) col { return col{name: name, cells: repeat(20, cells...)} }
-	target := func(cells ...any) col { return col{name: "y", role: table.RoleTarget, cells: repeat(20, cells...)} }
+	num := func(name string, cells ...any) given.Column { return given.Col(name, "", repeat(20, cells...)...) }
+	target := func(cells ...any) given.Column { return given.Col("y", table.RoleTarget, repeat(20, cells...)...) }
 	cases := []struct {
 		name, kernel, config string
-		cols                 []col
+		cols                 []given.Column
 		want                 []string
 	}{
-		{"empty table", "auto", "", []col{{name: "x"}, {name: "y", role: table.RoleTarget}}, []string{"Empty table"}},
-		{"no target", "auto", "", []col{num("x", 1.0, 2.0)}, []string{"No target", "source"}},
-		{"no features", "auto", "", []col{target("a", "b")}, []string{"No feature columns"}},
-		{"text feature", "auto", "", []col{num("city", "Oslo", "Rome"), target("a", "b")}, []string{"Text columns", "city", "one_hot", "data.prepare"}},
-		{"missing values", "auto", "", []col{num("age", 1.0, nil), num("ok", 1.0), target("a", "b")}, []string{"age (10 of 20 rows)", "data.prepare"}},
-		{"infinite values", "auto", "", []col{num("age", 1.0, math.Inf(1), 2.0, 3.0), target("a", "b")}, []string{"age (5 of 20 rows)"}},
-		{"missing targets", "auto", "", []col{num("x", 1.0), target("a", nil)}, []string{"Missing targets", "10 of 20"}},
-		{"one class", "auto", "", []col{num("x", 1.0), target("a")}, []string{"A single class", `"a"`}},
-		{"small class", "auto", "", []col{num("x", 1.0), {name: "y", role: table.RoleTarget, cells: append(repeat(18, "a"), "b", "b")}}, []string{"Too few rows in a class", "b (2)"}},
-		{"constant target", "auto", "", []col{num("x", 1.0), target(1.5)}, []string{"Constant target", "1.5"}},
-		{"one row", "auto", "", []col{{name: "x", cells: []any{1.0}}, {name: "y", role: table.RoleTarget, cells: []any{1.5}}}, []string{"Too few rows", "1 rows cannot fill 5 folds"}},
-		{"regression on text", "knn", `{"task": "regression"}`, []col{num("x", 1.0), target("a", "b")}, []string{"is text"}},
-		{"ridge on text", "ridge", "", []col{num("x", 1.0), target("a", "b")}, []string{"is text"}},
-		{"k too large", "knn", `{"k": 100}`, []col{num("x", 1.0, 2.0), target("a", "b")}, []string{"k is 100 but only 16 training rows"}},
-		{"penalty of 0", "logistic", `{"c": 0}`, []col{num("x", 1.0, 2.0), target("a", "b")}, []string{"above 0"}},
+		{"empty table", "auto", "", []given.Column{given.Col("x", ""), given.Col("y", table.RoleTarget)}, []string{"Empty table"}},
+		{"no target", "auto", "", []given.Column{num("x", 1.0, 2.0)}, []string{"No target", "source"}},
+		{"no features", "auto", "", []given.Column{target("a", "b")}, []string{"No feature columns"}},
+		{"text feature", "auto", "", []given.Column{num("city", "Oslo", "Rome"), target("a", "b")}, []string{"Text columns", "city", "one_hot", "data.prepare"}},
+		{"missing values", "auto", "", []given.Column{num("age", 1.0, nil), num("ok", 1.0), target("a", "b")}, []string{"age (10 of 20 rows)", "data.prepare"}},
+		{"infinite values", "auto", "", []given.Column{num("age", 1.0, math.Inf(1), 2.0, 3.0), target("a", "b")}, []string{"age (5 of 20 rows)"}},
+		{"missing targets", "auto", "", []given.Column{num("x", 1.0), target("a", nil)}, []string{"Missing targets", "10 of 20"}},
+		{"one class", "auto", "", []given.Column{num("x", 1.0), target("a")}, []string{"A single class", `"a"`}},
+		{"small class", "auto", "", []given.Column{num("x", 1.0), given.Col("y", table.RoleTarget, append(repeat(18, "a"), "b", "b")...)}, []string{"Too few rows in a class", "b (2)"}},
+		{"constant target", "auto", "", []given.Column{num("x", 1.0), target(1.5)}, []string{"Constant target", "1.5"}},
+		{"one row", "auto", "", []given.Column{given.Col("x", "", 1.0), given.Col("y", table.RoleTarget, 1.5)}, []string{"Too few rows", "1 rows cannot fill 5 folds"}},
+		{"regression on text", "knn", `{"task": "regression"}`, []given.Column{num("x", 1.0), target("a", "b")}, []string{"is text"}},
+		{"ridge on text", "ridge", "", []given.Column{num("x", 1.0), target("a", "b")}, []string{"is text"}},
+		{"k too large", "knn", `{"k": 100}`, []given.Column{num("x", 1.0, 2.0), target("a", "b")}, []string{"k is 100 but only 16 training rows"}},
+		{"penalty of 0", "logistic", `{"c": 0}`, []given.Column{num("x", 1.0, 2.0), target("a", "b")}, []string{"above 0"}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			got := fit(t, c.kernel, c.config, 0, record(t, nil, c.cols...))
+			got := fit(t, c.kernel, c.config, 0, given.Table(t, c.cols...))
 			if got.err == nil {
 				t.Fatal("no error")
 			}
@@ -399,14 +316,14 @@ func TestBadInput(t *testing.T) {
 }
 
 func TestTransformRefuses(t *testing.T) {
-	y := col{name: "y", role: table.RoleTarget, cells: repeat(40, "a", "b")}
-	c := fit(t, "knn", "", 0, record(t, nil, col{name: "x", cells: repeat(40, 0.0, 1.0)}, y))
-	for want, column := range map[string]col{
-		"Missing column": {name: "z", cells: repeat(3, 1.0)},
-		"Text column":    {name: "x", cells: repeat(3, "a")},
-		"Missing values": {name: "x", cells: repeat(3, nil)},
+	y := given.Col("y", table.RoleTarget, repeat(40, "a", "b")...)
+	c := fit(t, "knn", "", 0, given.Table(t, given.Col("x", "", repeat(40, 0.0, 1.0)...), y))
+	for want, column := range map[string]given.Column{
+		"Missing column": given.Col("z", "", repeat(3, 1.0)...),
+		"Text column":    given.Col("x", "", repeat(3, "a")...),
+		"Missing values": given.Col("x", "", repeat(3, nil)...),
 	} {
-		if _, _, err := transform(t, c, "knn", record(t, nil, column)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, _, err := transform(t, c, "knn", given.Table(t, column)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v", want, err)
 		}
 	}
@@ -414,10 +331,10 @@ func TestTransformRefuses(t *testing.T) {
 
 // Transform needs no target and does not mind the order of columns.
 func TestTransformNewRows(t *testing.T) {
-	a, b := col{name: "a", cells: repeat(40, 0.0, 1.0)}, col{name: "b", cells: repeat(40, 5.0)}
-	y := col{name: "y", role: table.RoleTarget, cells: repeat(40, "lo", "hi")}
-	c := fit(t, "knn", "", 0, record(t, nil, a, b, y))
-	_, out, err := transform(t, c, "knn", record(t, nil, col{name: "b", cells: []any{5.0}}, col{name: "prediction", cells: []any{9.0}}, col{name: "a", cells: []any{1.0}}))
+	a, b := given.Col("a", "", repeat(40, 0.0, 1.0)...), given.Col("b", "", repeat(40, 5.0)...)
+	y := given.Col("y", table.RoleTarget, repeat(40, "lo", "hi")...)
+	c := fit(t, "knn", "", 0, given.Table(t, a, b, y))
+	_, out, err := transform(t, c, "knn", given.Table(t, given.Col("b", "", 5.0), given.Col("prediction", "", 9.0), given.Col("a", "", 1.0)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -428,9 +345,9 @@ func TestTransformNewRows(t *testing.T) {
 
 // Whole numbers and booleans are features like any other.
 func TestFeaturesOfEveryNumericType(t *testing.T) {
-	y := col{name: "y", role: table.RoleTarget, cells: repeat(40, "lo", "hi")}
+	y := given.Col("y", table.RoleTarget, repeat(40, "lo", "hi")...)
 	for _, cells := range [][]any{{1, 2}, {false, true}, {1.5, 2.5}} {
-		c := fit(t, "logistic", "", 0, record(t, nil, col{name: "x", cells: repeat(40, cells...)}, y))
+		c := fit(t, "logistic", "", 0, given.Table(t, given.Col("x", "", repeat(40, cells...)...), y))
 		if c.err != nil || c.report["metrics"].(map[string]any)["accuracy"] != 1.0 {
 			t.Errorf("features %v: %v, %v", cells, c.err, c.report["metrics"])
 		}
@@ -438,13 +355,13 @@ func TestFeaturesOfEveryNumericType(t *testing.T) {
 }
 
 func TestTaskIsSaid(t *testing.T) {
-	x := col{name: "x", cells: repeat(30, 1.0, 2.0, 3.0)}
-	y := col{name: "y", role: table.RoleTarget, cells: repeat(30, 1, 2, 3)}
-	c := fit(t, "auto", "", 0, record(t, nil, x, y))
+	x := given.Col("x", "", repeat(30, 1.0, 2.0, 3.0)...)
+	y := given.Col("y", table.RoleTarget, repeat(30, 1, 2, 3)...)
+	c := fit(t, "auto", "", 0, given.Table(t, x, y))
 	if c.err != nil || !c.warned("Ambiguous task") || c.setup.Diagnostics()[0].Summary != "Task: regression" {
 		t.Errorf("%v, diagnostics %v", c.err, c.setup.Diagnostics())
 	}
-	settled := fit(t, "auto", `{"task": "classification"}`, 0, record(t, nil, x, y))
+	settled := fit(t, "auto", `{"task": "classification"}`, 0, given.Table(t, x, y))
 	if settled.err != nil || settled.warned("Ambiguous task") || settled.report["metadata"].(map[string]any)["model_type"] == "dummy_prior" {
 		t.Errorf("%v, metadata %v", settled.err, settled.report["metadata"])
 	}
@@ -458,7 +375,7 @@ func TestBudgetTooSmallForTheOnlyModel(t *testing.T) {
 }
 
 func TestValidateFindsEverythingAtOnce(t *testing.T) {
-	batch := record(t, nil, col{name: "city", cells: []any{"Oslo"}})
+	batch := given.Table(t, given.Col("city", "", "Oslo"))
 	inst, err := find(t, "auto").New(kernel.NewSetup(batch.Schema(), nil))
 	if err != nil {
 		t.Fatal(err)

@@ -10,9 +10,9 @@
 //	algorithms.dummy     the baseline
 //
 // Every kernel but linear cross-validates what it fits on unshuffled folds,
-// reports the scores, and fits the model on all rows. Transform passes the input's columns
-// on and adds the prediction, for a classification also one probability per
-// class.
+// reports the scores, and fits the model on all rows. Transform passes the input's
+// columns on and adds the prediction, for a classification also one probability
+// per class.
 //
 // Features must be numbers without missing values; data.prepare makes them so.
 // The packages under internal document the models, the folds, the scores and

@@ -10,23 +10,24 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 
+	"github.com/bulkhead-ml/bulkhead/plugins/kernels/internal/given"
 	"github.com/bulkhead-ml/bulkhead/sdk/kernel"
 )
 
 // BenchmarkPrepare fits and transforms 1e5 rows of 50 columns, one cell in ten
 // missing.
 func BenchmarkPrepare(b *testing.B) {
-	cols := make([]col, 50)
+	cols := make([]given.Column, 50)
 	for j := range cols {
-		cols[j] = col{name: fmt.Sprint("x", j), cells: make([]any, 100_000)}
-		for i := range cols[j].cells {
-			cols[j].cells[i] = math.Sin(float64(i*50+j) * 12.9898)
+		cols[j] = given.Column{Name: fmt.Sprint("x", j), Cells: make([]any, 100_000)}
+		for i := range cols[j].Cells {
+			cols[j].Cells[i] = math.Sin(float64(i*50+j) * 12.9898)
 			if (7*i+13*j)%10 == 0 {
-				cols[j].cells[i] = nil
+				cols[j].Cells[i] = nil
 			}
 		}
 	}
-	in := record(b, cols...)
+	in := given.Table(b, cols...)
 	b.ResetTimer()
 	for b.Loop() {
 		c := fit(b, tolerant, in)

@@ -14,6 +14,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
+	"github.com/bulkhead-ml/bulkhead/plugins/kernels/internal/given"
 	"github.com/bulkhead-ml/bulkhead/sdk/diag"
 	"github.com/bulkhead-ml/bulkhead/sdk/kernel"
 	"github.com/bulkhead-ml/bulkhead/sdk/state"
@@ -27,7 +28,7 @@ func xy(t testing.TB, cells ...any) arrow.RecordBatch {
 	for i := range y {
 		y[i] = []any{"a", "b"}[i%2]
 	}
-	return record(t, col{"x", "", cells}, col{"y", table.RoleTarget, y})
+	return given.Table(t, given.Col("x", "", cells...), given.Col("y", table.RoleTarget, y...))
 }
 
 // prepared fits on a table and transforms it.
@@ -44,16 +45,16 @@ func prepared(t testing.TB, config string, in arrow.RecordBatch) (call, arrow.Re
 	return done, out[0]
 }
 
-// sees fails unless column j holds the numbers; NaN stands for a null.
-func sees(t *testing.T, name string, out arrow.RecordBatch, j int, want ...float64) {
+// sees fails unless the first column holds the numbers; NaN stands for a null.
+func sees(t *testing.T, name string, out arrow.RecordBatch, want ...float64) {
 	t.Helper()
-	a := out.Column(j).(*array.Float64)
+	a := out.Column(0).(*array.Float64)
 	if a.Len() != len(want) {
 		t.Fatalf("%s: %d rows, want %d", name, a.Len(), len(want))
 	}
 	for i, w := range want {
 		if a.IsNull(i) != math.IsNaN(w) || !a.IsNull(i) && math.Abs(a.Value(i)-w) > 1e-12 {
-			t.Errorf("%s: row %d of %s is %v, want %v", name, i, out.ColumnName(j), a.ValueStr(i), w)
+			t.Errorf("%s: row %d of %s is %v, want %v", name, i, out.ColumnName(0), a.ValueStr(i), w)
 		}
 	}
 }
@@ -70,7 +71,7 @@ func TestSettingsThatCannotBeMeant(t *testing.T) {
 		`{"imputation": "mean"}`:                   "imputation",
 	} {
 		in := xy(t, 1.0, 2.0)
-		_, err := prepareKernel().New(kernel.NewSetup(in.Schema(), settings(t, config)))
+		_, err := prepareKernel().New(kernel.NewSetup(in.Schema(), given.Settings(t, prepareKernel(), config)))
 		if err == nil || !strings.Contains(err.Error()+strings.Join(paths(err), "."), setting) {
 			t.Errorf("%s: error %v at %v", config, err, paths(err))
 		}
@@ -95,7 +96,7 @@ func TestImputation(t *testing.T) {
 	} {
 		config := `{"quality_threshold": 0, "scale": "none", ` + strategy + `}`
 		_, out := prepared(t, config, xy(t, 1.0, 1.0, nil, 4.0, 10.0, math.NaN()))
-		sees(t, strategy, out, 0, 1, 1, want, 4, 10, want)
+		sees(t, strategy, out, 1, 1, want, 4, 10, want)
 	}
 }
 
@@ -109,7 +110,7 @@ func TestScaling(t *testing.T) {
 		"none":     {0, 1, 2, 3, 4},
 	} {
 		_, out := prepared(t, `{"quality_threshold": 0, "scale": "`+scaling+`"}`, xy(t, 0.0, 1.0, 2.0, 3.0, 4.0))
-		sees(t, scaling, out, 0, want...)
+		sees(t, scaling, out, want...)
 	}
 }
 
@@ -128,10 +129,10 @@ func TestConstantColumns(t *testing.T) {
 // TestColumnsWithoutValues: the constants of the settings stand in, and nothing
 // is called a statistic.
 func TestColumnsWithoutValues(t *testing.T) {
-	in := record(t, col{"n", "", []any{nil, math.NaN(), nil}}, col{"x", "", []any{1.0, 2.0, 3.0}}, col{"y", table.RoleTarget, []any{"a", "b", "a"}})
+	in := given.Table(t, given.Col("n", "", nil, math.NaN(), nil), given.Col("x", "", 1.0, 2.0, 3.0), given.Col("y", table.RoleTarget, "a", "b", "a"))
 	config := `{"quality_threshold": 0, "scale": "none", "fill_number": 9}`
 	_, out := prepared(t, config, in)
-	sees(t, "filled", out, 0, 9, 9, 9)
+	sees(t, "filled", out, 9, 9, 9)
 	_, out = prepared(t, `{"quality_threshold": 0, "scale": "none", "drop_empty": true}`, in)
 	if out.ColumnName(0) != "x" || out.NumCols() != 2 {
 		t.Errorf("drop_empty left %v", out.Schema())
@@ -184,8 +185,8 @@ func TestIndicatorsOfARowAddUp(t *testing.T) {
 
 // TestNamesThatCollide: an indicator does not take the name of a column.
 func TestNamesThatCollide(t *testing.T) {
-	in := record(t, col{"c", "", []any{"a", "b", "a", "b"}}, col{"c=a", "", []any{1.0, 2.0, 3.0, 5.0}},
-		col{"c=b", table.RoleID, []any{1, 2, 3, 4}}, col{"y", table.RoleTarget, []any{"p", "q", "p", "q"}})
+	in := given.Table(t, given.Col("c", "", "a", "b", "a", "b"), given.Col("c=a", "", 1.0, 2.0, 3.0, 5.0),
+		given.Col("c=b", table.RoleID, 1, 2, 3, 4), given.Col("y", table.RoleTarget, "p", "q", "p", "q"))
 	_, out := prepared(t, tolerant, in)
 	seen := map[string]bool{}
 	for _, f := range out.Schema().Fields() {
@@ -201,7 +202,7 @@ func TestNamesThatCollide(t *testing.T) {
 
 // TestRemedies: each error says what to do next.
 func TestRemedies(t *testing.T) {
-	empty := record(t, col{"x", "", nil}, col{"y", table.RoleTarget, nil})
+	empty := given.Table(t, given.Col("x", ""), given.Col("y", table.RoleTarget))
 	for _, c := range []struct {
 		name, config string
 		batch        arrow.RecordBatch
@@ -209,9 +210,9 @@ func TestRemedies(t *testing.T) {
 		remedy       string
 	}{
 		{"no rows", "", empty, "Empty table", "Check the source"},
-		{"only a target", "", record(t, col{"y", table.RoleTarget, []any{"a"}}), "No feature columns", "columns besides the target"},
-		{"only ids", "", record(t, col{"i", table.RoleID, []any{1}}, col{"y", table.RoleTarget, []any{"a"}}), "No feature columns", "columns besides the target"},
-		{"no targets", tolerant, record(t, col{"x", "", []any{1.0}}, col{"y", table.RoleTarget, []any{math.NaN()}}), "No row has a target", "Check which column"},
+		{"only a target", "", given.Table(t, given.Col("y", table.RoleTarget, "a")), "No feature columns", "columns besides the target"},
+		{"only ids", "", given.Table(t, given.Col("i", table.RoleID, 1), given.Col("y", table.RoleTarget, "a")), "No feature columns", "columns besides the target"},
+		{"no targets", tolerant, given.Table(t, given.Col("x", "", 1.0), given.Col("y", table.RoleTarget, math.NaN())), "No row has a target", "Check which column"},
 		{"all columns dropped", `{"quality_threshold": 0, "drop_constant": true}`, xy(t, 1.0, 1.0), "No feature column is left", "drop_constant"},
 		{"low quality", `{"quality_threshold": 1}`, xy(t, 1.0, nil), "", "quality_threshold"},
 	} {
@@ -314,10 +315,10 @@ func TestInfinities(t *testing.T) {
 
 // TestRowsAndOrderAreKept: what passes through stays beside its row.
 func TestRowsAndOrderAreKept(t *testing.T) {
-	in := record(t, col{"id", table.RoleID, []any{10, 11, 12, 13}}, col{"x", "", []any{3.0, 1.0, 2.0, 0.0}},
-		col{"y", table.RoleTarget, []any{"a", nil, "b", "a"}})
+	in := given.Table(t, given.Col("id", table.RoleID, 10, 11, 12, 13), given.Col("x", "", 3.0, 1.0, 2.0, 0.0),
+		given.Col("y", table.RoleTarget, "a", nil, "b", "a"))
 	done, out := prepared(t, `{"quality_threshold": 0, "scale": "none"}`, in)
-	sees(t, "x", out, 0, 3, 2, 0)
+	sees(t, "x", out, 3, 2, 0)
 	ids := out.Column(1).(*array.Int64).Int64Values()
 	if len(ids) != 3 || ids[0] != 10 || ids[1] != 12 || ids[2] != 13 || done.setup.Dropped() != 1 {
 		t.Errorf("ids %v, %d dropped", ids, done.setup.Dropped())

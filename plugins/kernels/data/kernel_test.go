@@ -12,103 +12,24 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/bulkhead-ml/bulkhead/plugins/kernels/data/internal/quality"
+	"github.com/bulkhead-ml/bulkhead/plugins/kernels/internal/given"
 	"github.com/bulkhead-ml/bulkhead/sdk/diag"
 	"github.com/bulkhead-ml/bulkhead/sdk/kernel"
-	"github.com/bulkhead-ml/bulkhead/sdk/schema"
 	"github.com/bulkhead-ml/bulkhead/sdk/table"
 )
 
-// col is a column of a test table; nil cells are null.
-type col struct {
-	name  string
-	role  string
-	cells []any
-}
-
-func record(t testing.TB, cols ...col) arrow.RecordBatch {
-	t.Helper()
-	var fields []arrow.Field
-	var arrays []arrow.Array
-	rows := 0
-	for _, c := range cols {
-		b := array.NewBuilder(memory.DefaultAllocator, typeOf(c))
-		for _, v := range c.cells {
-			appendCell(t, b, v)
-		}
-		a := b.NewArray()
-		f := arrow.Field{Name: c.name, Type: a.DataType(), Nullable: true}
-		if c.role != "" {
-			f = table.WithRole(f, c.role)
-		}
-		fields, arrays, rows = append(fields, f), append(arrays, a), len(c.cells)
-	}
-	return array.NewRecordBatch(arrow.NewSchema(fields, nil), arrays, int64(rows))
-}
-
-func typeOf(c col) arrow.DataType {
-	for _, v := range c.cells {
-		switch v.(type) {
-		case int:
-			return arrow.PrimitiveTypes.Int64
-		case bool:
-			return arrow.FixedWidthTypes.Boolean
-		case string:
-			return arrow.BinaryTypes.String
-		}
-	}
-	return arrow.PrimitiveTypes.Float64
-}
-
-func appendCell(t testing.TB, b array.Builder, v any) {
-	t.Helper()
-	switch v := v.(type) {
-	case nil:
-		b.AppendNull()
-	case float64:
-		b.(*array.Float64Builder).Append(v)
-	case int:
-		b.(*array.Int64Builder).Append(int64(v))
-	case bool:
-		b.(*array.BooleanBuilder).Append(v)
-	case string:
-		b.(*array.StringBuilder).Append(v)
-	default:
-		t.Fatalf("cell %v", v)
-	}
-}
-
 // people is a small table with holes, text, a boolean, an id and a target.
 func people(t testing.TB) arrow.RecordBatch {
-	return record(t,
-		col{"id", table.RoleID, []any{1, 2, 3, 4, 5, 6}},
-		col{"age", "", []any{20.0, nil, 40.0, math.NaN(), 60.0, 30.0}},
-		col{"city", "", []any{"Oslo", "Rome", nil, "Oslo", "Oslo", "Rome"}},
-		col{"member", "", []any{true, false, true, nil, true, true}},
-		col{"visits", "", []any{1, 2, 3, 4, 5, 6}},
-		col{"left", table.RoleTarget, []any{"no", "yes", "no", "yes", nil, "no"}},
+	return given.Table(t,
+		given.Col("id", table.RoleID, 1, 2, 3, 4, 5, 6),
+		given.Col("age", "", 20.0, nil, 40.0, math.NaN(), 60.0, 30.0),
+		given.Col("city", "", "Oslo", "Rome", nil, "Oslo", "Oslo", "Rome"),
+		given.Col("member", "", true, false, true, nil, true, true),
+		given.Col("visits", "", 1, 2, 3, 4, 5, 6),
+		given.Col("left", table.RoleTarget, "no", "yes", "no", "yes", nil, "no"),
 	)
-}
-
-// settings lays given settings over the defaults, as the host does.
-func settings(t testing.TB, config string) []byte {
-	t.Helper()
-	merged := map[string]any{}
-	for _, text := range []string{string(schema.Defaults(prepareKernel().Config)), config} {
-		if text == "" {
-			continue
-		}
-		if err := json.Unmarshal([]byte(text), &merged); err != nil {
-			t.Fatal(err)
-		}
-	}
-	data, err := json.Marshal(merged)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
 }
 
 type call struct {
@@ -120,7 +41,7 @@ type call struct {
 
 func fit(t testing.TB, config string, batches ...arrow.RecordBatch) call {
 	t.Helper()
-	setup := kernel.NewSetup(batches[0].Schema(), settings(t, config))
+	setup := kernel.NewSetup(batches[0].Schema(), given.Settings(t, prepareKernel(), config))
 	inst, err := newPreparer(setup)
 	if err != nil {
 		return call{setup: setup, err: err}
@@ -140,7 +61,7 @@ func transform(t testing.TB, c call, config string, batches ...arrow.RecordBatch
 	if err != nil {
 		t.Fatal(err)
 	}
-	setup := kernel.NewSetup(batches[0].Schema(), settings(t, config))
+	setup := kernel.NewSetup(batches[0].Schema(), given.Settings(t, prepareKernel(), config))
 	inst, err := newPreparer(setup)
 	if err != nil {
 		t.Fatal(err)
@@ -244,9 +165,9 @@ func TestBatchesMakeNoDifference(t *testing.T) {
 
 func TestUnknownCategories(t *testing.T) {
 	c := fit(t, tolerant, people(t))
-	fresh := record(t,
-		col{"visits", "", []any{1}}, col{"city", "", []any{"Paris"}}, col{"age", "", []any{nil}},
-		col{"member", "", []any{true}}, col{"shoe", "", []any{41.0}},
+	fresh := given.Table(t,
+		given.Col("visits", "", 1), given.Col("city", "", "Paris"), given.Col("age", "", nil),
+		given.Col("member", "", true), given.Col("shoe", "", 41.0),
 	)
 	done, out := transform(t, c, tolerant, fresh)
 	if done.err != nil {
@@ -269,10 +190,10 @@ func TestUnknownCategories(t *testing.T) {
 
 func TestQualityGate(t *testing.T) {
 	rows := func(v ...any) []any { return v }
-	bad := record(t,
-		col{"hollow", "", rows(nil, nil, nil, 1.0)},
-		col{"fine", "", rows(1.0, 2.0, 3.0, 4.0)},
-		col{"y", table.RoleTarget, rows("a", "b", "a", "b")},
+	bad := given.Table(t,
+		given.Col("hollow", "", rows(nil, nil, nil, 1.0)...),
+		given.Col("fine", "", rows(1.0, 2.0, 3.0, 4.0)...),
+		given.Col("y", table.RoleTarget, rows("a", "b", "a", "b")...),
 	)
 	c := fit(t, `{"quality_threshold": 0.9}`, bad)
 	d, ok := errors.AsType[*diag.Diagnostic](c.err)
@@ -289,11 +210,11 @@ func TestQualityGate(t *testing.T) {
 }
 
 func TestQualityOfCleanAndOfNaN(t *testing.T) {
-	clean := record(t, col{"x", "", []any{1.0, 2.0, 3.0, 99.0}}, col{"y", table.RoleTarget, []any{"a", "b", "a", "b"}})
+	clean := given.Table(t, given.Col("x", "", 1.0, 2.0, 3.0, 99.0), given.Col("y", table.RoleTarget, "a", "b", "a", "b"))
 	if s := fit(t, "", clean).report["quality_score"]; s != 1.0 {
 		t.Errorf("a clean table scores %v", s)
 	}
-	nan := record(t, col{"x", "", []any{math.NaN(), math.NaN()}}, col{"y", table.RoleTarget, []any{math.NaN(), math.NaN()}})
+	nan := given.Table(t, given.Col("x", "", math.NaN(), math.NaN()), given.Col("y", table.RoleTarget, math.NaN(), math.NaN()))
 	c := fit(t, "", nan)
 	if s := c.report["quality_score"]; s != 0.0 || c.err == nil {
 		t.Errorf("a table of NaN scores %v, error %v", s, c.err)
@@ -310,7 +231,7 @@ func TestDroppedColumns(t *testing.T) {
 	for i := range ids {
 		ids[i], cells[i], target[i] = "user-"+string(rune('A'+i)), float64(i), i%2
 	}
-	in := record(t, col{"user", "", ids}, col{"x", "", cells}, col{"one", "", repeated(30, 7.0)}, col{"none", "", repeated(30, nil)}, col{"y", table.RoleTarget, target})
+	in := given.Table(t, given.Col("user", "", ids...), given.Col("x", "", cells...), given.Col("one", "", repeated(30, 7.0)...), given.Col("none", "", repeated(30, nil)...), given.Col("y", table.RoleTarget, target...))
 	c := fit(t, `{"quality_threshold": 0, "drop_constant": true, "drop_empty": true}`, in)
 	if c.err != nil {
 		t.Fatal(c.err)
@@ -337,19 +258,19 @@ func repeated(n int, v any) []any {
 }
 
 func TestBadInput(t *testing.T) {
-	y := col{"y", table.RoleTarget, []any{"a", "b"}}
+	y := given.Col("y", table.RoleTarget, "a", "b")
 	cases := []struct {
 		name, config string
 		batch        arrow.RecordBatch
 		want         string
 	}{
-		{"empty table", "", record(t, col{"x", "", nil}), "Empty table"},
-		{"no features", "", record(t, y), "No feature columns"},
-		{"no targets", tolerant, record(t, col{"x", "", []any{1.0, 2.0}}, col{"y", table.RoleTarget, []any{nil, nil}}), "No row has a target"},
-		{"all dropped", `{"quality_threshold": 0, "drop_constant": true}`, record(t, col{"x", "", []any{1.0, 1.0}}, y), "x (constant)"},
-		{"unknown weight", `{"quality_weights": {"beauty": 1}}`, record(t, col{"x", "", []any{1.0, 2.0}}, y), "beauty"},
-		{"weight that rewards holes", `{"quality_weights": {"uniqueness": 1}}`, record(t, col{"x", "", []any{1.0, 2.0}}, y), "uniqueness"},
-		{"overflow", "", record(t, col{"x", "", []any{1e308, -1e308}}, y), "too large"},
+		{"empty table", "", given.Table(t, given.Col("x", "")), "Empty table"},
+		{"no features", "", given.Table(t, y), "No feature columns"},
+		{"no targets", tolerant, given.Table(t, given.Col("x", "", 1.0, 2.0), given.Col("y", table.RoleTarget, nil, nil)), "No row has a target"},
+		{"all dropped", `{"quality_threshold": 0, "drop_constant": true}`, given.Table(t, given.Col("x", "", 1.0, 1.0), y), "x (constant)"},
+		{"unknown weight", `{"quality_weights": {"beauty": 1}}`, given.Table(t, given.Col("x", "", 1.0, 2.0), y), "beauty"},
+		{"weight that rewards holes", `{"quality_weights": {"uniqueness": 1}}`, given.Table(t, given.Col("x", "", 1.0, 2.0), y), "uniqueness"},
+		{"overflow", "", given.Table(t, given.Col("x", "", 1e308, -1e308), y), "too large"},
 	}
 	for _, c := range cases {
 		if got := fit(t, c.config, c.batch); got.err == nil || !strings.Contains(got.err.Error(), c.want) {
@@ -360,11 +281,11 @@ func TestBadInput(t *testing.T) {
 
 func TestTransformRefusesOtherColumns(t *testing.T) {
 	c := fit(t, tolerant, people(t))
-	missing, _ := transform(t, c, tolerant, record(t, col{"age", "", []any{1.0}}))
+	missing, _ := transform(t, c, tolerant, given.Table(t, given.Col("age", "", 1.0)))
 	if missing.err == nil || !strings.Contains(missing.err.Error(), `"city"`) {
 		t.Errorf("missing column: %v", missing.err)
 	}
-	text := record(t, col{"age", "", []any{"old"}}, col{"city", "", []any{"Oslo"}}, col{"member", "", []any{true}}, col{"visits", "", []any{1}})
+	text := given.Table(t, given.Col("age", "", "old"), given.Col("city", "", "Oslo"), given.Col("member", "", true), given.Col("visits", "", 1))
 	other, _ := transform(t, c, tolerant, text)
 	if other.err == nil || !strings.Contains(other.err.Error(), "age (numeric) was fitted, column age (text)") {
 		t.Errorf("other kind: %v", other.err)
@@ -391,7 +312,7 @@ func TestImputeNoneKeepsHoles(t *testing.T) {
 }
 
 func TestRoundedIntegersAreCounted(t *testing.T) {
-	in := record(t, col{"x", "", []any{1<<53 + 1, 2, 3, 4}}, col{"y", table.RoleTarget, []any{"a", "b", "a", "b"}})
+	in := given.Table(t, given.Col("x", "", 1<<53+1, 2, 3, 4), given.Col("y", table.RoleTarget, "a", "b", "a", "b"))
 	if n := meta(fit(t, "", in))["rounded_integers"]; n != 1 {
 		t.Errorf("%v rounded integers", n)
 	}

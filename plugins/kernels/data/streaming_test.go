@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/bulkhead-ml/bulkhead/plugins/kernels/data/internal/frame"
 	"github.com/bulkhead-ml/bulkhead/plugins/kernels/data/internal/scale"
+	"github.com/bulkhead-ml/bulkhead/plugins/kernels/internal/given"
 	"github.com/bulkhead-ml/bulkhead/sdk/kernel"
 	"github.com/bulkhead-ml/bulkhead/sdk/schema"
 )
@@ -45,18 +45,7 @@ func (s streamed) column(name string) (out []string) {
 // stream fits a kernel on a table and transforms another, in batches of n rows.
 func stream(t testing.TB, k kernel.Kernel, config string, n int64, fit, transform arrow.RecordBatch) (out streamed, err error) {
 	t.Helper()
-	merged := map[string]any{}
-	for _, text := range []string{string(schema.Defaults(k.Config)), config} {
-		if text != "" {
-			if err := json.Unmarshal([]byte(text), &merged); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	data, err := json.Marshal(merged)
-	if err != nil {
-		t.Fatal(err)
-	}
+	data := given.Settings(t, k, config)
 	first, err := k.New(kernel.NewSetup(fit.Schema(), data))
 	if err != nil {
 		return out, err
@@ -104,7 +93,7 @@ func TestScaleEqualsTwoPasses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		table := record(t, col{"x", "", cells})
+		table := given.Table(t, given.Col("x", "", cells...))
 		got, err := stream(t, scaleKernel(), fmt.Sprintf(`{"kind":%q}`, kind), 77, table, table)
 		if err != nil {
 			t.Fatal(err)
@@ -146,15 +135,15 @@ func TestScaleLeavesTheRest(t *testing.T) {
 }
 
 func TestScaleRefuses(t *testing.T) {
-	infinite := record(t, col{"x", "", []any{1.0, math.Inf(1)}})
-	huge := record(t, col{"x", "", []any{-1.7e308, 1.7e308}})
-	text := record(t, col{"x", "", []any{"a"}})
+	infinite := given.Table(t, given.Col("x", "", 1.0, math.Inf(1)))
+	huge := given.Table(t, given.Col("x", "", -1.7e308, 1.7e308))
+	text := given.Table(t, given.Col("x", "", "a"))
 	for name, table := range map[string]arrow.RecordBatch{"Infinite values": infinite, "too large to scale": huge, "No numeric columns": text, "Empty table": people(t).NewSlice(0, 0)} {
 		if _, err := stream(t, scaleKernel(), "", 10, table, table); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}
-	other := record(t, col{"age", "", []any{"old"}}, col{"visits", "", []any{1}})
+	other := given.Table(t, given.Col("age", "", "old"), given.Col("visits", "", 1))
 	if _, err := stream(t, scaleKernel(), "", 10, people(t), other); err == nil || !strings.Contains(err.Error(), "was fitted and is now utf8") {
 		t.Errorf("error %v", err)
 	}
@@ -190,12 +179,12 @@ func TestImputeCountsNoMoreTextsThanAllowed(t *testing.T) {
 }
 
 func TestValidate(t *testing.T) {
-	good := record(t,
-		col{"id", "id", []any{1, 2, 3}}, col{"age", "", []any{20.0, 30.0, 60.0}}, col{"city", "", []any{"Oslo", "Rome", nil}})
-	next := record(t,
-		col{"id", "id", []any{7, 8, 9, 10, 11}},
-		col{"age", "", []any{25.0, 70.0, nil, math.Inf(-1), 60.0}},
-		col{"city", "", []any{"Rome", "Bern", nil, "Oslo", nil}})
+	good := given.Table(t,
+		given.Col("id", "id", 1, 2, 3), given.Col("age", "", 20.0, 30.0, 60.0), given.Col("city", "", "Oslo", "Rome", nil))
+	next := given.Table(t,
+		given.Col("id", "id", 7, 8, 9, 10, 11),
+		given.Col("age", "", 25.0, 70.0, nil, math.Inf(-1), 60.0),
+		given.Col("city", "", "Rome", "Bern", nil, "Oslo", nil))
 	for _, n := range []int64{1, 2, 100} {
 		got, err := stream(t, validateKernel(), "", n, good, next)
 		if err != nil {
@@ -220,7 +209,7 @@ func TestValidate(t *testing.T) {
 }
 
 func TestValidateByWord(t *testing.T) {
-	table := record(t, col{"age", "", []any{20.0, nil, 60.0}}, col{"city", "", []any{"a", "b", "c"}})
+	table := given.Table(t, given.Col("age", "", 20.0, nil, 60.0), given.Col("city", "", "a", "b", "c"))
 	got, err := stream(t, validateKernel(), `{"nulls":"refuse","maximum":{"age":50},"categories":"off","range":"off"}`, 2, table, table)
 	if err != nil || got.setup.RejectedRows() != 2 || !slices.Equal(got.column("age"), []string{"20"}) {
 		t.Errorf("%d rejected, age %v, %v", got.setup.RejectedRows(), got.column("age"), err)
@@ -232,15 +221,15 @@ func TestValidateByWord(t *testing.T) {
 
 // TestValidateNamesEveryColumn that differs, at once.
 func TestValidateNamesEveryColumn(t *testing.T) {
-	before := record(t, col{"a", "", []any{1.0}}, col{"b", "", []any{"x"}}, col{"c", "", []any{1}})
-	after := record(t, col{"a", "", []any{"1"}}, col{"c", "", []any{1}}, col{"d", "", []any{1}})
+	before := given.Table(t, given.Col("a", "", 1.0), given.Col("b", "", "x"), given.Col("c", "", 1))
+	after := given.Table(t, given.Col("a", "", "1"), given.Col("c", "", 1), given.Col("d", "", 1))
 	_, err := stream(t, validateKernel(), "", 2, before, after)
 	for _, want := range []string{`"a" is utf8 and was float64`, `"b" is missing`, `"d" is new`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %s", err, want)
 		}
 	}
-	if _, err := stream(t, validateKernel(), `{"extra_columns":"ignore"}`, 2, before.NewSlice(0, 1), record(t, col{"a", "", []any{1.0}}, col{"b", "", []any{"x"}}, col{"c", "", []any{1}}, col{"d", "", []any{1}})); err != nil {
+	if _, err := stream(t, validateKernel(), `{"extra_columns":"ignore"}`, 2, before.NewSlice(0, 1), given.Table(t, given.Col("a", "", 1.0), given.Col("b", "", "x"), given.Col("c", "", 1), given.Col("d", "", 1))); err != nil {
 		t.Errorf("error %v", err)
 	}
 }

@@ -62,8 +62,7 @@ func (c *Client) fetch(ctx context.Context, name string, limit int64) ([]byte, e
 }
 
 func fetchError(name string, err error) error {
-	var own *Error
-	if errors.As(err, &own) {
+	if _, ok := errors.AsType[*Error](err); ok {
 		return err
 	}
 	return &FetchError{Name: name, Err: err}

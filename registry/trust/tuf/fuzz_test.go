@@ -54,8 +54,7 @@ func (c *Client) noRoot(data []byte) error {
 	if err == nil {
 		return errors.New("a root without signatures of the old one counts")
 	}
-	var bad *metadata.ErrBadVersionNumber
-	if errors.As(err, &bad) {
+	if _, ok := errors.AsType[*metadata.ErrBadVersionNumber](err); ok {
 		return nil // it is the old one again
 	}
 	return err

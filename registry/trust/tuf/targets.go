@@ -158,9 +158,6 @@ func (c *Client) Root() *metadata.RootType { return &c.set.Root.Signed }
 // may leave out what an earlier one had.
 func (c *Client) Published(role string) bool { return c.set.Snapshot.Signed.Meta[role+".json"] != nil }
 
-// Consistent reports whether the repository keeps every version of a file.
-func (c *Client) Consistent() bool { return c.set.Root.Signed.ConsistentSnapshot }
-
 // Versions are those of the loaded roles.
 func (c *Client) Versions() map[string]int64 {
 	v := map[string]int64{metadata.ROOT: c.set.Root.Signed.Version}

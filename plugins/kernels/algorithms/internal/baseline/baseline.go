@@ -31,7 +31,7 @@ func FitPrior(y []int, classes int) (*Prior, error) {
 // Proba repeats the priors for each of n rows.
 func (m *Prior) Proba(n int) dense.Matrix {
 	out := dense.New(n, len(m.Probabilities))
-	for i := 0; i < n; i++ {
+	for i := range n {
 		copy(out.Row(i), m.Probabilities)
 	}
 	return out

@@ -44,7 +44,7 @@ func minimise(ctx context.Context, f objective, maxIter int) (minimum, error) {
 	n.value = f.value(n.w, n.g)
 	n.start = floats.Norm(n.g, 2)
 	tol := relativeTolerance * math.Max(1, n.start)
-	for it := 0; it < maxIter; it++ {
+	for it := range maxIter {
 		if floats.Norm(n.g, 2) <= tol {
 			return minimum{n.w, n.value, it, true}, nil
 		}

@@ -80,7 +80,7 @@ func (m *Ridge) cholesky(x *mat.Dense, y *mat.VecDense) bool {
 	_, p := x.Dims()
 	gram := mat.NewSymDense(p, nil)
 	gram.SymOuterK(1, x.T())
-	for j := 0; j < p; j++ {
+	for j := range p {
 		gram.SetSym(j, j, gram.At(j, j)+m.Alpha)
 	}
 	var chol mat.Cholesky
@@ -143,7 +143,7 @@ func reduce(x *mat.Dense, y *mat.VecDense) (*mat.Dense, *mat.VecDense) {
 	qr.RTo(&r)
 	rows := p + 1
 	b := mat.NewVecDense(rows, nil)
-	for i := 0; i < rows; i++ {
+	for i := range rows {
 		b.SetVec(i, r.At(i, p))
 	}
 	return mat.DenseCopyOf(r.Slice(0, rows, 0, p)), b
