@@ -145,8 +145,19 @@ func (w *work) explain(plan *pipeline.Plan, n *pipeline.PlannedNode, configured 
 		return out, nil
 	}
 	found, err := w.store.store.Explain(out.Ingredients)
+	if found.Found == nil && streamsOn(plan, n.Name) {
+		out.Reason = "what it writes streams into the next step; what it learns is kept"
+		return out, err
+	}
 	out.Explanation = &found
 	return out, err
+}
+
+// streamsOn reports whether nothing holds the table of a node.
+func streamsOn(plan *pipeline.Plan, node string) bool {
+	return slices.ContainsFunc(plan.Edges, func(e pipeline.PlannedEdge) bool {
+		return e.From == node && (e.Kind == pipeline.EdgeStream || e.Kind == pipeline.EdgeFused)
+	})
 }
 
 // cacheExplanation is what `bulkhead cache explain` prints.

@@ -21,13 +21,7 @@ const narrowest = 6
 // columns writes rows of cells under each other. Where they are wider than the
 // page, the widest lose their middles, since names and paths differ at the ends.
 func columns(w io.Writer, opt report.Options, rows [][]string) error {
-	widths := make([]int, len(rows[0]))
-	for _, row := range rows {
-		for i := range row {
-			row[i] = report.CleanLine(row[i])
-			widths[i] = max(widths[i], textWidth(row[i]))
-		}
-	}
+	widths := widest(rows)
 	for tableWidth(widths) > width(opt) && narrow(widths) {
 	}
 	for _, row := range rows {
@@ -36,6 +30,21 @@ func columns(w io.Writer, opt report.Options, rows [][]string) error {
 		}
 	}
 	return nil
+}
+
+// fits reports whether no cell would lose its middle.
+func fits(opt report.Options, rows [][]string) bool { return tableWidth(widest(rows)) <= width(opt) }
+
+// widest cleans the cells and measures the columns.
+func widest(rows [][]string) []int {
+	widths := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i := range row {
+			row[i] = report.CleanLine(row[i])
+			widths[i] = max(widths[i], textWidth(row[i]))
+		}
+	}
+	return widths
 }
 
 // tableWidth is that of a table with two spaces between its columns.

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/bulkhead-ml/bulkhead/host/report"
 	"github.com/bulkhead-ml/bulkhead/host/runs"
@@ -86,6 +87,23 @@ func TestRecordsFitThePage(t *testing.T) {
 			}
 		}
 		checkPage(t, b.String(), 80)
+	}
+}
+
+// TestNodesKeepTheirNames where the page is too narrow for all that is known.
+func TestNodesKeepTheirNames(t *testing.T) {
+	r := &runs.Record{ID: "0123456789abcdef", Nodes: []runs.Node{{
+		Name: "kernel.scale", Use: "data.scale", Status: "cancelled", RowsIn: 1720000, RowsOut: 1720000,
+		Wall: 17360 * time.Millisecond, CPU: 730 * time.Millisecond, PeakRSSBytes: 43_700_000, State: "sha256:00",
+	}}}
+	var b bytes.Buffer
+	if err := (runRecord{r}).WriteText(&b, report.Options{Width: 80}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"kernel.scale  cancelled  1720000  1720000", "41.68 MiB", "kernel.scale (data.scale)"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("%q is not in\n%s", want, b.String())
+		}
 	}
 }
 

@@ -28,7 +28,7 @@ func commitJournal() (*sink.Journal, error) {
 }
 
 // together promises that all files of the run appear.
-func (w *work) together(writers []pipeline.SinkWriter) (func() error, error) {
+func (w *work) together(writers []pipeline.SinkWriter) (pipeline.Promise, error) {
 	journal, err := commitJournal()
 	if err != nil {
 		return nil, err
@@ -41,11 +41,7 @@ func (w *work) together(writers []pipeline.SinkWriter) (func() error, error) {
 		}
 		sinks = append(sinks, one.Sink)
 	}
-	commit, err := journal.Begin(w.runID, sinks...)
-	if err != nil {
-		return nil, err
-	}
-	return commit.End, nil
+	return journal.Begin(w.runID, sinks...)
 }
 
 // finishCommits puts the files in place that a host promised before it died.

@@ -354,7 +354,7 @@ func (s *session) selection(ctx context.Context, suite string) (doctor.Selection
 	}
 	catalog := config.NewCatalog(s.describe(ctx))
 	if diags := config.Bind(s.cfg, catalog); diags.HasErrors() {
-		return doctor.Selection{}, s.app.wrongConfig(diags)
+		return doctor.Selection{}, s.wrongBinding(diags)
 	}
 	chosen, diags := s.cfg.ResolveAll(catalog)
 	chosen.Codes = nil // all, also those of a plugin that does not start

@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bulkhead-ml/bulkhead/host/audit"
 	"github.com/bulkhead-ml/bulkhead/host/installer"
 	"github.com/bulkhead-ml/bulkhead/host/report"
 	"github.com/bulkhead-ml/bulkhead/host/upgrade"
@@ -203,31 +202,14 @@ func (a *app) rollback(ctx context.Context, s *session, scope *install.Scope, to
 	if err != nil {
 		return failed("The lock file cannot be read", err)
 	}
-	generation, err := scope.Rollback(ctx, to)
+	generation, changes, err := upgrade.Rollback(ctx, scope, s.auditLog, before, to, "bulkhead plugin rollback")
 	if err != nil {
 		return failed("There is no way back", err)
 	}
 	if err := upgrade.Promote(scope); err != nil { // nothing is on probation any more
 		a.warn("%v", err)
 	}
-	now, _, err := scope.Current()
-	if err != nil {
-		return failed("The lock file cannot be read", err)
-	}
-	out := rolledBack{SchemaVersion: report.SchemaVersion, Lock: scope.Lock(), Generation: generation, Changes: []string{}}
-	for _, c := range lock.Diff(before, now) {
-		out.Changes = append(out.Changes, c.String())
-	}
-	s.switched(out.Lock, generation, "bulkhead plugin rollback", out.Changes)
-	return a.result(out)
-}
-
-// switched writes into the audit log that a lock file was replaced, unless it says
-// what it said before.
-func (s *session) switched(lock string, generation int, why string, changes []string) {
-	if len(changes) > 0 {
-		s.auditLog().Append("", audit.Switch{Lock: lock, Generation: generation, Why: why, Changes: changes})
-	}
+	return a.result(rolledBack{SchemaVersion: report.SchemaVersion, Lock: scope.Lock(), Generation: generation, Changes: changes})
 }
 
 // WriteJSON writes the change as one JSON document.
@@ -274,7 +256,7 @@ func (a *app) pin(ctx context.Context, s *session, scope *install.Scope, id stri
 	p.Pinned = pinned
 	next := base.Clone()
 	next.Set(p)
-	generation, err := scope.Switch(ctx, base, next, "bulkhead plugin pin "+id)
+	generation, err := upgrade.Replace(ctx, scope, s.auditLog, base, next, "bulkhead plugin pin "+id)
 	if err != nil {
 		return failed("The lock file could not be changed", err)
 	}
@@ -282,7 +264,6 @@ func (a *app) pin(ctx context.Context, s *session, scope *install.Scope, id stri
 	for _, c := range lock.Diff(base, next) {
 		out.Changes = append(out.Changes, c.String())
 	}
-	s.switched(out.Lock, generation, "bulkhead plugin pin "+id, out.Changes)
 	return a.result(pinnedPlugin{out, id, p.Version, pinned})
 }
 

@@ -23,9 +23,7 @@ func (r grantsReport) WriteText(w io.Writer, opt report.Options) error {
 		}
 		p.write(w, opt)
 	}
-	for _, d := range r.Diagnostics {
-		fmt.Fprintf(w, "%s: %s: %s\n", d.Severity, d.Summary, report.CleanLine(d.Detail))
-	}
+	writeNotes(w, opt, r.Diagnostics)
 	return nil
 }
 

@@ -164,7 +164,7 @@ func recordGraph(r *runs.Record) *graph.Graph {
 		}
 		g.Nodes = append(g.Nodes, one)
 		for _, from := range n.Inputs {
-			e := graph.Edge{From: from, To: n.Name, Rows: n.RowsIn, Bytes: n.BytesIn}
+			e := graph.Edge{From: from, To: n.Name, Rows: n.RowsIn, Bytes: n.BytesIn / readings(&n)}
 			if in := r.Node(from); in != nil && len(n.Inputs) > 1 {
 				e.Rows, e.Bytes = in.RowsOut, in.BytesOut
 			}
@@ -172,6 +172,15 @@ func recordGraph(r *runs.Record) *graph.Graph {
 		}
 	}
 	return g
+}
+
+// readings is how often a node has read its input: its bytes are those of all calls.
+func readings(n *runs.Node) int64 {
+	if n.Status != runs.OK {
+		return 1
+	}
+	read := slices.DeleteFunc(slices.Clone(n.Calls), func(l runs.Latency) bool { return l.Method != "fit" && l.Method != "transform" })
+	return int64(max(1, len(read)))
 }
 
 // drawing is what `bulkhead graph` prints.

@@ -180,6 +180,9 @@ func refused(err error) error {
 	case conflict:
 		return &failure{code: ExitConfig, summary: "No versions fit together", err: err}
 	}
+	if said, ok := errors.AsType[*failure](err); ok {
+		return said
+	}
 	if asked, ok := errors.AsType[*installer.UnconsentedError](err); ok {
 		return &failure{code: ExitErrors, summary: "Grants were not consented to", err: asked}
 	}
@@ -189,5 +192,5 @@ func refused(err error) error {
 	if _, ok := errors.AsType[*upgrade.EditError](err); ok {
 		return failed("The configuration was not changed", err)
 	}
-	return failed("The plugins could not be installed", fmt.Errorf("%w", err))
+	return failed("The plugins could not be installed", durable.Explain(fmt.Errorf("%w", err)))
 }

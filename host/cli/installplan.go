@@ -139,19 +139,59 @@ func writeChange(w io.Writer, opt report.Options, c installer.Change) {
 		head += ", " + bytesText(c.Bytes)
 	}
 	fmt.Fprintln(w, report.CleanLine(head))
-	if c.Why != "" {
-		writeTerm(w, opt, 2, 4, "", c.Why)
-	}
+	writeReasons(w, opt, 4, c.Why)
 	for _, warning := range c.Warnings {
 		writeTerm(w, opt, 2, 11, "warning:", warning)
 	}
 	writeNews(w, opt, c.News)
-	for _, g := range c.Asks {
-		writeTerm(w, opt, 2, 4, "+ "+g.String(), inWords(g))
-	}
 	for _, g := range c.Drops {
 		writeTerm(w, opt, 2, 4, "- "+g, "")
 	}
+	for _, wide := range []bool{false, true} {
+		for _, g := range c.Asks {
+			if g.Wide() == wide {
+				writeTerm(w, opt, 2, 4, "+ "+g.String(), inWords(g))
+			}
+		}
+	}
+	writeAsked(w, opt, c)
+}
+
+// writeReasons writes why a version was chosen, each reason on lines of its own.
+func writeReasons(w io.Writer, opt report.Options, from int, why string) {
+	for reason := range strings.Lines(why) {
+		writeTerm(w, opt, 0, from, "", reason)
+	}
+}
+
+// writeAsked sums up what a plugin asks for, however long the list above it is: how
+// many grants of each kind, those first with which it can do more than look.
+func writeAsked(w io.Writer, opt report.Options, c installer.Change) {
+	wide, kinds := 0, []string{}
+	for _, kind := range manifest.Kinds() {
+		n := 0
+		for _, g := range c.Asks {
+			if g.Kind != kind {
+				continue
+			}
+			if n++; g.Wide() {
+				wide++
+			}
+		}
+		if n > 0 {
+			kinds = append(kinds, fmt.Sprintf("%d %s", n, kind))
+		}
+	}
+	lets := "all of them to look only"
+	switch {
+	case len(c.Asks) == 0:
+		return
+	case wide == 1:
+		lets = "1 of which lets it do more than look"
+	case wide > 1:
+		lets = fmt.Sprintf("%d of which let it do more than look", wide)
+	}
+	say(w, opt, "  It asks for %s (%s), %s.", count(len(c.Asks), "grant", "grants"), strings.Join(kinds, ", "), lets)
 }
 
 // maxNews is how many lines of a publisher's news are shown, so that they push
@@ -210,7 +250,7 @@ func (a *app) ask() installer.Ask {
 			return err
 		}
 		if answer != "y" && answer != "yes" {
-			return &installer.UnconsentedError{Changes: changes, Reason: "you did not agree"}
+			return &failure{code: ExitErrors, summary: "Grants were not consented to", err: errors.New("you did not agree, so nothing was changed")}
 		}
 		return nil
 	}

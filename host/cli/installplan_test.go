@@ -8,7 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bulkhead-ml/bulkhead/host/installer"
 	"github.com/bulkhead-ml/bulkhead/host/report"
+	"github.com/bulkhead-ml/bulkhead/registry/manifest"
 )
 
 // A pre-release asks for itself and what follows, since its minor does not.
@@ -41,5 +43,33 @@ func TestNewsAreBounded(t *testing.T) {
 	out.Reset()
 	if writeNews(&out, report.Options{}, strings.Repeat("x y ", 20000)); out.Len() > 2*maxNewsLine {
 		t.Errorf("%d bytes of one line", out.Len())
+	}
+}
+
+// However many grants a plugin asks for, those with which it can do more than look
+// stand last, and the sum of all of them after these.
+func TestConsentEndsWithWhatMatters(t *testing.T) {
+	c := installer.Change{Kind: installer.Install, ID: "acme/x", To: "1.0.0", Why: "1.1.0 is newer\n0.9.0 is locked"}
+	c.Asks = append(c.Asks, manifest.Grant{Kind: manifest.Write, Path: "/var/cache/x", Why: "w"})
+	for n := range 300 {
+		c.Asks = append(c.Asks, manifest.Grant{Kind: manifest.Read, Path: fmt.Sprintf("/opt/x/%d", n), Why: "w"})
+	}
+	var out bytes.Buffer
+	writeChange(&out, report.Options{}, c)
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	end := strings.Join(lines[len(lines)-4:], "\n")
+	if want := "  It asks for 301 grants (1 write, 300 read), 1 of which lets it do more than\n    look."; !strings.HasSuffix(end, want) || !strings.Contains(end, "+ write /var/cache/x") {
+		t.Error(end)
+	}
+	if lines[1] != "    1.1.0 is newer" || lines[2] != "    0.9.0 is locked" {
+		t.Errorf("%q", lines[:3])
+	}
+}
+
+// Who said no is told so, and not what was on the screen a moment ago.
+func TestRefusalIsBrief(t *testing.T) {
+	no := &failure{code: ExitErrors, summary: "Grants were not consented to"}
+	if err := refused(fmt.Errorf("asking: %w", no)); err.Error() != no.Error() {
+		t.Error(err)
 	}
 }

@@ -3,6 +3,7 @@
 package cli_test
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -191,5 +192,54 @@ func TestKilledHost(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(filepath.Join(s.runs, "*")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+// preflighted is a pipeline with a preflight for which a plugin is asked.
+const preflighted = `
+plugin "evil" {
+  source = "./plugins/%s"
+}
+suite "s" {
+  run = [evil.all]
+}
+pipeline "p" {
+  preflight = suite.s
+  source "rows" {
+    csv = "rows.csv"
+  }
+  sink "out" {
+    input = source.rows
+    csv   = "out.csv"
+  }
+}
+`
+
+// TestInterruptedPreflight: Ctrl-C while a plugin of the preflight hangs is a run that
+// was cancelled, and nothing that the machine does not pass.
+func TestInterruptedPreflight(t *testing.T) {
+	s := newScene(t, "hang-collect")
+	write(t, filepath.Join(s.dir, "run.hcl"), fmt.Sprintf(preflighted, s.plugin))
+	cmd := s.command("run", "run.hcl", "--events", "--timeout", "1h")
+	events, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	var last string
+	for lines := bufio.NewScanner(events); lines.Scan(); {
+		last = lines.Text()
+		if strings.Contains(last, `"event":"preflight_started"`) {
+			if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	_ = cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != 130 || !strings.Contains(last, `"status":"cancelled"`) || !strings.Contains(last, "interrupted during the preflight") {
+		t.Errorf("exit code %d, and at last: %s", code, last)
 	}
 }

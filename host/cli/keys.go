@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -39,7 +40,7 @@ func (k *keyFlags) places(f *pflag.FlagSet) {
 // register adds the flags; name is that of the one for a key's file.
 func (k *keyFlags) register(f *pflag.FlagSet, name string) {
 	k.places(f)
-	f.StringArrayVar(&k.files, name, nil, "`file` of a key that signs; repeat for more")
+	f.StringArrayVar(&k.files, name, nil, "`file` of a key that signs, or the name of one that is kept here; repeat for more")
 }
 
 // store is where new keys go and where names are looked up.
@@ -72,6 +73,9 @@ func (a *app) chain(k *keyFlags) (c *keys.Chain, given []keys.Public, err error)
 	c = keys.NewChain()
 	for _, name := range k.files {
 		p, err := c.AddFile(name, pass)
+		if errors.Is(err, fs.ErrNotExist) && keys.CheckName(name) == nil {
+			p, err = k.publicKey(name) // the chain finds it by itself
+		}
 		if err != nil {
 			return nil, nil, &failure{code: ExitConfig, summary: "A key cannot be read", err: err}
 		}

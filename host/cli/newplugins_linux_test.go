@@ -61,8 +61,12 @@ func newPlugin(t *testing.T, kind, language string) {
 	if !strings.Contains(tested, "passed   fixture/") || !strings.Contains(tested, " 0 failed, ") {
 		t.Errorf("the contract:\n%s", tested)
 	}
-	if packed := makeIn(t, dir, "pack"); !strings.Contains(packed, "few-things 0.1.0: ") || strings.Contains(packed, "not started") {
+	packed := makeIn(t, dir, "pack")
+	if !strings.Contains(packed, "few-things 0.1.0: ") || strings.Contains(packed, "not started") {
 		t.Errorf("packing:\n%s", packed)
+	}
+	if language == scaffold.Python && !strings.Contains(packed, "does not start without .venv") {
+		t.Errorf("nothing is said of the packages that the archive lacks:\n%s", packed)
 	}
 	archives, err := filepath.Glob(filepath.Join(dir, "few-things_0.1.0_*.tar.zst"))
 	if err != nil || len(archives) != 1 {

@@ -4,6 +4,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -11,6 +12,7 @@ import (
 
 	"github.com/bulkhead-ml/bulkhead/host/installer"
 	"github.com/bulkhead-ml/bulkhead/host/report"
+	"github.com/bulkhead-ml/bulkhead/registry/solve"
 )
 
 // outdated is what `bulkhead plugin outdated` prints.
@@ -60,7 +62,7 @@ func (a *app) outdated(ctx context.Context, s *session, ofUser bool) error {
 	if len(have) > 0 {
 		plan, err := i.Plan(ctx, installer.Request{Wants: have, UpgradeAll: true, Online: true})
 		if err != nil {
-			return refused(err)
+			return untold(err)
 		}
 		for _, c := range plan.Changes {
 			if c.To != c.From && c.Kind != installer.Remove || c.Newest != c.To && c.Newest != "" || len(c.Warnings) > 0 {
@@ -75,6 +77,17 @@ func (a *app) outdated(ctx context.Context, s *session, ofUser bool) error {
 		return exit(ExitWarnings)
 	}
 	return nil
+}
+
+// untold is the failure of a command that only asked what there is.
+func untold(err error) error {
+	if _, ok := errors.AsType[*solve.Conflict](err); ok {
+		return refused(err)
+	}
+	if _, ok := errors.AsType[*installer.UnmetError](err); ok {
+		return refused(err)
+	}
+	return failed("What is newer cannot be told", err)
 }
 
 // WriteJSON writes the list as one JSON document.
@@ -95,14 +108,33 @@ func (o outdated) WriteText(w io.Writer, opt report.Options) error {
 	}
 	for _, p := range o.Plugins {
 		if p.Why != "" {
-			writeTerm(w, opt, 0, 2, p.ID, p.Why)
+			writeTerm(w, opt, 0, 0, p.ID, "")
+			writeReasons(w, opt, 2, p.Why)
 		}
 		for _, warning := range p.Warnings {
 			writeTerm(w, opt, 0, 9, "warning:", warning)
 		}
 	}
-	_, err := fmt.Fprintln(w, "\n`bulkhead plugin upgrade` moves to the wanted versions.")
-	return err
+	if next := o.next(); next != "" {
+		fmt.Fprintf(w, "\n%s\n", next)
+	}
+	return nil
+}
+
+// next is the command that changes something; "" when the constraints, or pins, keep
+// every plugin where it is.
+func (o outdated) next() string {
+	text := ""
+	for _, p := range o.Plugins {
+		switch {
+		case p.Wanted == p.Locked:
+		case p.Locked != "":
+			return "`bulkhead plugin upgrade` moves to the wanted versions."
+		default:
+			text = "`bulkhead init` installs the wanted versions."
+		}
+	}
+	return text
 }
 
 // dash stands for a cell without a value.

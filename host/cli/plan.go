@@ -149,9 +149,7 @@ func (p planned) WriteText(w io.Writer, opt report.Options) error {
 	for _, plugin := range p.Plugins {
 		say(w, opt, "plugin %s %s (%s), %s", plugin.Name, plugin.Version, plugin.Origin, grantsText(plugin.Grants))
 	}
-	for _, d := range p.Diagnostics {
-		say(w, opt, "%s: %s: %s", d.Severity, d.Summary, d.Detail)
-	}
+	writeNotes(w, opt, p.Diagnostics)
 	return nil
 }
 

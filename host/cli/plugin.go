@@ -6,16 +6,19 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/bulkhead-ml/bulkhead/host/catalog"
+	"github.com/bulkhead-ml/bulkhead/host/config"
 	"github.com/bulkhead-ml/bulkhead/host/report"
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
 )
@@ -60,6 +63,8 @@ type listedPlugin struct {
 func (a *app) pluginListCmd() *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "List the installed plugins, their origin and what they are granted",
+		Long: "List shows the plugins of this host, of the user and of the configuration. It\n" +
+			"ends with code 2 when one of them cannot be used.",
 		Args: exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := a.open(cmd.Context(), nil, nil)
@@ -73,7 +78,13 @@ func (a *app) pluginListCmd() *cobra.Command {
 				p.Probation = s.probationOf(e)
 				out.Plugins = append(out.Plugins, p)
 			}
-			return a.result(out)
+			if err := a.result(out); err != nil {
+				return err
+			}
+			if incomplete(out.Diagnostics) {
+				return exit(ExitErrors)
+			}
+			return nil
 		},
 	}
 }
@@ -111,9 +122,7 @@ func (l pluginList) WriteText(w io.Writer, opt report.Options) error {
 			}
 		}
 	}
-	for _, d := range l.Diagnostics {
-		fmt.Fprintf(w, "%s: %s: %s\n", d.Severity, d.Summary, report.CleanLine(d.Detail))
-	}
+	writeNotes(w, opt, l.Diagnostics)
 	return nil
 }
 
@@ -148,6 +157,9 @@ func (a *app) openPlugin(ctx context.Context, arg string) (*session, string, err
 	}
 	if !strings.ContainsAny(arg, `/\`) && !isFile(arg) {
 		s.close()
+		if why := s.whyNot(arg); why != "" {
+			return nil, "", &failure{code: ExitConfig, summary: "The plugin cannot be used", err: errors.New(why)}
+		}
 		return nil, "", misuse("no plugin %q is installed and no file has that name; `bulkhead plugin list` shows what is installed", arg)
 	}
 	name, err := s.launcher.Catalog.AddPath(arg)
@@ -156,6 +168,19 @@ func (a *app) openPlugin(ctx context.Context, arg string) (*session, string, err
 		return nil, "", &failure{code: ExitConfig, summary: "The plugin cannot be used", err: err}
 	}
 	return s, name, nil
+}
+
+// whyNot is what keeps a plugin from being used that the configuration declares; ""
+// when nothing is known of it.
+func (s *session) whyNot(name string) string {
+	declared := s.cfg != nil && slices.ContainsFunc(s.cfg.Plugins, func(p *config.Plugin) bool { return p.Name == name })
+	for _, d := range s.notes {
+		about := d.Plugin == name || d.Plugin == "" && strings.Contains(d.Detail, fmt.Sprintf("plugin %q: ", name))
+		if d.Severity == report.Error && declared && (about || d.Summary == lockUnread) {
+			return d.Detail
+		}
+	}
+	return ""
 }
 
 func isFile(name string) bool {
@@ -202,7 +227,10 @@ func (d description) WriteText(w io.Writer, opt report.Options) error {
 		}
 	}
 	for _, k := range d.d.GetKernels() {
-		fmt.Fprintf(w, "\nkernel %s (%s)\n  %s\n", report.CleanLine(k.GetName()), k.GetCompartment(), report.CleanLine(k.GetSummary()))
+		fmt.Fprintf(w, "\nkernel %s (%s)\n", report.CleanLine(k.GetName()), k.GetCompartment())
+		if k.GetSummary() != "" {
+			say(w, opt, "  %s", k.GetSummary())
+		}
 		writeSettings(w, k.GetConfig(), opt)
 	}
 	return nil

@@ -66,13 +66,14 @@ func (l lesson) WriteJSON(w io.Writer) error { return writeJSON(w, l) }
 
 // WriteText tells what was seen, and ends with the part of a manifest.
 func (l lesson) WriteText(w io.Writer, opt report.Options) error {
-	fmt.Fprintf(w, "%s, while %s: %s\n", report.CleanLine(l.Plugin), report.CleanLine(l.Doing), l.Count())
+	say(w, opt, "%s, while %s: %s", l.Plugin, l.Doing, l.Count())
 	writeJudged(w, opt, "asked for and not used:", l.Unused)
 	writeJudged(w, opt, "cannot be seen from outside, and kept:", l.Unseen)
 	l.writeRefused(w, opt)
 	l.writeNotHere(w, opt)
 	if len(l.Elsewhere) > 0 {
-		fmt.Fprintln(w, "\nlooked for outside of what a plugin is shown; below BULKHEAD_TARGET_ROOT a grant shows it:")
+		fmt.Fprintln(w)
+		say(w, opt, "looked for outside of what a plugin is shown; below BULKHEAD_TARGET_ROOT a grant shows it:")
 		writePaths(w, opt, l.Elsewhere)
 	}
 	if opt.Verbose && len(l.Absent) > 0 {

@@ -12,12 +12,15 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/cobra"
 
 	"github.com/bulkhead-ml/bulkhead/host/catalog"
 	"github.com/bulkhead-ml/bulkhead/host/report"
 	"github.com/bulkhead-ml/bulkhead/registry/archive"
+	"github.com/bulkhead-ml/bulkhead/registry/manifest"
 	"github.com/bulkhead-ml/bulkhead/registry/release"
+	"github.com/bulkhead-ml/bulkhead/registry/repo"
 	"github.com/bulkhead-ml/bulkhead/registry/staging"
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
 )
@@ -95,17 +98,17 @@ func (a *app) pluginPack(ctx context.Context, p *packFlags, dir string) error {
 		}
 	}
 	out := packReport{SchemaVersion: report.SchemaVersion, Tool: tool(), Archives: []packedArchive{}}
-	for _, s := range sources {
-		if err := a.packOne(ctx, p, s, &out); err != nil {
-			return failed("The plugin cannot be packed", fmt.Errorf("for %s: %w", s.Platform, err))
+	for i := range sources {
+		if err := a.packOne(ctx, p, &sources[i], &out); err != nil {
+			return failed("The plugin cannot be packed", fmt.Errorf("for %s: %w", sources[i].Platform, err))
 		}
 	}
 	return a.result(out)
 }
 
 // packOne stages, asks and packs a plugin for one platform.
-func (a *app) packOne(ctx context.Context, p *packFlags, s staging.Source, out *packReport) error {
-	temp, err := p.stage(s)
+func (a *app) packOne(ctx context.Context, p *packFlags, s *staging.Source, out *packReport) error {
+	temp, err := p.stage(*s)
 	if err != nil {
 		return err
 	}
@@ -115,15 +118,22 @@ func (a *app) packOne(ctx context.Context, p *packFlags, s staging.Source, out *
 		return err
 	}
 	m := staged.Manifest
+	if err := p.forOne(s, temp, m); err != nil {
+		return err
+	}
 	if out.Name != "" && (out.Name != m.Name || out.Version != m.Version) {
 		return fmt.Errorf("it is %s %s, and another platform is %s %s", m.Name, m.Version, out.Name, out.Version)
 	}
 	out.Name, out.Version = m.Name, m.Version
 	row := packedArchive{Platform: s.Platform, File: p.file(m.Name, m.Version, s.Platform), LeftOut: staged.LeftOut}
 	if s.Platform == release.Host() || s.Platform == release.Any {
-		d, err := a.describeStaged(ctx, s, staged)
+		environment := environmentOf(*s, staged)
+		d, err := a.describeStaged(ctx, staged, environment)
 		if err != nil {
 			return err
+		}
+		if environment != "" {
+			row.Warnings = a.packagesLeftOut(ctx, staged)
 		}
 		row.Described = true
 		out.learn(d)
@@ -132,6 +142,28 @@ func (a *app) packOne(ctx context.Context, p *packFlags, s staging.Source, out *
 		return err
 	}
 	out.Archives = append(out.Archives, row)
+	return nil
+}
+
+// forOne corrects the platform of a script that brings compiled packages: an archive
+// for any platform would be installed where they do not load.
+func (p *packFlags) forOne(s *staging.Source, dir string, m *manifest.Manifest) error {
+	if s.Platform != release.Any {
+		return nil
+	}
+	platform, why, err := repo.Built(dir, m)
+	said := p.platform != "" || s.Beside != "" // with the flag, or the name of the directory
+	switch {
+	case err != nil || platform == release.Any || platform == "" && said:
+		return err
+	case platform == "":
+		return fmt.Errorf("%s; say with --platform what it is for, such as %s", why, release.Host())
+	case s.Beside != "":
+		return fmt.Errorf("%s, so it is not for any platform; call its directory %s", why, platform)
+	case said:
+		return fmt.Errorf("%s, so it is not for any platform; leave --platform out", why)
+	}
+	s.Platform = platform
 	return nil
 }
 
@@ -165,19 +197,23 @@ func (p *packFlags) file(name, version, platform string) string {
 	return cmp.Or(p.out, standard)
 }
 
-// describeStaged starts the staged plugin in its sandbox. The host itself refuses
-// one whose name or version is not that of its manifest.
-func (a *app) describeStaged(ctx context.Context, s staging.Source, staged *staging.Staged) (*pluginv1.DescribeResponse, error) {
-	remove, err := lendEnvironment(s, staged)
-	if err != nil {
-		return nil, err
+// describeStaged starts the staged plugin in its sandbox, with the virtual environment
+// that is named, if any. The host itself refuses one whose name or version is not that
+// of its manifest.
+func (a *app) describeStaged(ctx context.Context, staged *staging.Staged, environment string) (*pluginv1.DescribeResponse, error) {
+	if environment != "" {
+		link := filepath.Join(filepath.Dir(staged.Executable), venv)
+		if err := os.Symlink(environment, link); err != nil {
+			return nil, err
+		}
+		defer os.Remove(link)
 	}
-	defer remove()
 	session, err := a.open(ctx, nil, nil)
 	if err != nil {
 		return nil, err
 	}
 	defer session.close()
+	session.launcher.CacheDir = "" // what it said before may have been with other packages
 	name, err := session.launcher.Catalog.AddPath(staged.Executable)
 	if err != nil {
 		return nil, err
@@ -185,22 +221,34 @@ func (a *app) describeStaged(ctx context.Context, s staging.Source, staged *stag
 	return session.launcher.Describe(ctx, name)
 }
 
-// lendEnvironment shows a script the virtual environment that stands where it was
-// staged from. No archive holds one.
-func lendEnvironment(s staging.Source, staged *staging.Staged) (remove func(), err error) {
+// venv is the virtual environment beside a script.
+const venv = ".venv"
+
+// environmentOf is the virtual environment that stands where a script was staged from,
+// which no archive holds; "" without one.
+func environmentOf(s staging.Source, staged *staging.Staged) string {
 	if staged.Manifest.Runtime == nil {
-		return func() {}, nil
+		return ""
 	}
-	const venv = ".venv"
 	for _, dir := range []string{s.Dir, s.Beside} {
 		from, err := filepath.Abs(filepath.Join(dir, venv))
-		if _, absent := os.Stat(from); dir == "" || err != nil || absent != nil {
-			continue
+		if _, absent := os.Stat(from); dir != "" && err == nil && absent == nil {
+			return from
 		}
-		link := filepath.Join(filepath.Dir(staged.Executable), venv)
-		return func() { _ = os.Remove(link) }, os.Symlink(from, link)
 	}
-	return func() {}, nil
+	return ""
+}
+
+// packagesLeftOut starts a script as others will get it, without the environment of
+// its author, and says why it does not start.
+func (a *app) packagesLeftOut(ctx context.Context, staged *staging.Staged) []string {
+	quiet := *a
+	quiet.log = hclog.NewNullLogger()
+	_, err := quiet.describeStaged(ctx, staged, "")
+	if err == nil || ctx.Err() != nil {
+		return nil
+	}
+	return []string{fmt.Sprintf("the archive does not start without %s, which it does not hold: %v", venv, err)}
 }
 
 // packReport is what `bulkhead plugin pack` prints.
@@ -227,6 +275,8 @@ type packedArchive struct {
 	Files    int    `json:"files"`
 	// LeftOut are files and directories that no archive holds.
 	LeftOut []string `json:"left_out,omitempty"`
+	// Warnings are what keeps those who install it from using it.
+	Warnings []string `json:"warnings,omitempty"`
 	// Described: the plugin ran here and agrees with its manifest.
 	Described bool `json:"described"`
 }
@@ -272,6 +322,9 @@ func (r packReport) WriteText(w io.Writer, opt report.Options) error {
 		fmt.Fprintf(w, "\n%s\n  %s in %s, %s unpacked\n  %s\n  %s\n", report.CleanLine(p.File), bytesText(p.Bytes), count(p.Files, "file", "files"), bytesText(p.Unpacked), p.H1, p.SHA256)
 		if len(p.LeftOut) > 0 {
 			say(w, opt, "  left out: %s", strings.Join(p.LeftOut, ", "))
+		}
+		for _, warning := range p.Warnings {
+			say(w, opt, "  warning: %s", warning)
 		}
 		if !p.Described {
 			fmt.Fprintf(w, "  not started: it is for %s, and this machine is %s\n", p.Platform, release.Host())

@@ -103,21 +103,20 @@ func (a *app) openWatched(ctx context.Context, paths []string, machine *target.M
 	if err != nil {
 		return nil, err
 	}
-	back := s.watch(ctx, instead)
-	if len(back) == 0 {
-		return s, nil
+	said, back := s.watch(ctx, instead)
+	if back {
+		s.close()
+		if s, err = a.openWith(ctx, paths, machine, instead); err != nil {
+			return nil, err
+		}
+		s.watch(ctx, instead) // of what is still on probation
 	}
-	s.close()
-	if s, err = a.openWith(ctx, paths, machine, instead); err != nil {
-		return nil, err
-	}
-	s.notes = append(s.notes, back...)
-	s.watch(ctx, instead) // of what is still on probation
+	s.notes = append(s.notes, said...)
 	return s, nil
 }
 
-// watch begins to watch, and says which versions were taken back.
-func (s *session) watch(ctx context.Context, instead map[string]catalog.Installation) (back []report.Diagnostic) {
+// watch begins to watch, and says which versions were taken back, if any.
+func (s *session) watch(ctx context.Context, instead map[string]catalog.Installation) (said []report.Diagnostic, back bool) {
 	s.canary.timed = s.timed()
 	byScope, scopes := map[string][]string{}, map[string]*install.Scope{}
 	for _, e := range s.launcher.Catalog.Entries() {
@@ -132,10 +131,11 @@ func (s *session) watch(ctx context.Context, instead map[string]catalog.Installa
 	}
 	for name, ids := range byScope {
 		w, err := upgrade.Begin(ctx, scopes[name], newRunID(), ids, s.auditLog)
-		back = append(back, s.judged(w.Found(), err)...)
+		said = append(said, s.judged(w.Found(), err)...)
+		back = back || slices.ContainsFunc(w.Found(), func(v upgrade.Verdict) bool { return v.RolledBack })
 		s.canary.watches = append(s.canary.watches, watching{name, ids, w})
 	}
-	return back
+	return said, back
 }
 
 // probationOf is how a plugin is watched; nil when it is not, or when that cannot

@@ -328,6 +328,7 @@ func (r auditReport) WriteText(w io.Writer, opt report.Options) error {
 		for _, p := range r.Publishers {
 			writeTerm(w, opt, 2, 22, p.Namespace, fmt.Sprintf("%d of %s, version %d", p.Threshold, count(len(p.KeyIDs), "key", "keys"), p.Version))
 		}
+		fmt.Fprintf(w, "  log key  %s\n  root     %s\n", report.CleanLine(r.LogKey), r.RootDigest) // to be copied whole
 	}
 	verdict := "sound"
 	if !r.Sound {

@@ -294,6 +294,6 @@ func (r newRegistry) WriteText(w io.Writer, opt report.Options) error {
 	}
 	fmt.Fprintln(w, "\nHand these to its users, by another way than the registry:")
 	fmt.Fprintf(w, "  root     %s (%s)\n  log key  %s\n\n", report.CleanLine(r.Root), r.RootDigest, r.LogKey)
-	say(w, opt, "Next: `bulkhead registry add-publisher NAMESPACE --key KEY --registry %s`.", r.Address)
-	return nil
+	_, err := fmt.Fprintf(w, "Next:\n  bulkhead registry add-publisher NAMESPACE --key KEY --registry %s\n", report.CleanLine(shellWord(r.Address)))
+	return err
 }

@@ -82,6 +82,20 @@ type auditFlags struct {
 	caFile, root, logKey string
 }
 
+// believed is what of the registry's own was not compared with anything, and the
+// flags that would do so.
+func (f *auditFlags) believed() (own, flags string) {
+	switch {
+	case f.root == "" && f.logKey == "":
+		return "root and log key are", "--root and --log-key"
+	case f.root == "":
+		return "root is", "--root"
+	case f.logKey == "":
+		return "log key is", "--log-key"
+	}
+	return "", ""
+}
+
 func (f *auditFlags) register(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.StringVar(&f.root, "root", "", "`file` with the first root that the registry should have; without it the registry's own is believed")
@@ -168,8 +182,8 @@ func (a *app) registryMirror(ctx context.Context, src files.Source, to string, f
 	if err != nil {
 		return err
 	}
-	if f.root == "" || f.logKey == "" {
-		a.warn("the registry's own root and log key are believed; give --root and --log-key to compare them with what its owner handed out")
+	if own, flags := f.believed(); own != "" {
+		say(a.stderr, a.textOptions(a.stderr), "bulkhead: the registry's own %s believed; give %s, as its owner handed out, to compare", own, flags)
 	}
 	shown := a.steps(false)
 	o.Progress = shown.auditing

@@ -226,6 +226,7 @@ func (w *work) execute(ctx context.Context, rep *report.Run, f runFlags, stream 
 	defer told.close()
 	plan, err := w.plan(ctx, options)
 	if err != nil {
+		told.unplanned(err)
 		return err
 	}
 	w.takeBackEarlier(ctx)

@@ -57,6 +57,11 @@ func (r runRecord) nodes(w io.Writer, opt report.Options) error {
 		}
 		rows = append(rows, []string{n.Name, n.Use, status, fmt.Sprint(n.RowsIn), fmt.Sprint(n.RowsOut), fmt.Sprint(n.RowsDropped + n.RowsRejected), took(n.Wall), took(n.CPU), memory})
 	}
+	if !fits(opt, rows) { // what they use stands below
+		for i := range rows {
+			rows[i] = slices.Delete(rows[i], 1, 2)
+		}
+	}
 	return columns(w, opt, rows)
 }
 
@@ -123,7 +128,7 @@ func (r runRecord) metrics(w io.Writer, opt report.Options) {
 			continue
 		}
 		fmt.Fprintln(w)
-		say(w, opt, "%s", n.Name)
+		say(w, opt, "%s (%s)", n.Name, n.Use)
 		for _, sentence := range n.Verdict {
 			say(w, opt, "  %s", sentence)
 		}

@@ -4,7 +4,9 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"os"
+	"slices"
 
 	"github.com/bulkhead-ml/bulkhead/host/config"
 	"github.com/bulkhead-ml/bulkhead/host/pipeline"
@@ -106,6 +108,23 @@ func (t *teller) ended(plan *pipeline.Plan, result *pipeline.Result, rep report.
 		end.Outputs = append(end.Outputs, d)
 	}
 	t.run.Ended(end)
+}
+
+// unplanned tells that the run came to its end before its first node, and why:
+// the first error of those that the user reads.
+func (t *teller) unplanned(err error) {
+	if t == nil {
+		return
+	}
+	why := err.Error()
+	if f, ok := errors.AsType[*failure](err); ok {
+		for _, d := range slices.Backward(f.diags) {
+			if d.Severity == string(config.SeverityError) {
+				why = d.Summary + ": " + d.Detail
+			}
+		}
+	}
+	t.run.Ended(telemetry.RunEnd{Status: report.RunFailed, Reason: why})
 }
 
 // input is a source as a data set.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"github.com/bulkhead-ml/bulkhead/host/report"
 	"github.com/bulkhead-ml/bulkhead/host/sandbox"
 	"github.com/bulkhead-ml/bulkhead/host/target"
+	"github.com/bulkhead-ml/bulkhead/registry/lock"
 	pluginv1 "github.com/bulkhead-ml/bulkhead/sdk/proto/bulkhead/plugin/v1"
 )
 
@@ -82,6 +84,9 @@ func (a *app) openWith(ctx context.Context, paths []string, machine *target.Mach
 	return s, nil
 }
 
+// lockUnread is the summary of the note about a lock file that is not one.
+const lockUnread = "The lock file cannot be read"
+
 // note keeps an error about a plugin that is left out, or several, one by one.
 func (s *session) note(name string, err error) {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
@@ -94,7 +99,13 @@ func (s *session) note(name string, err error) {
 	if start, ok := errors.AsType[*plugin.StartError](err); ok {
 		d.Plugin = start.Plugin
 	}
-	s.notes = append(s.notes, d)
+	if broken, ok := errors.AsType[*lock.ParseError](err); ok { // one, of all its plugins
+		d = report.Diagnostic{Severity: report.Error, Summary: lockUnread, Detail: broken.Error() + "\n" +
+			"Take it back from version control. Until then no plugin that it locks can be used."}
+	}
+	if !slices.ContainsFunc(s.notes, func(n report.Diagnostic) bool { return n.Summary == d.Summary && n.Detail == d.Detail }) {
+		s.notes = append(s.notes, d)
+	}
 }
 
 func (s *session) load(ctx context.Context, paths []string) error {

@@ -84,7 +84,7 @@ func below(doc report.Facts, addresses []string) (report.Facts, error) {
 	for _, address := range addresses {
 		found := len(kept)
 		for _, f := range doc.Facts {
-			if atOrBelow(f.Address, address) {
+			if atOrBelow(f.Address, strings.TrimSuffix(address, ".")) {
 				kept = append(kept, f)
 			}
 		}

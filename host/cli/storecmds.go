@@ -14,6 +14,7 @@ import (
 
 	"github.com/bulkhead-ml/bulkhead/host/installer"
 	"github.com/bulkhead-ml/bulkhead/host/report"
+	"github.com/bulkhead-ml/bulkhead/host/upgrade"
 	"github.com/bulkhead-ml/bulkhead/registry/install"
 	"github.com/bulkhead-ml/bulkhead/registry/lock"
 	"github.com/bulkhead-ml/bulkhead/registry/release"
@@ -121,8 +122,7 @@ func (a *app) lockPlatforms(ctx context.Context, s *session, i *installer.Instal
 		}
 	}
 	why := "bulkhead plugin lock " + strings.Join(platforms, " ")
-	generation, err := i.Scope.Switch(ctx, base, next, why)
-	if err != nil {
+	if _, err := upgrade.Replace(ctx, i.Scope, s.auditLog, base, next, why); err != nil {
 		return failed("The lock file could not be changed", err)
 	}
 	slices.Sort(platforms)
@@ -130,7 +130,6 @@ func (a *app) lockPlatforms(ctx context.Context, s *session, i *installer.Instal
 	for _, c := range lock.Diff(base, next) {
 		out.Changes = append(out.Changes, c.String())
 	}
-	s.switched(out.Lock, generation, why, out.Changes)
 	return a.result(out)
 }
 

@@ -34,3 +34,10 @@ func writeTerm(w io.Writer, opt report.Options, indent, from int, name, text str
 		fmt.Fprintf(w, "%-*s%s\n", from, name, body)
 	}
 }
+
+// writeNotes writes what else there is to know of a result, each as one paragraph.
+func writeNotes(w io.Writer, opt report.Options, notes []report.Diagnostic) {
+	for _, d := range notes {
+		say(w, opt, "%s: %s: %s", d.Severity, d.Summary, d.Detail)
+	}
+}

@@ -52,10 +52,8 @@ func (a *app) validate(ctx context.Context, paths []string) error {
 func (v validated) WriteJSON(w io.Writer) error { return writeJSON(w, v) }
 
 // WriteText says that the configuration is right, and what is worth a look.
-func (v validated) WriteText(w io.Writer, _ report.Options) error {
-	for _, d := range v.Diagnostics {
-		fmt.Fprintf(w, "%s: %s: %s\n", d.Severity, d.Summary, report.CleanLine(d.Detail))
-	}
+func (v validated) WriteText(w io.Writer, opt report.Options) error {
+	writeNotes(w, opt, v.Diagnostics)
 	_, err := fmt.Fprintf(w, "The configuration is valid: %s, %s, %s.\n",
 		count(len(v.Files), "file", "files"), count(v.Pipelines, "pipeline", "pipelines"), count(v.Suites, "suite", "suites"))
 	return err

@@ -183,12 +183,12 @@ func (v verified) WriteText(w io.Writer, opt report.Options) error {
 		}
 		writeTerm(w, opt, 0, 10, p.Status, text)
 	}
-	var err error
 	switch bad := v.bad(); {
 	case len(v.Plugins) == 0:
-		_, err = fmt.Fprintln(w, "No plugin of a registry is installed here.")
+		fmt.Fprintln(w, "No plugin of a registry is installed here.")
 	case bad > 0:
-		_, err = fmt.Fprintf(w, "\n%s not what the lock file says; `bulkhead plugin verify --repair` fetches again.\n", count(bad, "plugin is", "plugins are"))
+		fmt.Fprintln(w)
+		say(w, opt, "%s not what the lock file says; `bulkhead plugin verify --repair` fetches again.", count(bad, "plugin is", "plugins are"))
 	}
-	return err
+	return nil
 }
