@@ -80,11 +80,17 @@ func kind(from, to string) Kind {
 	return Keep
 }
 
-// asks are the grants of a release that nobody consented to.
+// asks are the grants of a release that no consent covers.
 func asks(r release.Release, consented []string) []manifest.Grant {
+	var have []manifest.Grant
+	for _, c := range consented {
+		if g, err := manifest.ParseGrant(c); err == nil {
+			have = append(have, g)
+		}
+	}
 	out := []manifest.Grant{}
 	for _, g := range r.Grants {
-		if !slices.Contains(consented, g.String()) {
+		if !slices.ContainsFunc(have, func(h manifest.Grant) bool { return h.Covers(g) }) {
 			out = append(out, g)
 		}
 	}

@@ -266,6 +266,18 @@ func TestConsentIsAskedAgain(t *testing.T) {
 	}
 }
 
+// TestAsksForMoreOnly: nobody is asked for a part of what was agreed to.
+func TestAsksForMoreOnly(t *testing.T) {
+	f := newFixture(t)
+	f.publish("tool", "1.0.0", here, "read /data", "env HF_*")
+	f.apply(Request{Wants: want("")})
+	f.publish("tool", "1.1.0", here, "read /data/sets", "env HF_HOME", "read /database")
+	c := f.plan(Request{Wants: want(""), UpgradeAll: true}).Changes[0]
+	if len(c.Asks) != 1 || c.Asks[0].String() != "read /database" || !slices.Equal(c.Drops, []string{"env HF_*", "read /data"}) {
+		t.Errorf("asks for %v, drops %v", c.Asks, c.Drops)
+	}
+}
+
 // A lease is taken when a plugin is found, once, and let go of; what is not here has
 // none.
 func TestLeases(t *testing.T) {

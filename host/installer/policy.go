@@ -5,6 +5,7 @@ package installer
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -102,7 +103,7 @@ func (p *Policy) allows(id string, g manifest.Grant) bool {
 		if ok, _ := path.Match(a.Plugins, id); !ok {
 			continue
 		}
-		if kept, err := manifest.Narrow(a.grants, []string{g.String()}); err == nil && len(kept) > 0 && kept[0].String() == g.String() {
+		if slices.ContainsFunc(a.grants, func(have manifest.Grant) bool { return have.Covers(g) }) {
 			return true
 		}
 	}

@@ -119,6 +119,12 @@ func exactly(kept []Kept, asked []Grant) []Kept {
 	return out
 }
 
+// Covers reports whether a grant gives all that another one would.
+func (g Grant) Covers(other Grant) bool {
+	_, ok := g.less(other.Kind, other.Value())
+	return ok
+}
+
 // less is the part of a grant that an entry names.
 func (g Grant) less(kind, value string) (Grant, bool) {
 	if kind == Read && (g.Kind == Write || g.Kind == Device) {

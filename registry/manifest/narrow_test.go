@@ -134,3 +134,34 @@ func FuzzNarrow(f *testing.F) {
 		}
 	})
 }
+
+// What was agreed to covers what lies in it, and nothing beside it.
+func TestCovers(t *testing.T) {
+	for _, tt := range []struct {
+		have, other string
+		want        bool
+	}{
+		{"read /opt/a", "read /opt/a", true},
+		{"read /opt/a", "read /opt/a/b", true},
+		{"read /opt/a/b", "read /opt/a", false},
+		{"read /opt/a", "read /opt/ab", false},
+		{"read /opt/a", "write /opt/a", false},
+		{"read /opt/a", "exec /opt/a", false},
+		{"write /opt/a", "read /opt/a/b", true},
+		{"read /opt/a", "read /opt/a/*/b", false},
+		{"read /opt/*/lib", "read /opt/*/lib", true},
+		{"env HF_*", "env HF_HOME", true},
+		{"env HF_HOME", "env HF_*", false},
+		{"secret token", "env token", false},
+		{"net a.example:443", "net a.example:80", false},
+	} {
+		have, err := ParseGrant(tt.have)
+		other, err2 := ParseGrant(tt.other)
+		if err := errors.Join(err, err2); err != nil {
+			t.Fatal(err)
+		}
+		if got := have.Covers(other); got != tt.want {
+			t.Errorf("%q covers %q: %v", tt.have, tt.other, got)
+		}
+	}
+}
