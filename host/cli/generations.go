@@ -280,7 +280,7 @@ func (p pinnedPlugin) WriteJSON(w io.Writer) error { return writeJSON(w, p) }
 
 // WriteText says what holds now.
 func (p pinnedPlugin) WriteText(w io.Writer, _ report.Options) error {
-	text := "%s stays at %s until `bulkhead plugin pin --remove`.\n"
+	text := "%s stays at %s until `bulkhead plugin pin %[1]s --remove`.\n"
 	if !p.Pinned {
 		text = "%s is at %s and can be upgraded.\n"
 	}

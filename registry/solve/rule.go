@@ -137,7 +137,7 @@ func registryRule(w *want) rule {
 }
 
 func pinRule(w *want) rule {
-	text := fmt.Sprintf("pinned to %s by %s", w.Pin, place(w))
+	text := "pinned to " + w.Pin
 	return rule{
 		kind: Pin, from: w.From,
 		holds:   func(c *candidate) bool { return c.Version == w.Pin },

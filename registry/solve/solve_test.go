@@ -149,7 +149,7 @@ func TestWhy(t *testing.T) {
 		{"host", rels("1.3.2", "1.4.0 host=0.9.0"), ask(""), nil, "1.3.2", []string{"1.4.0 is newer and needs Bulkhead 0.9.0; this is 0.6.0"}},
 		{"platform", rels("1.3.2", "1.4.0 for=any", "1.5.0 for=darwin_arm64"), ask(""), nil, "1.4.0", []string{"1.5.0 is newer and has nothing for linux_amd64"}},
 		{"constraint", rels("1.3.2", "2.0.0"), ask("~> 1.2"), nil, "1.3.2", []string{"2.0.0 is newer; bulkhead.hcl:12 asks for ~> 1.2"}},
-		{"pin", rels("1.3.2", "2.0.0"), solve.Want{Pin: "1.3.2"}, nil, "1.3.2", []string{"2.0.0 is newer; pinned to 1.3.2 by bulkhead.hcl:12"}},
+		{"pin", rels("1.3.2", "2.0.0"), solve.Want{Pin: "1.3.2"}, nil, "1.3.2", []string{"2.0.0 is newer; pinned to 1.3.2"}},
 		{"yanked", rels("1.3.2", "1.4.0 yanked=leaks"), ask(""), nil, "1.3.2", []string{"1.4.0 is newer and was yanked: leaks"}},
 		{"yanked and another", rels("1.2.0", "1.3.2 protocol=2", "1.4.0 yanked=leaks"), ask(""), nil, "1.2.0",
 			[]string{"1.4.0 is newer and was yanked: leaks", "1.3.2 is newer and needs protocol 2; this host speaks 1"}},
@@ -223,10 +223,10 @@ func TestConflict(t *testing.T) {
 			bulkhead.hcl:14 asks for ~> 1.2; without that, 2.1.0 would do
 			What helps: change what is asked for.`},
 		{"pin that there is not", rels("1.3.2"), []solve.Want{{Pin: "1.2.0"}}, `
-			pinned to 1.2.0 by bulkhead.hcl:12; without that, 1.3.2 would do
+			pinned to 1.2.0; without that, 1.3.2 would do
 			What helps: change what is asked for.`},
 		{"pin against constraint", rels("1.2.0", "2.0.0"), []solve.Want{{Pin: "1.2.0"}, ask(">= 2")}, `
-			pinned to 1.2.0 by bulkhead.hcl:12; without that, 2.0.0 would do
+			pinned to 1.2.0; without that, 2.0.0 would do
 			bulkhead.hcl:13 asks for >= 2; without that, 1.2.0 would do
 			What helps: change what is asked for.`},
 		{"platform", rels("1.2.0 for=windows_amd64"), []solve.Want{ask("")}, `
