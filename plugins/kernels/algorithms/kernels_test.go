@@ -87,6 +87,7 @@ func transform(t testing.TB, c call, name string, batch arrow.RecordBatch) (kern
 	if err != nil {
 		t.Fatal(err)
 	}
+	given.Told(t, state)
 	k := find(t, name)
 	inst, err := k.New(kernel.NewSetup(batch.Schema(), given.Settings(t, k, "")))
 	if err != nil {

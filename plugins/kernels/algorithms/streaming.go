@@ -16,6 +16,7 @@ import (
 	"github.com/bulkhead-ml/bulkhead/sdk/kernel"
 	"github.com/bulkhead-ml/bulkhead/sdk/state"
 	"github.com/bulkhead-ml/bulkhead/sdk/table"
+	"github.com/bulkhead-ml/bulkhead/sdk/version"
 )
 
 // linearSettings are those of algorithms.linear.
@@ -121,11 +122,20 @@ func gather(b arrow.RecordBatch, at []int, columns [][]float64, first int64) err
 		columns[j] = numbers(b.Column(i), columns[j][:0])
 		for row, x := range columns[j] {
 			if x-x != 0 {
-				return diag.Errorf("Missing values", "Column %q has no usable value in row %d, and this model needs every cell. Put data.impute before it.", b.ColumnName(i), first+int64(row))
+				return diag.Errorf("Missing values", "Column %q has no usable value in row %d, and this model needs every cell. %s", b.ColumnName(i), first+int64(row), fills(b.Schema(), i))
 			}
 		}
 	}
 	return nil
+}
+
+// fills says which kernel helps against missing values of a column: none makes up a
+// target.
+func fills(s *arrow.Schema, column int) string {
+	if column == table.TargetIndex(s) {
+		return "It is the target: put a data.prepare kernel before it, which drops and counts such rows."
+	}
+	return "Put data.impute before it."
 }
 
 // numbers appends the values of an array; what is missing or no number is NaN.
@@ -145,7 +155,7 @@ func numbers(a arrow.Array, out []float64) []float64 {
 
 // Save returns the regression.
 func (l *streamed) Save() ([]byte, error) {
-	w := state.New(state.Header{Kernel: "algorithms.linear", Version: linearVersion, Input: state.Columns(l.setup.Schema), Seed: l.setup.Seed})
+	w := state.New(state.Header{Kernel: "algorithms.linear", Plugin: version.Version, Version: linearVersion, Input: state.Columns(l.setup.Schema), Seed: l.setup.Seed})
 	w.Strings("features", l.features)
 	w.Floats("coef", l.model.Coef)
 	w.Floats("intercept", []float64{l.model.Intercept})

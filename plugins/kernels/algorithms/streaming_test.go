@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
+	"github.com/bulkhead-ml/bulkhead/plugins/kernels/internal/given"
 	"github.com/bulkhead-ml/bulkhead/sdk/kernel"
 	"github.com/bulkhead-ml/bulkhead/sdk/schema"
 	"github.com/bulkhead-ml/bulkhead/sdk/table"
@@ -48,6 +50,7 @@ func linearOn(t *testing.T, fit, score []arrow.RecordBatch) (predicted []float64
 	if err != nil {
 		t.Fatal(err)
 	}
+	given.Told(t, state)
 	second, err := linearKernel().New(kernel.NewSetup(score[0].Schema(), config))
 	if err != nil {
 		t.Fatal(err)
@@ -89,12 +92,18 @@ func TestLinearInOnePass(t *testing.T) {
 }
 
 func TestLinearNamesTheHole(t *testing.T) {
-	holes := array.NewFloat64Builder(memory.DefaultAllocator)
-	holes.AppendValues([]float64{1, 2, 3}, []bool{true, true, false})
-	whole := lines(3)
-	columns := []arrow.Array{holes.NewArray(), whole.Column(1), whole.Column(2)}
-	_, _, err := linearOn(t, []arrow.RecordBatch{whole, array.NewRecordBatch(whole.Schema(), columns, 3)}, []arrow.RecordBatch{whole})
-	if err == nil || !strings.Contains(err.Error(), `Column "a" has no usable value in row 5`) {
-		t.Errorf("error %v", err)
+	for column, want := range map[int]string{
+		0: `Column "a" has no usable value in row 5, and this model needs every cell. Put data.impute before it.`,
+		2: "It is the target: put a data.prepare kernel before it",
+	} {
+		holes := array.NewFloat64Builder(memory.DefaultAllocator)
+		holes.AppendValues([]float64{1, 2, 3}, []bool{true, true, false})
+		whole := lines(3)
+		columns := slices.Clone(whole.Columns())
+		columns[column] = holes.NewArray()
+		_, _, err := linearOn(t, []arrow.RecordBatch{whole, array.NewRecordBatch(whole.Schema(), columns, 3)}, []arrow.RecordBatch{whole})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %q", err, want)
+		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/bulkhead-ml/bulkhead/sdk/kernel"
 	"github.com/bulkhead-ml/bulkhead/sdk/state"
 	"github.com/bulkhead-ml/bulkhead/sdk/table"
+	"github.com/bulkhead-ml/bulkhead/sdk/version"
 )
 
 // imputerOptions are the settings of data.impute.
@@ -144,7 +145,7 @@ func (k *imputer) learnTexts(s *arrow.Schema, at []int, counts []onepass.Counts,
 
 // Save returns what Fit learnt.
 func (k *imputer) Save() ([]byte, error) {
-	w := state.New(state.Header{Kernel: "data.impute", Version: imputerVersion, Input: state.Columns(k.setup.Schema), Seed: k.setup.Seed})
+	w := state.New(state.Header{Kernel: "data.impute", Plugin: version.Version, Version: imputerVersion, Input: state.Columns(k.setup.Schema), Seed: k.setup.Seed})
 	w.Strings("numbers", k.numbers)
 	w.Floats("fills", k.fills)
 	w.Strings("texts", k.texts)

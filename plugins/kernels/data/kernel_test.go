@@ -61,6 +61,7 @@ func transform(t testing.TB, c call, config string, batches ...arrow.RecordBatch
 	if err != nil {
 		t.Fatal(err)
 	}
+	given.Told(t, state)
 	setup := kernel.NewSetup(batches[0].Schema(), given.Settings(t, prepareKernel(), config))
 	inst, err := newPreparer(setup)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/bulkhead-ml/bulkhead/sdk/diag"
 	"github.com/bulkhead-ml/bulkhead/sdk/kernel"
 	"github.com/bulkhead-ml/bulkhead/sdk/state"
+	"github.com/bulkhead-ml/bulkhead/sdk/version"
 )
 
 // scalerOptions are the settings of data.scale.
@@ -139,7 +140,7 @@ func emptyTable() error {
 
 // Save returns what Fit learnt.
 func (k *scaler) Save() ([]byte, error) {
-	w := state.New(state.Header{Kernel: "data.scale", Version: scalerVersion, Input: state.Columns(k.setup.Schema), Seed: k.setup.Seed})
+	w := state.New(state.Header{Kernel: "data.scale", Plugin: version.Version, Version: scalerVersion, Input: state.Columns(k.setup.Schema), Seed: k.setup.Seed})
 	w.Strings("columns", k.columns)
 	w.Floats("centre", k.centre)
 	w.Floats("width", k.width)

@@ -57,6 +57,7 @@ func stream(t testing.TB, k kernel.Kernel, config string, n int64, fit, transfor
 	if err != nil {
 		t.Fatal(err)
 	}
+	given.Told(t, state)
 	out.setup = kernel.NewSetup(transform.Schema(), data)
 	second, err := k.New(out.setup)
 	if err != nil {

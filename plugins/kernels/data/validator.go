@@ -18,6 +18,7 @@ import (
 	"github.com/bulkhead-ml/bulkhead/sdk/kernel"
 	"github.com/bulkhead-ml/bulkhead/sdk/state"
 	"github.com/bulkhead-ml/bulkhead/sdk/table"
+	"github.com/bulkhead-ml/bulkhead/sdk/version"
 )
 
 // checkerOptions are the settings of data.validate.
@@ -269,7 +270,7 @@ func (k *checker) Save() ([]byte, error) {
 	for _, c := range k.columns {
 		r.add(c)
 	}
-	w := state.New(state.Header{Kernel: "data.validate", Version: checkerVersion, Input: state.Columns(k.setup.Schema), Seed: k.setup.Seed})
+	w := state.New(state.Header{Kernel: "data.validate", Plugin: version.Version, Version: checkerVersion, Input: state.Columns(k.setup.Schema), Seed: k.setup.Seed})
 	w.Strings("names", r.names)
 	w.Strings("types", r.types)
 	w.Bools("nulls", r.nulls)
