@@ -66,8 +66,8 @@ type Together struct {
 
 // Begin promises that all of these sinks are put in place, which must be prepared:
 // the caller then Commits each and calls End, or Undo when one of them fails. When
-// there is an error nothing was promised, and the sinks can be committed all the same. The run names the note; it
-// has the characters of a file's name.
+// there is an error nothing was promised, and the sinks can be committed all the
+// same. The run names the note; it has the characters of a file's name.
 func (j *Journal) Begin(run string, sinks ...*Sink) (*Together, error) {
 	if err := checkRun(run); err != nil {
 		return nil, err
